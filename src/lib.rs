@@ -1,0 +1,1 @@
+//! wsdissect: why each WebSocket connection in a packet capture ended.
