@@ -1,1 +1,6 @@
 //! wsdissect: why each WebSocket connection in a packet capture ended.
+
+pub mod limits;
+pub mod stream;
+pub mod units;
+pub mod violation;

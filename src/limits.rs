@@ -1,0 +1,81 @@
+//! Every bound of the analysis, its default, and what happens when it is hit.
+//!
+//! Captures may be made by an enemy: whatever can grow has an entry here. Reaching one never stops the analysis; it is
+//! counted in [`LimitHits`], told in the summary, and carried as evidence by the connection it touched.
+
+/// The bounds. `Limits::default()` suits a machine with a few hundred megabytes to spare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// TCP connections followed at once; the one idle longest is reported as it stands and forgotten.
+    pub flows: usize,
+    /// Out-of-order bytes kept for one direction; beyond it the missing bytes are given up as a gap.
+    pub reorder_bytes_per_end: usize,
+    /// Out-of-order segments kept for one direction; beyond it the missing bytes are given up as a gap.
+    pub reorder_segments_per_end: usize,
+    /// Out-of-order bytes kept over all connections.
+    pub reorder_bytes_total: usize,
+    /// Bytes of one HTTP head (start line and header fields); a longer one is not read.
+    pub http_head_bytes: usize,
+    /// Header fields of one HTTP head.
+    pub http_headers: usize,
+    /// Bytes that one compressed message may inflate to; the rest of it is not looked at.
+    pub inflated_message_bytes: u64,
+    /// Bytes of one TLS handshake message that are kept.
+    pub tls_handshake_bytes: usize,
+    /// Violations kept for one connection; further ones are only counted.
+    pub violations: usize,
+    /// Observations kept from the start of a connection's timeline.
+    pub timeline_first: usize,
+    /// Observations kept from the end of a connection's timeline.
+    pub timeline_last: usize,
+    /// Seconds of packet time after both FINs or a RST during which late packets still belong to the connection.
+    pub linger_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            flows: 4_000_000,
+            reorder_bytes_per_end: 4 << 20,
+            reorder_segments_per_end: 4096,
+            reorder_bytes_total: 256 << 20,
+            http_head_bytes: 64 << 10,
+            http_headers: 256,
+            inflated_message_bytes: 256 << 20,
+            tls_handshake_bytes: 64 << 10,
+            violations: 32,
+            timeline_first: 8,
+            timeline_last: 32,
+            linger_seconds: 5,
+        }
+    }
+}
+
+/// How often each bound was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LimitHits {
+    /// Connections forgotten to make room ([`Limits::flows`]).
+    pub flows: u64,
+    /// Out-of-order data given up ([`Limits::reorder_bytes_per_end`] and its companions).
+    pub reorder: u64,
+    /// HTTP heads that were too long ([`Limits::http_head_bytes`], [`Limits::http_headers`]).
+    pub http_head: u64,
+    /// Messages inflated only in part ([`Limits::inflated_message_bytes`]).
+    pub inflate: u64,
+    /// TLS handshake messages that were too long ([`Limits::tls_handshake_bytes`]).
+    pub tls_handshake: u64,
+}
+
+impl LimitHits {
+    /// Each bound's name and how often it was reached, in a fixed order.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, u64); 5] {
+        [
+            ("flows", self.flows),
+            ("reorder", self.reorder),
+            ("http_head", self.http_head),
+            ("inflate", self.inflate),
+            ("tls_handshake", self.tls_handshake),
+        ]
+    }
+}

@@ -1,0 +1,262 @@
+//! The words every layer speaks: packet numbers, times, sides, offsets, addresses.
+//!
+//! Nothing here knows a protocol. Newtypes keep the four kinds of counting apart that a capture mixes: packets of the
+//! file, bytes of a stream, nanoseconds of the clock, and TCP sequence numbers (which stay in `packet` and `tcp`).
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroU64;
+use std::ops::{Index, IndexMut};
+
+/// Position of a packet in the capture file, counted from 1; equals `frame.number` in Wireshark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PacketNumber(NonZeroU64);
+
+impl PacketNumber {
+    /// The first packet of a capture.
+    pub const FIRST: Self = Self(NonZeroU64::MIN);
+
+    /// The packet with this 1-based number, or `None` for 0.
+    #[must_use]
+    pub fn new(number: u64) -> Option<Self> {
+        NonZeroU64::new(number).map(Self)
+    }
+
+    /// The packet after this one (saturating at the end of `u64`, which no file reaches).
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The 1-based number.
+    #[must_use]
+    pub fn value(self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for PacketNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// A moment as the capture recorded it: nanoseconds since the Unix epoch. Never read from a clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The moment `nanos` nanoseconds after (or before) 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Seconds from `earlier` to `self`; negative when the capture's clock stepped back.
+    #[must_use]
+    pub fn seconds_since(self, earlier: Self) -> f64 {
+        self.0.saturating_sub(earlier.0) as f64 / 1e9
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC with nanoseconds: `2026-11-21T06:34:02.000000000Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.div_euclid(1_000_000_000);
+        let nanos = self.0.rem_euclid(1_000_000_000);
+        let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
+        let of_day = seconds.rem_euclid(86_400);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{nanos:09}Z",
+            of_day / 3600,
+            of_day / 60 % 60,
+            of_day % 60
+        )
+    }
+}
+
+/// Year, month and day of the proleptic Gregorian calendar, `days` after 1970-01-01.
+///
+/// Counts in 400-year eras that start on 1 March, so that the leap day is the last day of a year.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
+}
+
+/// Where something was seen: the packet that carried it and when.
+///
+/// For a fact that spans packets this is the packet that completed it. The time is missing only for pcapng Simple
+/// Packet Blocks, which carry none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// The packet.
+    pub packet: PacketNumber,
+    /// Its recorded time.
+    pub time: Option<Timestamp>,
+}
+
+impl Origin {
+    /// Seconds from `earlier` to this moment, when both have a time.
+    #[must_use]
+    pub fn seconds_since(&self, earlier: &Self) -> Option<f64> {
+        Some(self.time?.seconds_since(earlier.time?))
+    }
+}
+
+/// The two roles of RFC 6455: who opened the connection and who accepted it. Also used for "who sent it".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// Opened the connection; masks its frames.
+    Client,
+    /// Accepted the connection; never masks.
+    Server,
+}
+
+impl Side {
+    /// Both sides, client first.
+    pub const BOTH: [Self; 2] = [Self::Client, Self::Server];
+
+    /// The peer of this side.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+
+    /// `client` or `server`, as machines read it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One value for each side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PerSide<T> {
+    /// The client's.
+    pub client: T,
+    /// The server's.
+    pub server: T,
+}
+
+impl<T> PerSide<T> {
+    /// The same function applied to both.
+    pub fn map<U>(self, mut f: impl FnMut(T) -> U) -> PerSide<U> {
+        PerSide { client: f(self.client), server: f(self.server) }
+    }
+
+    /// Both values with their side, client first.
+    pub fn iter(&self) -> impl Iterator<Item = (Side, &T)> {
+        [(Side::Client, &self.client), (Side::Server, &self.server)].into_iter()
+    }
+}
+
+impl<T> Index<Side> for PerSide<T> {
+    type Output = T;
+    fn index(&self, side: Side) -> &T {
+        match side {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        }
+    }
+}
+
+impl<T> IndexMut<Side> for PerSide<T> {
+    fn index_mut(&mut self, side: Side) -> &mut T {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+}
+
+/// Bytes from the start of one direction of a TCP connection: the first byte after the SYN is 0.
+///
+/// When the capture joined late, 0 is the first byte that was captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct StreamOffset(pub u64);
+
+impl StreamOffset {
+    /// The offset `len` bytes further on.
+    #[must_use]
+    pub fn plus(self, len: u64) -> Self {
+        Self(self.0.saturating_add(len))
+    }
+}
+
+/// An IP address and TCP port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// The address.
+    pub ip: IpAddr,
+    /// The port.
+    pub port: u16,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ip {
+            IpAddr::V4(ip) => write!(f, "{ip}:{}", self.port),
+            IpAddr::V6(ip) => write!(f, "[{ip}]:{}", self.port),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_print_as_rfc_3339() {
+        // Checked with `date -u -d @SECONDS`.
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00"),
+            (951_782_400, "2000-02-29T00:00:00"),
+            (1_700_000_000, "2023-11-14T22:13:20"),
+            (-1, "1969-12-31T23:59:59"),
+            (4_107_542_400, "2100-03-01T00:00:00"),
+        ] {
+            assert_eq!(Timestamp::from_nanos(seconds * 1_000_000_000).to_string(), format!("{text}.000000000Z"));
+        }
+        assert_eq!(Timestamp::from_nanos(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
+    }
+
+    #[test]
+    fn packet_numbers_start_at_one() {
+        assert_eq!(PacketNumber::new(0), None);
+        assert_eq!(PacketNumber::FIRST.value(), 1);
+        assert_eq!(PacketNumber::FIRST.next().to_string(), "#2");
+    }
+
+    #[test]
+    fn endpoints_bracket_ipv6() {
+        let endpoint = Endpoint { ip: "::1".parse().unwrap(), port: 80 };
+        assert_eq!(endpoint.to_string(), "[::1]:80");
+    }
+}

@@ -1,0 +1,169 @@
+//! What a peer did that its protocol forbids, as one closed list of names.
+//!
+//! Finding them is the work of `http` and `websocket`; their sections, words and fixes are in the catalogue. The names
+//! are part of the outside contract.
+
+use crate::units::{Origin, Side, StreamOffset};
+use std::fmt;
+
+macro_rules! rules {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// A rule of RFC 6455, 7692 or 8441 that was broken.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ViolationRule {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl ViolationRule {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The stable name, as in `violations[].rule` of the JSON output.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+rules! {
+    /// A reserved bit is set that no negotiated extension gives a meaning (RFC 6455 §5.2).
+    RsvNonzero = "rsv_nonzero",
+    /// Opcode 3–7 or 11–15 (RFC 6455 §5.2).
+    ReservedOpcode = "reserved_opcode",
+    /// The payload length is not in its shortest form, or its top bit is set (RFC 6455 §5.2).
+    BadLengthEncoding = "bad_length_encoding",
+    /// The client sent a frame without masking it (RFC 6455 §5.1).
+    UnmaskedClientFrame = "unmasked_client_frame",
+    /// The server masked a frame (RFC 6455 §5.1).
+    MaskedServerFrame = "masked_server_frame",
+    /// A control frame claims more than 125 bytes (RFC 6455 §5.5).
+    ControlFrameTooLong = "control_frame_too_long",
+    /// A control frame without FIN (RFC 6455 §5.5).
+    ControlFrameFragmented = "control_frame_fragmented",
+    /// A continuation frame with no message to continue (RFC 6455 §5.4).
+    UnexpectedContinuation = "unexpected_continuation",
+    /// A new data frame inside an unfinished message (RFC 6455 §5.4).
+    InterleavedDataFrame = "interleaved_data_frame",
+    /// A text message that is not UTF-8 (RFC 6455 §8.1).
+    InvalidUtf8Text = "invalid_utf8_text",
+    /// A Close reason that is not UTF-8 (RFC 6455 §5.5.1).
+    InvalidUtf8CloseReason = "invalid_utf8_close_reason",
+    /// A Close payload of one byte (RFC 6455 §5.5.1).
+    ClosePayloadOneByte = "close_payload_one_byte",
+    /// A Close code that must not travel (RFC 6455 §7.4).
+    CloseCodeInvalid = "close_code_invalid",
+    /// A frame after the sender's own Close frame (RFC 6455 §5.5.1).
+    DataAfterClose = "data_after_close",
+    /// `Sec-WebSocket-Accept` does not answer the key (RFC 6455 §4.1).
+    BadAccept = "bad_accept",
+    /// A 101 without `Sec-WebSocket-Accept` (RFC 6455 §4.1).
+    MissingAccept = "missing_accept",
+    /// `Sec-WebSocket-Key` is not base64 of 16 bytes (RFC 6455 §4.1).
+    BadKey = "bad_key",
+    /// `Sec-WebSocket-Version` is not 13 (RFC 6455 §4.1).
+    BadVersion = "bad_version",
+    /// A 101 without the `websocket` upgrade token (RFC 6455 §4.1).
+    MissingUpgradeToken = "missing_upgrade_token",
+    /// The server chose a subprotocol that was not offered (RFC 6455 §4.1).
+    UnrequestedSubprotocol = "unrequested_subprotocol",
+    /// The server answered with an extension that was not offered (RFC 6455 §4.1).
+    UnrequestedExtension = "unrequested_extension",
+    /// An HTTP message written into the upgraded stream (RFC 6455 §5.2).
+    HttpInWebsocket = "http_in_websocket",
+    /// The client sent frames before it had the 101 (RFC 6455 §4.1).
+    FrameBefore101 = "frame_before_101",
+    /// RSV1 on a control frame (RFC 7692 §6).
+    Rsv1OnControl = "rsv1_on_control",
+    /// RSV1 on a continuation frame (RFC 7692 §6).
+    Rsv1OnContinuation = "rsv1_on_continuation",
+    /// A compressed message that does not inflate (RFC 7692 §7.2.2).
+    InflateFailed = "inflate_failed",
+    /// A back-reference beyond the negotiated window (RFC 7692 §7.1.2).
+    WindowExceeded = "window_exceeded",
+    /// A parameter of `permessage-deflate` that is unknown, doubled or out of range (RFC 7692 §7.1).
+    ExtensionParameterInvalid = "extension_parameter_invalid",
+    /// An extended CONNECT that the server never enabled (RFC 8441 §3).
+    ExtendedConnectWithoutSetting = "extended_connect_without_setting",
+}
+
+impl fmt::Display for ViolationRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One rule broken once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which rule.
+    pub rule: ViolationRule,
+    /// Who broke it.
+    pub side: Side,
+    /// The packet that proves it.
+    pub at: Origin,
+    /// Where in the sender's stream, when the fault has a place there: the first byte of the frame.
+    pub offset: Option<StreamOffset>,
+    /// What exactly was wrong.
+    pub detail: Detail,
+}
+
+/// The number or word that makes a violation concrete; prints as a short fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detail {
+    /// The rule's name says it all.
+    None,
+    /// The opcode on the wire.
+    Opcode(u8),
+    /// The three reserved bits as a number, RSV1 = 4, RSV2 = 2, RSV3 = 1.
+    Rsv(u8),
+    /// The payload length on the wire, in bytes.
+    Length(u64),
+    /// The Close code on the wire.
+    Code(u16),
+    /// The first faulty byte: its offset in the (inflated) payload of the message and its value.
+    Byte {
+        /// Offset in bytes from the start of the message.
+        offset: u64,
+        /// The byte there; `None` when the message ended inside a character.
+        value: Option<u8>,
+    },
+    /// Several frames, for rules that are counted.
+    Frames(u64),
+    /// A header value or token, cleaned of control characters and cut to a bounded length by whoever made it.
+    Text(Box<str>),
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => Ok(()),
+            Self::Opcode(opcode) => write!(f, "opcode 0x{opcode:X}"),
+            Self::Rsv(bits) => write!(f, "RSV bits {bits:03b}"),
+            Self::Length(len) => write!(f, "length {len}"),
+            Self::Code(code) => write!(f, "code {code}"),
+            Self::Byte { offset, value: Some(value) } => write!(f, "byte 0x{value:02X} at offset {offset}"),
+            Self::Byte { offset, value: None } => write!(f, "message ends inside a character at offset {offset}"),
+            Self::Frames(count) => write!(f, "{count} frames"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_lower_snake_case() {
+        let names: HashSet<_> = ViolationRule::ALL.iter().map(|rule| rule.name()).collect();
+        assert_eq!(names.len(), ViolationRule::ALL.len());
+        for name in names {
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'), "{name}");
+        }
+    }
+}
