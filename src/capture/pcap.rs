@@ -1,0 +1,231 @@
+//! Classic pcap: a 24-byte file header, then records of a 16-byte header and the packet.
+//!
+//! Byte order and clock tick follow from the magic number. Alexey Kuznetsov's "modified" variant of 1990s Linux
+//! (`a1b2cd34`) has eight more bytes in each record header, which are stepped over.
+
+use super::clock::Clock;
+use super::window::{Stop, Window};
+use super::{ByteOrder, CaptureLimits, DamageKind, Interface, LinkType, Resolution, Within};
+use crate::units::{PacketNumber, Timestamp};
+use pcap_parser::{parse_pcap_frame, parse_pcap_frame_be, parse_pcap_header};
+use std::io::Read;
+use std::ops::Range;
+
+/// A packet as a file format describes it; its bytes lie at `place` in the window.
+pub(super) struct Record {
+    pub(super) time: Option<Timestamp>,
+    pub(super) link: LinkType,
+    pub(super) interface: u32,
+    pub(super) place: Range<usize>,
+    pub(super) original_len: u32,
+}
+
+/// How to read the records of one pcap file.
+pub(super) struct Pcap {
+    pub(super) byte_order: ByteOrder,
+    pub(super) resolution: Resolution,
+    link: LinkType,
+    nanos_per_tick: u32,
+    record_header: usize,
+}
+
+impl Pcap {
+    /// Length of the file header in bytes.
+    pub(super) const HEADER: usize = 24;
+
+    /// Whether these bytes, of which there may be fewer than four, start a pcap file.
+    pub(super) fn recognises(head: &[u8]) -> bool {
+        let len = head.len().min(4);
+        len > 0 && MAGICS.iter().any(|row| row.magic[..len] == head[..len])
+    }
+
+    /// Decodes the file header. `None` when it is not one.
+    pub(super) fn open(header: &[u8; Self::HEADER]) -> Option<(Self, Interface)> {
+        let row = MAGICS.iter().find(|row| header.starts_with(&row.magic))?;
+        // pcap-parser does not know the swapped form of the modified magic, whose header is like any other.
+        let mut header = *header;
+        header[..4].copy_from_slice(&MAGICS.iter().find(|plain| plain.byte_order == row.byte_order)?.magic);
+        let (_, parsed) = parse_pcap_header(&header).ok()?;
+
+        // The upper half of the field holds the FCS length in 16-bit words (bits 28 to 31) when bit 26 is set.
+        let network = parsed.network.0 as u32;
+        let fcs_len = (network & 1 << 26 != 0).then_some((network >> 28) as u8 * 2);
+        let link = LinkType(network as u16);
+        let interface = Interface {
+            section: 0,
+            link,
+            name: None,
+            snaplen: parsed.snaplen,
+            resolution: row.resolution,
+            fcs_len,
+            packets: 0,
+            statistics: None,
+        };
+        let pcap = Self {
+            byte_order: row.byte_order,
+            resolution: row.resolution,
+            link,
+            nanos_per_tick: if row.resolution == Resolution::NANOSECONDS { 1 } else { 1000 },
+            record_header: row.record_header,
+        };
+        Some((pcap, interface))
+    }
+
+    /// The next record, which would be packet `number`; `None` at the end of the file.
+    #[inline]
+    pub(super) fn next<R: Read>(
+        &self,
+        window: &mut Window<R>,
+        limits: &CaptureLimits,
+        number: PacketNumber,
+    ) -> Result<Option<Record>, Stop> {
+        let cut = |needed: usize, available: usize| DamageKind::Cut {
+            within: Within::Packet(number),
+            needed: needed as u64,
+            available: available as u64,
+        };
+        let available = window.fill_to(self.record_header)?;
+        if available == 0 {
+            return Ok(None);
+        }
+        let Some(claimed) = self.byte_order.u32(window.unread(), 8).filter(|_| available >= self.record_header) else {
+            return Err(cut(self.record_header, available).into());
+        };
+        if claimed > limits.packet_bytes {
+            return Err(DamageKind::PacketTooLong { packet: number, claimed, limit: limits.packet_bytes }.into());
+        }
+        let len = self.record_header + claimed as usize;
+        let available = window.fill_to(len)?;
+        let parse = match self.byte_order {
+            ByteOrder::Little => parse_pcap_frame,
+            ByteOrder::Big => parse_pcap_frame_be,
+        };
+        // Its data starts 8 bytes early in the modified variant, so only the numbers are taken from the parser.
+        let parsed = window.unread().get(..len).and_then(|record| parse(record).ok());
+        let Some((_, header)) = parsed else { return Err(cut(len, available).into()) };
+        let time = Clock::classic(self.nanos_per_tick, header.ts_sec, header.ts_usec);
+        let original_len = header.origlen;
+        let place = window.take(len, self.record_header..len);
+        Ok(Some(Record { time: Some(time), link: self.link, interface: 0, place, original_len }))
+    }
+}
+
+/// What a magic number stands for.
+struct Magic {
+    magic: [u8; 4],
+    byte_order: ByteOrder,
+    resolution: Resolution,
+    record_header: usize,
+}
+
+const fn row(magic: [u8; 4], byte_order: ByteOrder, resolution: Resolution, record_header: usize) -> Magic {
+    Magic { magic, byte_order, resolution, record_header }
+}
+
+/// The plain magic of each byte order comes first.
+const MAGICS: [Magic; 6] = [
+    row([0xd4, 0xc3, 0xb2, 0xa1], ByteOrder::Little, Resolution::MICROSECONDS, 16),
+    row([0xa1, 0xb2, 0xc3, 0xd4], ByteOrder::Big, Resolution::MICROSECONDS, 16),
+    row([0x4d, 0x3c, 0xb2, 0xa1], ByteOrder::Little, Resolution::NANOSECONDS, 16),
+    row([0xa1, 0xb2, 0x3c, 0x4d], ByteOrder::Big, Resolution::NANOSECONDS, 16),
+    row([0x34, 0xcd, 0xb2, 0xa1], ByteOrder::Little, Resolution::MICROSECONDS, 24),
+    row([0xa1, 0xb2, 0xcd, 0x34], ByteOrder::Big, Resolution::MICROSECONDS, 24),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{BE, LE, read, small_pcap};
+    use super::super::{Damage, Reader};
+    use super::*;
+
+    #[test]
+    fn all_magics_in_both_byte_orders() {
+        for (writer, magic, nanos, extra) in [
+            (LE, 0xa1b2_c3d4, 5_000_007_000, 0),
+            (BE, 0xa1b2_c3d4, 5_000_007_000, 0),
+            (LE, 0xa1b2_3c4d, 5_000_000_007, 0),
+            (BE, 0xa1b2_3c4d, 5_000_000_007, 0),
+            (LE, 0xa1b2_cd34, 5_000_007_000, 8),
+            (BE, 0xa1b2_cd34, 5_000_007_000, 8),
+        ] {
+            let mut file = writer.pcap_header(magic, 101);
+            for bytes in [&b"abc"[..], b"defgh"] {
+                file.extend(writer.words(&[5, 7, bytes.len() as u32, 1500]));
+                file.extend(std::iter::repeat_n(0xee, extra));
+                file.extend(bytes);
+            }
+            let outcome = read(&file[..]).unwrap();
+            assert_eq!(outcome.damage, None, "{magic:x}");
+            let packets = outcome.packets;
+            assert_eq!(packets.iter().map(|packet| &packet.bytes[..]).collect::<Vec<_>>(), [&b"abc"[..], b"defgh"]);
+            assert_eq!((packets[0].number, packets[1].number), (1, 2));
+            assert_eq!(packets[1].time, Some(nanos), "{magic:x}");
+            assert_eq!((packets[1].link, packets[1].original_len), (LinkType::RAW, 1500));
+            assert_eq!(outcome.summary.packets_cut, 2);
+            assert_eq!(Reader::open(&file[..]).unwrap().format().byte_order, writer.0);
+        }
+    }
+
+    #[test]
+    fn a_fraction_beyond_a_second_carries_over() {
+        let file = [LE.pcap_header(0xa1b2_c3d4, 1), LE.pcap_record(1, 2_500_000, b"x")].concat();
+        assert_eq!(read(&file[..]).unwrap().packets[0].time, Some(3_500_000_000));
+    }
+
+    #[test]
+    fn the_link_type_shares_its_field_with_the_fcs_length() {
+        // Bits: length 2 words, present; then reserved bits that must not leak into the link type.
+        for (network, link, fcs_len) in
+            [(0x2400_0001, 1, Some(4)), (0x03ff_0071, 113, None), (0x2000_0001, 1, None), (0xf400_0114, 276, Some(30))]
+        {
+            let file = BE.pcap_header(0xa1b2_c3d4, network);
+            let summary = read(&file[..]).unwrap().summary;
+            assert_eq!((summary.interfaces[0].link.0, summary.interfaces[0].fcs_len), (link, fcs_len));
+        }
+    }
+
+    fn damage_of(file: &[u8]) -> Damage {
+        read(file).unwrap().damage.unwrap()
+    }
+
+    #[test]
+    fn a_claim_of_two_gigabytes_is_refused() {
+        let mut file = small_pcap();
+        let offset = file.len() as u64;
+        file.extend(LE.words(&[0, 0, 0x8000_0000, 0x8000_0000]));
+        let outcome = read(&file[..]).unwrap();
+        assert_eq!(outcome.packets.len(), 3);
+        let number = PacketNumber::new(4).unwrap();
+        assert_eq!(
+            outcome.damage,
+            Some(Damage {
+                kind: DamageKind::PacketTooLong { packet: number, claimed: 0x8000_0000, limit: 262_144 },
+                offset,
+                after: PacketNumber::new(3),
+                unread: 16
+            })
+        );
+    }
+
+    #[test]
+    fn the_longest_packet_is_accepted() {
+        let long = vec![7; 262_144];
+        let file = [small_pcap(), LE.pcap_record(1, 1, &long), LE.pcap_record(1, 1, b"after")].concat();
+        let outcome = read(&file[..]).unwrap();
+        assert_eq!(outcome.damage, None);
+        assert_eq!((outcome.packets[3].bytes.len(), &outcome.packets[4].bytes[..]), (262_144, &b"after"[..]));
+    }
+
+    #[test]
+    fn cuts_say_where_they_go_through() {
+        let file = small_pcap();
+        let in_packet = damage_of(&file[..file.len() - 3]);
+        assert_eq!(
+            in_packet.to_string(),
+            "cut in the middle of packet #3: 26 of 29 bytes are there (offset 0x3d)" // 24 + 16 + 5 + 16
+        );
+        assert_eq!((in_packet.after, in_packet.unread), (PacketNumber::new(2), 26));
+        let in_header = damage_of(&file[..50]);
+        assert_eq!(in_header.to_string(), "cut in the middle of packet #2: 5 of 16 bytes are there (offset 0x2d)");
+    }
+}
