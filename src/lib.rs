@@ -5,3 +5,4 @@ pub mod limits;
 pub mod stream;
 pub mod units;
 pub mod violation;
+pub mod websocket;

@@ -1,0 +1,320 @@
+//! Data messages: which frames belong together, and what their content is (RFC 6455 §5.4, §5.6, §8.1).
+//!
+//! One message at most is under way in each direction. Its bytes are looked at as they pass and then forgotten; only a
+//! handful of counters and the state of the UTF-8 check remain.
+
+use super::deflate::{Deflate, Inflation, Stop, Yield};
+use super::event::{
+    Content, Event, EventSink, Message, MessageKind, OpenMessage, PAYLOAD_PEEK_LEN, PayloadPiece, TextFault, Utf8State,
+};
+use super::header::FrameHeader;
+use super::mask::PayloadBytes;
+use super::scratch::Scratch;
+use super::utf8::Utf8Checker;
+use crate::units::{Origin, Side, StreamOffset};
+use crate::violation::{Detail, Violation, ViolationRule};
+
+/// What goes along with a piece of input: shared room, its packet, where events go.
+pub(super) struct Feed<'f, S> {
+    pub(super) scratch: &'f mut Scratch,
+    pub(super) origin: Origin,
+    pub(super) sink: &'f mut S,
+}
+
+/// The data messages of one side.
+pub(super) struct Assembly {
+    sender: Side,
+    inflation: Option<Inflation>,
+    open: Option<Open>,
+}
+
+/// A message under way.
+struct Open {
+    kind: MessageKind,
+    compressed: bool,
+    content: Content,
+    /// Bytes already shown as [`Event::Payload`].
+    shown: u16,
+    frames: u32,
+    wire_len: u64,
+    inflated_len: u64,
+    utf8: Utf8Checker,
+    /// Boxed because it is rare and large.
+    fault: Option<Box<(TextFault, Origin)>>,
+    offset: StreamOffset,
+    first: Origin,
+}
+
+impl Assembly {
+    pub(super) fn new(sender: Side, deflate: Option<Deflate>) -> Self {
+        Self { sender, inflation: deflate.map(Inflation::new), open: None }
+    }
+
+    pub(super) fn deflate_negotiated(&self) -> bool {
+        self.inflation.is_some()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    pub(super) fn open_message(&self) -> Option<OpenMessage> {
+        self.open.as_ref().map(|open| OpenMessage {
+            kind: open.kind,
+            compressed: open.compressed,
+            frames: open.frames,
+            wire_len: open.wire_len,
+            offset: open.offset,
+            first: open.first,
+        })
+    }
+
+    /// A text or binary frame begins a message. One that is still under way is given up.
+    pub(super) fn begin(
+        &mut self,
+        kind: MessageKind,
+        header: &FrameHeader,
+        offset: StreamOffset,
+        first: Origin,
+        scratch: &mut Scratch,
+    ) {
+        self.discard();
+        let (compressed, content) = match &mut self.inflation {
+            Some(inflation) if header.rsv.rsv1() => match inflation.start(&mut scratch.spare_inflaters) {
+                Ok(()) => (true, Content::Whole),
+                Err(_) => (true, Content::ContextLost),
+            },
+            Some(_) | None => (false, Content::Whole),
+        };
+        let explained = if compressed { header.rsv.without_rsv1() } else { header.rsv };
+        self.open = Some(Open {
+            kind,
+            compressed,
+            content,
+            shown: 0,
+            frames: 1,
+            wire_len: 0,
+            inflated_len: 0,
+            utf8: Utf8Checker::default(),
+            fault: None,
+            offset,
+            first,
+        });
+        if explained.bits() != 0 {
+            self.lose(Content::UnknownExtension);
+        }
+    }
+
+    /// A continuation frame goes on with the message; false when there is none.
+    pub(super) fn resume(&mut self) -> bool {
+        let Some(open) = &mut self.open else { return false };
+        open.frames = open.frames.saturating_add(1);
+        true
+    }
+
+    /// The next bytes of the message; `frame` is where the frame that carries them starts.
+    pub(super) fn payload<S: EventSink>(
+        &mut self,
+        payload: PayloadBytes<'_>,
+        frame: StreamOffset,
+        feed: &mut Feed<'_, S>,
+    ) {
+        let Some(open) = &mut self.open else { return };
+        open.wire_len = open.wire_len.saturating_add(payload.len() as u64);
+        if open.content != Content::Whole {
+            return;
+        }
+        let Feed { scratch, origin, sink } = feed;
+        let mut inspector = Inspector { sender: self.sender, frame, origin: *origin, sink: &mut **sink };
+        if open.compressed {
+            let Some(inflation) = &mut self.inflation else { return };
+            let mut stopped = None;
+            payload.for_each_clear(&mut scratch.unmasked, |clear| {
+                if stopped.is_some() {
+                    return;
+                }
+                let mut produced = open.inflated_len;
+                let grown = Yield { produced: &mut produced, limit: scratch.inflated_message_bytes };
+                let result =
+                    inflation.push(clear, &mut scratch.inflated, grown, |piece| inspector.inspect(open, piece));
+                open.inflated_len = produced;
+                stopped = result.err();
+            });
+            if let Some(stop) = stopped {
+                self.stop(stop, frame, feed);
+            }
+        } else {
+            // What nobody looks at stays masked.
+            let looked_at = if open.kind == MessageKind::Text && open.fault.is_none() {
+                payload
+            } else {
+                payload.prefix(if inspector.sink.wants_payload() { open.peek_left() } else { 0 })
+            };
+            if looked_at.len() > 0 {
+                looked_at.for_each_clear(&mut scratch.unmasked, |piece| inspector.inspect(open, piece));
+            }
+        }
+    }
+
+    /// `len` bytes of the message are missing.
+    pub(super) fn gap(&mut self, len: u64) {
+        if let Some(open) = &mut self.open {
+            open.wire_len = open.wire_len.saturating_add(len);
+        }
+        self.lose(Content::Gap);
+    }
+
+    /// The last frame of the message is complete.
+    pub(super) fn finish<S: EventSink>(&mut self, frame: StreamOffset, feed: &mut Feed<'_, S>) -> Option<Message> {
+        self.finish_content(frame, feed);
+        let open = self.open.take()?;
+        if open.compressed
+            && let Some(inflation) = &mut self.inflation
+        {
+            inflation.release(&mut feed.scratch.spare_inflaters);
+        }
+        Some(Message {
+            kind: open.kind,
+            compressed: open.compressed,
+            frames: open.frames,
+            wire_len: open.wire_len,
+            inflated_len: (open.compressed && open.content == Content::Whole).then_some(open.inflated_len),
+            utf8: open.utf8_state(),
+            content: open.content,
+            first: open.first,
+            last: feed.origin,
+            offset: open.offset,
+        })
+    }
+
+    /// Gives up the message under way, if any.
+    pub(super) fn discard(&mut self) {
+        self.lose(Content::Gap);
+        self.open = None;
+    }
+
+    /// Earlier compressed messages of this side were not seen.
+    pub(super) fn lose_context(&mut self) {
+        self.lose(Content::ContextLost);
+        if let Some(inflation) = &mut self.inflation {
+            inflation.abandon();
+        }
+    }
+
+    /// Inflates what is left, and ends the UTF-8 check.
+    fn finish_content<S: EventSink>(&mut self, frame: StreamOffset, feed: &mut Feed<'_, S>) {
+        let Some(open) = &mut self.open else { return };
+        if open.content != Content::Whole {
+            return;
+        }
+        let Feed { scratch, origin, sink } = feed;
+        let mut inspector = Inspector { sender: self.sender, frame, origin: *origin, sink: &mut **sink };
+        if open.compressed
+            && let Some(inflation) = &mut self.inflation
+        {
+            let mut produced = open.inflated_len;
+            let grown = Yield { produced: &mut produced, limit: scratch.inflated_message_bytes };
+            let result = inflation.finish(&mut scratch.inflated, grown, |piece| inspector.inspect(open, piece));
+            open.inflated_len = produced;
+            if let Err(stop) = result {
+                self.stop(stop, frame, feed);
+                return;
+            }
+        }
+        if open.kind == MessageKind::Text
+            && open.fault.is_none()
+            && let Err(fault) = open.utf8.finish()
+        {
+            inspector.fault(open, fault);
+        }
+    }
+
+    /// The message cannot be inflated any further.
+    fn stop<S: EventSink>(&mut self, stop: Stop, frame: StreamOffset, feed: &mut Feed<'_, S>) {
+        let content = match stop {
+            Stop::ContextLost => Content::ContextLost,
+            Stop::Limit => {
+                feed.scratch.inflate_limit_hits += 1;
+                Content::Limit
+            }
+            Stop::Failed(message) => {
+                feed.sink.event(Event::Violation(Violation {
+                    rule: ViolationRule::InflateFailed,
+                    side: self.sender,
+                    at: feed.origin,
+                    offset: Some(frame),
+                    detail: Detail::Text(message),
+                }));
+                Content::InflateFailed
+            }
+        };
+        self.lose(content);
+    }
+
+    /// The rest of the message cannot be read. The first cause stays.
+    fn lose(&mut self, why: Content) {
+        let Some(open) = &mut self.open else { return };
+        if open.content == Content::Whole {
+            open.content = why;
+            if open.compressed
+                && let Some(inflation) = &mut self.inflation
+            {
+                inflation.abandon();
+            }
+        }
+    }
+}
+
+impl Open {
+    fn peek_left(&self) -> usize {
+        PAYLOAD_PEEK_LEN.saturating_sub(usize::from(self.shown))
+    }
+
+    fn utf8_state(&self) -> Utf8State {
+        match (self.kind, &self.fault) {
+            (MessageKind::Binary, _) => Utf8State::NotText,
+            (MessageKind::Text, Some(fault)) => {
+                let (TextFault { offset, value }, packet) = **fault;
+                Utf8State::Invalid { offset, value, packet }
+            }
+            (MessageKind::Text, None) if self.content == Content::Whole => Utf8State::Valid,
+            (MessageKind::Text, None) => Utf8State::Unknown,
+        }
+    }
+}
+
+/// Looks at clear, inflated bytes of a message.
+struct Inspector<'s, S> {
+    sender: Side,
+    frame: StreamOffset,
+    origin: Origin,
+    sink: &'s mut S,
+}
+
+impl<S: EventSink> Inspector<'_, S> {
+    fn inspect(&mut self, open: &mut Open, piece: &[u8]) {
+        if open.peek_left() > 0 && self.sink.wants_payload() {
+            let bytes = &piece[..piece.len().min(open.peek_left())];
+            self.sink.event(Event::Payload(PayloadPiece { kind: open.kind, position: open.shown, bytes }));
+            // At most PAYLOAD_PEEK_LEN, which fits.
+            open.shown += bytes.len() as u16;
+        }
+        if open.kind == MessageKind::Text
+            && open.fault.is_none()
+            && let Err(fault) = open.utf8.push(piece)
+        {
+            self.fault(open, fault);
+        }
+    }
+
+    fn fault(&mut self, open: &mut Open, fault: TextFault) {
+        open.fault = Some(Box::new((fault, self.origin)));
+        self.sink.event(Event::Violation(Violation {
+            rule: ViolationRule::InvalidUtf8Text,
+            side: self.sender,
+            at: self.origin,
+            offset: Some(self.frame),
+            detail: Detail::Byte { offset: fault.offset, value: fault.value },
+        }));
+    }
+}

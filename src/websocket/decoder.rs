@@ -1,0 +1,501 @@
+//! The bytes of one side, from wherever they are cut, to events.
+
+use super::assembly::{Assembly, Feed};
+use super::close::ClosePayload;
+use super::deflate::Deflate;
+use super::event::{CloseFrame, Event, EventSink, Frame, FrameEnd, MessageKind, OpenFrame, OpenMessage, Unfinished};
+use super::header::FrameHeader;
+use super::mask::PayloadBytes;
+use super::opcode::Opcode;
+use super::rules::{self, CONTROL_PAYLOAD_MAX, Circumstances};
+use super::scratch::Scratch;
+use crate::units::{Origin, Side, StreamOffset};
+use crate::violation::{Detail, Violation, ViolationRule};
+
+/// What a decoder must be told by whoever read the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecoderConfig {
+    /// Whose bytes these are.
+    pub sender: Side,
+    /// How that side compresses; `None` when permessage-deflate was not negotiated.
+    pub deflate: Option<Deflate>,
+}
+
+/// Decodes what one side sends after the handshake.
+///
+/// Feed it every chunk and gap of that side in order, and [`finish`](Self::finish) it when the side sends no more. The
+/// events depend on the bytes alone, not on how they were cut; only the packets named in them differ.
+pub struct Decoder {
+    state: State,
+    assembly: Assembly,
+    frames_after_close: u64,
+    close_sent: bool,
+    sender: Side,
+}
+
+/// What the next byte is.
+enum State {
+    /// The start or the middle of a header.
+    Header(PartialHeader),
+    /// Payload.
+    Payload(Current),
+    /// Unknown: bytes are missing where only they could tell. Finding the next header again would start here.
+    Lost,
+    /// Not WebSocket any more.
+    Foreign,
+}
+
+/// Whether a decoder still understands its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DecoderStatus {
+    /// Yes.
+    Decoding,
+    /// No: a gap hid where the next frame starts. No event comes any more.
+    Lost,
+    /// No: the side wrote HTTP into the upgraded stream. No event comes any more.
+    Foreign,
+}
+
+/// The first bytes of a header that came in pieces.
+#[derive(Clone, Copy)]
+struct PartialHeader {
+    bytes: [u8; FrameHeader::MAX_LEN],
+    len: u8,
+    offset: StreamOffset,
+    /// The packet with the first of the bytes; there is one as soon as `len` is not 0.
+    first: Option<Origin>,
+}
+
+/// The frame whose payload is arriving.
+struct Current {
+    header: FrameHeader,
+    offset: StreamOffset,
+    first: Origin,
+    /// Payload bytes that are behind us.
+    position: u64,
+    /// Those of them that the capture does not hold.
+    missing: u64,
+    role: Role,
+}
+
+/// What becomes of a frame's payload.
+enum Role {
+    /// It belongs to the message under way.
+    Data,
+    /// It is kept, up to 125 bytes. Boxed and only there between two packets, because most control frames come whole.
+    Control(Option<Box<ControlPayload>>),
+    /// It is passed over: reserved opcodes, continuations of nothing.
+    Skipped,
+}
+
+/// The clear payload of a control frame.
+struct ControlPayload {
+    bytes: [u8; CONTROL_PAYLOAD_MAX],
+    len: u8,
+}
+
+/// What a header can be taken for while it arrives.
+enum Examined {
+    Unclear,
+    Header(FrameHeader),
+    Http,
+}
+
+impl Decoder {
+    /// A decoder for the bytes after the handshake.
+    #[must_use]
+    pub fn new(config: DecoderConfig) -> Self {
+        Self {
+            state: State::expecting_header(),
+            assembly: Assembly::new(config.sender, config.deflate),
+            frames_after_close: 0,
+            close_sent: false,
+            sender: config.sender,
+        }
+    }
+
+    /// The next bytes: where they start in the stream, the packet that carried them.
+    pub fn push(
+        &mut self,
+        scratch: &mut Scratch,
+        offset: StreamOffset,
+        origin: Origin,
+        bytes: &[u8],
+        sink: &mut impl EventSink,
+    ) {
+        let mut feed = Feed { scratch, origin, sink };
+        let mut rest = bytes;
+        let mut at = offset;
+        while !rest.is_empty() {
+            let used = match self.state {
+                State::Header(_) => self.push_header(rest, at, &mut feed),
+                State::Payload(_) => self.push_payload(rest, &mut feed),
+                State::Lost | State::Foreign => return,
+            };
+            rest = &rest[used..];
+            at = at.plus(used as u64);
+        }
+    }
+
+    /// The next `len` bytes are missing; `None` when nobody knows how many.
+    ///
+    /// Inside the payload of a frame they are passed over and the framing goes on. Anywhere else nobody can tell where
+    /// the next frame starts, and the decoder falls silent.
+    pub fn gap(
+        &mut self,
+        scratch: &mut Scratch,
+        _offset: StreamOffset,
+        len: Option<u64>,
+        origin: Origin,
+        sink: &mut impl EventSink,
+    ) {
+        if len == Some(0) {
+            return;
+        }
+        let feed = &mut Feed { scratch, origin, sink };
+        match (&mut self.state, len) {
+            (State::Lost | State::Foreign, _) => {}
+            (State::Payload(frame), Some(len)) if len <= frame.remaining() => {
+                frame.position += len;
+                frame.missing += len;
+                match &mut frame.role {
+                    Role::Data => self.assembly.gap(len),
+                    Role::Control(kept) => *kept = None,
+                    Role::Skipped => {}
+                }
+                if frame.remaining() == 0 {
+                    self.end_frame(None, feed);
+                }
+            }
+            (State::Payload(_) | State::Header(_), _) => {
+                self.assembly.discard();
+                self.state = State::Lost;
+            }
+        }
+    }
+
+    /// The stream ended. Tells what was begun and not completed; nothing when all was complete or the decoder no
+    /// longer understands the stream.
+    pub fn finish(&mut self, sink: &mut impl EventSink) {
+        let (frame, message) = (self.open_frame(), self.open_message());
+        if frame.is_some() || message.is_some() {
+            sink.event(Event::Unfinished(Unfinished { sender: self.sender, frame, message }));
+        }
+    }
+
+    /// The frame under way.
+    #[must_use]
+    pub fn open_frame(&self) -> Option<OpenFrame> {
+        match &self.state {
+            State::Header(partial) => partial.first.map(|first| OpenFrame {
+                // Complete only while it may still turn out to be HTTP.
+                header: FrameHeader::parse(partial.bytes()),
+                payload_seen: 0,
+                offset: partial.offset,
+                first,
+            }),
+            State::Payload(frame) => Some(OpenFrame {
+                header: Some(frame.header),
+                payload_seen: frame.seen(),
+                offset: frame.offset,
+                first: frame.first,
+            }),
+            State::Lost | State::Foreign => None,
+        }
+    }
+
+    /// The data message under way.
+    #[must_use]
+    pub fn open_message(&self) -> Option<OpenMessage> {
+        self.assembly.open_message()
+    }
+
+    /// Frames that this side began after its own Close frame (RFC 6455 §5.5.1). The first of them was told as a
+    /// violation.
+    #[must_use]
+    pub fn frames_after_close(&self) -> u64 {
+        self.frames_after_close
+    }
+
+    /// Whether the decoder still understands the stream.
+    #[must_use]
+    pub fn status(&self) -> DecoderStatus {
+        match self.state {
+            State::Header(_) | State::Payload(_) => DecoderStatus::Decoding,
+            State::Lost => DecoderStatus::Lost,
+            State::Foreign => DecoderStatus::Foreign,
+        }
+    }
+
+    /// Tells the decoder that earlier messages of this side were not seen, as in a capture that joined late: with
+    /// context takeover no compressed message can be read then.
+    pub fn lose_context(&mut self) {
+        self.assembly.lose_context();
+    }
+
+    /// Takes header bytes from the start of `rest` (not empty) and returns how many.
+    fn push_header<S: EventSink>(&mut self, rest: &[u8], at: StreamOffset, feed: &mut Feed<'_, S>) -> usize {
+        let State::Header(partial) = &mut self.state else { return rest.len() };
+        if partial.len == 0
+            && rest.first() != HTTP.first()
+            && let Some(header) = FrameHeader::parse(rest)
+        {
+            self.begin_frame(header, at, feed.origin, feed);
+            return usize::from(header.header_len);
+        }
+
+        let mut used = 0;
+        for byte in rest {
+            partial.append(*byte, at, feed.origin);
+            used += 1;
+            match partial.examine() {
+                Examined::Unclear => {}
+                Examined::Http => {
+                    let offset = partial.offset;
+                    self.violation(ViolationRule::HttpInWebsocket, Detail::None, offset, feed);
+                    self.assembly.discard();
+                    self.state = State::Foreign;
+                    break;
+                }
+                Examined::Header(header) => {
+                    let partial = *partial;
+                    self.begin_frame(header, partial.offset, partial.first.unwrap_or(feed.origin), feed);
+                    // Only what began like HTTP is held back longer than its header, and it claims 84 bytes of
+                    // payload, so all that was held back is payload.
+                    let held_back = partial.bytes().get(usize::from(header.header_len)..).unwrap_or_default();
+                    if !held_back.is_empty() {
+                        self.push_payload(held_back, feed);
+                    }
+                    break;
+                }
+            }
+        }
+        used
+    }
+
+    /// A header is complete.
+    fn begin_frame<S: EventSink>(
+        &mut self,
+        header: FrameHeader,
+        offset: StreamOffset,
+        first: Origin,
+        feed: &mut Feed<'_, S>,
+    ) {
+        feed.sink.event(Event::Frame(Frame { sender: self.sender, header, offset, first }));
+        if self.close_sent {
+            self.frames_after_close = self.frames_after_close.saturating_add(1);
+            if self.frames_after_close == 1 {
+                self.violation(ViolationRule::DataAfterClose, Detail::Frames(1), offset, feed);
+            }
+        }
+        let given = Circumstances {
+            sender: self.sender,
+            deflate: self.assembly.deflate_negotiated(),
+            message_open: self.assembly.is_open(),
+        };
+        rules::judge(&header, given, |rule, detail| self.violation(rule, detail, offset, feed));
+
+        let role = match header.opcode {
+            Opcode::Text | Opcode::Binary => {
+                let kind = if header.opcode == Opcode::Text { MessageKind::Text } else { MessageKind::Binary };
+                self.assembly.begin(kind, &header, offset, first, feed.scratch);
+                Role::Data
+            }
+            Opcode::Continuation if self.assembly.resume() => Role::Data,
+            Opcode::Close | Opcode::Ping | Opcode::Pong => Role::Control(None),
+            Opcode::Continuation | Opcode::Reserved(_) => Role::Skipped,
+        };
+        self.state = State::Payload(Current { header, offset, first, position: 0, missing: 0, role });
+        if header.payload_len == 0 {
+            self.end_frame(Some(&ControlPayload::EMPTY), feed);
+        }
+    }
+
+    /// Takes payload from the start of `rest` and returns how many bytes.
+    fn push_payload<S: EventSink>(&mut self, rest: &[u8], feed: &mut Feed<'_, S>) -> usize {
+        let State::Payload(frame) = &mut self.state else { return rest.len() };
+        let used = usize::try_from(frame.remaining()).unwrap_or(usize::MAX).min(rest.len());
+        let payload = PayloadBytes::new(frame.header.masking_key, frame.position, &rest[..used]);
+        frame.position += used as u64;
+        let complete = frame.remaining() == 0;
+
+        match &mut frame.role {
+            Role::Data => self.assembly.payload(payload, frame.offset, feed),
+            Role::Skipped => {}
+            // A frame with missing bytes is not read: what was kept of it would not be its payload.
+            Role::Control(_) if frame.missing > 0 => {}
+            Role::Control(kept) => {
+                if complete && kept.is_none() {
+                    let mut whole = ControlPayload::EMPTY;
+                    whole.append(payload);
+                    self.end_frame(Some(&whole), feed);
+                    return used;
+                }
+                kept.get_or_insert_with(|| Box::new(ControlPayload::EMPTY)).append(payload);
+                if complete {
+                    let kept = kept.take();
+                    self.end_frame(kept.as_deref(), feed);
+                    return used;
+                }
+            }
+        }
+        if complete {
+            self.end_frame(None, feed);
+        }
+        used
+    }
+
+    /// The last byte of a frame is behind us. `control` is its payload, if it is a control frame and all is there.
+    fn end_frame<S: EventSink>(&mut self, control: Option<&ControlPayload>, feed: &mut Feed<'_, S>) {
+        let State::Payload(frame) = std::mem::replace(&mut self.state, State::expecting_header()) else { return };
+        let Current { header, offset, first, .. } = frame;
+        let last = feed.origin;
+        feed.sink.event(Event::FrameEnd(FrameEnd {
+            sender: self.sender,
+            header,
+            offset,
+            first,
+            last,
+            payload_seen: frame.seen(),
+        }));
+        match header.opcode {
+            Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+                if matches!(frame.role, Role::Data)
+                    && header.fin
+                    && let Some(message) = self.assembly.finish(offset, feed)
+                {
+                    feed.sink.event(Event::Message(message));
+                }
+            }
+            opcode @ (Opcode::Ping | Opcode::Pong) => {
+                if let Some(control) = control {
+                    feed.sink.event(Event::Control { opcode, payload: control.bytes(), first, last });
+                }
+            }
+            Opcode::Close => {
+                self.close_sent = true;
+                if let Some(control) = control {
+                    let payload = ClosePayload::parse(control.bytes());
+                    self.judge_close(&payload, header.payload_len, offset, feed);
+                    feed.sink.event(Event::Close(CloseFrame { payload, first, last, offset }));
+                }
+            }
+            Opcode::Reserved(_) => {}
+        }
+    }
+
+    /// RFC 6455 §5.5.1 and §7.4.
+    fn judge_close<S: EventSink>(
+        &mut self,
+        payload: &ClosePayload,
+        claimed_len: u64,
+        offset: StreamOffset,
+        feed: &mut Feed<'_, S>,
+    ) {
+        match payload {
+            ClosePayload::Empty => {}
+            ClosePayload::OneByte(_) => self.violation(ViolationRule::ClosePayloadOneByte, Detail::None, offset, feed),
+            ClosePayload::Status { code, reason } => {
+                if !code.allowed_on_wire() {
+                    self.violation(ViolationRule::CloseCodeInvalid, Detail::Code(code.0), offset, feed);
+                }
+                if let Err(fault) = std::str::from_utf8(reason.as_bytes()) {
+                    let value = fault.error_len().and_then(|_| reason.as_bytes().get(fault.valid_up_to())).copied();
+                    // We ourselves cut an over-long reason, perhaps inside a character.
+                    if value.is_some() || claimed_len <= CONTROL_PAYLOAD_MAX as u64 {
+                        let detail = Detail::Byte { offset: fault.valid_up_to() as u64, value };
+                        self.violation(ViolationRule::InvalidUtf8CloseReason, detail, offset, feed);
+                    }
+                }
+            }
+        }
+    }
+
+    fn violation<S: EventSink>(
+        &self,
+        rule: ViolationRule,
+        detail: Detail,
+        offset: StreamOffset,
+        feed: &mut Feed<'_, S>,
+    ) {
+        let violation = Violation { rule, side: self.sender, at: feed.origin, offset: Some(offset), detail };
+        feed.sink.event(Event::Violation(violation));
+    }
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decoder")
+            .field("sender", &self.sender)
+            .field("status", &self.status())
+            .field("frame", &self.open_frame())
+            .field("message", &self.open_message())
+            .field("frames_after_close", &self.frames_after_close)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How an HTTP response starts. Read as a frame this would be a fragmented Close with RSV1 and 84 bytes: three
+/// violations at once, so nothing legal is mistaken for it.
+const HTTP: &[u8] = b"HTTP/1.";
+
+impl State {
+    fn expecting_header() -> Self {
+        Self::Header(PartialHeader { bytes: [0; FrameHeader::MAX_LEN], len: 0, offset: StreamOffset(0), first: None })
+    }
+}
+
+impl PartialHeader {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// Adds one byte. `at` is where the chunk that it comes from starts; it counts only for the first byte.
+    fn append(&mut self, byte: u8, at: StreamOffset, origin: Origin) {
+        if self.first.is_none() {
+            self.offset = at;
+            self.first = Some(origin);
+        }
+        if let Some(slot) = self.bytes.get_mut(usize::from(self.len)) {
+            *slot = byte;
+            self.len += 1;
+        }
+    }
+
+    fn examine(&self) -> Examined {
+        if self.bytes() == HTTP {
+            Examined::Http
+        } else if HTTP.starts_with(self.bytes()) {
+            Examined::Unclear
+        } else {
+            FrameHeader::parse(self.bytes()).map_or(Examined::Unclear, Examined::Header)
+        }
+    }
+}
+
+impl Current {
+    /// Payload bytes still to come.
+    fn remaining(&self) -> u64 {
+        self.header.payload_len.saturating_sub(self.position)
+    }
+
+    /// Payload bytes that the capture holds.
+    fn seen(&self) -> u64 {
+        self.position.saturating_sub(self.missing)
+    }
+}
+
+impl ControlPayload {
+    const EMPTY: Self = Self { bytes: [0; CONTROL_PAYLOAD_MAX], len: 0 };
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// Adds as much as fits; the rest is only counted, by the frame.
+    fn append(&mut self, payload: PayloadBytes<'_>) {
+        let added = payload.copy_clear(&mut self.bytes[usize::from(self.len)..]);
+        // At most 125 in all.
+        self.len += added as u8;
+    }
+}

@@ -1,0 +1,54 @@
+//! What all connections of an analysis share, so that an idle one stays small.
+
+use crate::limits::Limits;
+use flate2::Decompress;
+use std::fmt;
+
+/// Room for unmasking and inflating, the bound on inflating, and how often it was hit.
+///
+/// One for each analysis, handed in with every call. Nothing in it outlives a call except the count and spare
+/// inflaters.
+pub struct Scratch {
+    pub(super) unmasked: Box<[u8]>,
+    pub(super) inflated: Box<[u8]>,
+    /// Inflaters of senders that start every message afresh; they need one only inside a message.
+    pub(super) spare_inflaters: Vec<Box<Decompress>>,
+    pub(super) inflated_message_bytes: u64,
+    pub(super) inflate_limit_hits: u64,
+}
+
+impl Scratch {
+    const UNMASKED_LEN: usize = 16 << 10;
+    const INFLATED_LEN: usize = 32 << 10;
+    /// An inflater holds about 48 KiB.
+    pub(super) const SPARE_INFLATERS: usize = 8;
+
+    /// Scratch for an analysis with these limits; it uses
+    /// [`inflated_message_bytes`](Limits::inflated_message_bytes).
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            unmasked: vec![0; Self::UNMASKED_LEN].into(),
+            inflated: vec![0; Self::INFLATED_LEN].into(),
+            spare_inflaters: Vec::new(),
+            inflated_message_bytes: limits.inflated_message_bytes,
+            inflate_limit_hits: 0,
+        }
+    }
+
+    /// Messages inflated only in part because of [`inflated_message_bytes`](Limits::inflated_message_bytes).
+    #[must_use]
+    pub fn inflate_limit_hits(&self) -> u64 {
+        self.inflate_limit_hits
+    }
+}
+
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scratch")
+            .field("spare_inflaters", &self.spare_inflaters.len())
+            .field("inflated_message_bytes", &self.inflated_message_bytes)
+            .field("inflate_limit_hits", &self.inflate_limit_hits)
+            .finish_non_exhaustive()
+    }
+}
