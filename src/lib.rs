@@ -1,5 +1,6 @@
 //! wsdissect: why each WebSocket connection in a packet capture ended.
 
+pub mod http;
 pub mod limits;
 pub mod stream;
 pub mod units;
