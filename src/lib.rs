@@ -1,8 +1,13 @@
 //! wsdissect: why each WebSocket connection in a packet capture ended.
 
 pub mod capture;
+pub mod catalog;
+pub mod http;
 pub mod limits;
+pub mod packet;
 pub mod stream;
+pub mod tcp;
+pub mod tls;
 pub mod units;
 pub mod violation;
 pub mod websocket;

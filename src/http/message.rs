@@ -1,0 +1,469 @@
+//! The facts of one HTTP/1.x head that matter to a WebSocket.
+
+use super::fields::Extension;
+use super::fields::{ExtensionList, add_elements, add_schemes, trim};
+use super::handshake::{AcceptValue, expected_accept};
+use super::text::{Text, redact_location, redact_protocol, redact_target};
+use crate::units::{Origin, StreamOffset};
+use base64::Engine;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+
+/// Method of a request (RFC 9110 §9).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    /// `GET`: the only one that may open a WebSocket over HTTP/1.1.
+    Get,
+    /// `CONNECT`: asks a forward proxy for a tunnel.
+    Connect,
+    /// Any other, as sent.
+    Other(Text),
+}
+
+impl Method {
+    fn from_token(token: &[u8]) -> Self {
+        match token {
+            b"GET" => Self::Get,
+            b"CONNECT" => Self::Connect,
+            other => Self::Other(Text::clean(other)),
+        }
+    }
+
+    /// The token.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Get => "GET",
+            Self::Connect => "CONNECT",
+            Self::Other(token) => token.as_str(),
+        }
+    }
+}
+
+/// `Sec-WebSocket-Key` of a request (RFC 6455 §11.3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyState {
+    /// No such field.
+    Missing,
+    /// Base64 of 16 bytes.
+    Valid {
+        /// What the server must answer.
+        accept: AcceptValue,
+    },
+    /// Anything else.
+    Invalid {
+        /// As sent.
+        key: Text,
+        /// What a server answers that does not look at the key.
+        accept: AcceptValue,
+    },
+    /// The field came more than once.
+    Several,
+}
+
+impl KeyState {
+    fn from_values(mut values: impl Iterator<Item = impl AsRef<[u8]>>) -> Self {
+        let Some(key) = values.next() else { return Self::Missing };
+        if values.next().is_some() {
+            return Self::Several;
+        }
+        let key = trim(key.as_ref());
+        let accept = expected_accept(key);
+        match LENIENT_BASE64.decode(key) {
+            Ok(bytes) if bytes.len() == 16 => Self::Valid { accept },
+            Ok(_) | Err(_) => Self::Invalid { key: Text::clean(key), accept },
+        }
+    }
+
+    /// What the server must answer, when there is one key.
+    #[must_use]
+    pub fn accept(&self) -> Option<&AcceptValue> {
+        match self {
+            Self::Valid { accept } | Self::Invalid { accept, .. } => Some(accept),
+            Self::Missing | Self::Several => None,
+        }
+    }
+}
+
+/// Unused low bits of the last character are ignored, as the servers in use do.
+const LENIENT_BASE64: GeneralPurpose =
+    GeneralPurpose::new(&base64::alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+
+/// The head of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The packet with its first byte.
+    pub first: Origin,
+    /// The packet that completed it.
+    pub last: Origin,
+    /// Where it starts in the client's stream.
+    pub offset: StreamOffset,
+    /// The method.
+    pub method: Method,
+    /// Major and minor version.
+    pub http_version: (u8, u8),
+    /// Authority of an absolute request target, else `Host`.
+    pub host: Option<Text>,
+    /// Path and query, the values of the query replaced by `…`; the authority for CONNECT.
+    pub path: Text,
+    /// Elements of `Upgrade`.
+    pub upgrade: Vec<Text>,
+    /// Elements of `Connection`.
+    pub connection: Vec<Text>,
+    /// `Sec-WebSocket-Key`.
+    pub key: KeyState,
+    /// `Sec-WebSocket-Version`; several are joined by `, `.
+    pub version: Option<Text>,
+    /// Elements of `Sec-WebSocket-Protocol` in the client's order of preference. What looks like a credential is cut.
+    pub protocols: Vec<Text>,
+    /// Elements of `Sec-WebSocket-Extensions` that parse, in order.
+    pub extensions: Vec<Extension>,
+    /// Whether an element of `Sec-WebSocket-Extensions` did not parse.
+    pub extensions_malformed: bool,
+    /// `Sec-WebSocket-Extensions` as sent.
+    pub extensions_raw: Option<Text>,
+    /// `Origin`.
+    pub origin: Option<Text>,
+    /// `User-Agent`.
+    pub user_agent: Option<Text>,
+    /// Whether there was an `Authorization`; its value is not kept.
+    pub authorization_present: bool,
+    /// Whether there was a `Cookie`; its value is not kept.
+    pub cookie_present: bool,
+    /// `Via`.
+    pub via: Option<Text>,
+    /// `Forwarded`, else `X-Forwarded-For`.
+    pub forwarded: Option<Text>,
+    /// `Sec-Fetch-Mode`: browsers send `websocket`.
+    pub sec_fetch_mode: Option<Text>,
+    /// Whether `Accept` names `text/html`: a page load rather than a program's request.
+    pub accept_html: bool,
+    /// Header names of intermediaries that were seen, as in [`Response::intermediaries`].
+    pub intermediaries: Vec<&'static str>,
+    /// Whether every header name was in lower case, as HAProxy 2 and newer writes them.
+    pub lower_case_names: bool,
+}
+
+impl Request {
+    /// Whether the client asks for a WebSocket, even if an intermediary took the `Upgrade` away.
+    #[must_use]
+    pub fn wants_websocket(&self) -> bool {
+        self.has_upgrade_token() || self.has_websocket_fields()
+    }
+
+    /// Whether the client's `Sec-WebSocket-*` fields arrived but not the hop-by-hop fields that belong to them
+    /// (`Upgrade: websocket`, `Connection: Upgrade`): an intermediary does not forward upgrades.
+    #[must_use]
+    pub fn upgrade_stripped(&self) -> bool {
+        self.has_websocket_fields() && !(self.has_upgrade_token() && contains(&self.connection, "upgrade"))
+    }
+
+    fn has_upgrade_token(&self) -> bool {
+        contains(&self.upgrade, "websocket")
+    }
+
+    fn has_websocket_fields(&self) -> bool {
+        self.key != KeyState::Missing || self.version.is_some()
+    }
+}
+
+/// The head of one response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The packet with its first byte.
+    pub first: Origin,
+    /// The packet that completed it.
+    pub last: Origin,
+    /// Where it starts in the server's stream.
+    pub offset: StreamOffset,
+    /// Major and minor version.
+    pub http_version: (u8, u8),
+    /// Status code.
+    pub status: u16,
+    /// Reason phrase, possibly empty.
+    pub reason: Text,
+    /// Elements of `Upgrade`.
+    pub upgrade: Vec<Text>,
+    /// Elements of `Connection`.
+    pub connection: Vec<Text>,
+    /// `Sec-WebSocket-Accept`; several are joined by `, `.
+    pub accept: Option<Text>,
+    /// Elements of `Sec-WebSocket-Protocol`; one at most is legal.
+    pub protocols: Vec<Text>,
+    /// Elements of `Sec-WebSocket-Extensions` that parse, in order.
+    pub extensions: Vec<Extension>,
+    /// Whether an element of `Sec-WebSocket-Extensions` did not parse.
+    pub extensions_malformed: bool,
+    /// `Sec-WebSocket-Extensions` as sent.
+    pub extensions_raw: Option<Text>,
+    /// `Sec-WebSocket-Version`: the versions that a refusing server speaks (RFC 6455 §4.4).
+    pub version: Option<Text>,
+    /// `Server`.
+    pub server: Option<Text>,
+    /// `Via`.
+    pub via: Option<Text>,
+    /// `Content-Type`.
+    pub content_type: Option<Text>,
+    /// `Content-Length` in bytes, when it is one number.
+    pub content_length: Option<u64>,
+    /// Scheme, host and path of `Location`.
+    pub location: Option<Text>,
+    /// Scheme names of `WWW-Authenticate`.
+    pub www_authenticate: Vec<Text>,
+    /// `Retry-After`.
+    pub retry_after: Option<Text>,
+    /// Header names that reverse proxies and content networks add and that were seen, in lower case, each once.
+    pub intermediaries: Vec<&'static str>,
+    /// Whether every header name was in lower case, as HAProxy 2, hyper and others write them.
+    pub lower_case_names: bool,
+}
+
+impl Response {
+    /// Whether the server switched to the WebSocket protocol, or meant to.
+    #[must_use]
+    pub fn is_switch(&self) -> bool {
+        self.status == 101
+    }
+
+    /// The subprotocol the server chose, when it chose one.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&Text> {
+        self.protocols.first()
+    }
+}
+
+/// Whether `list` holds `token`, ASCII case ignored.
+pub(super) fn contains(list: &[Text], token: &str) -> bool {
+    list.iter().any(|element| element.is_ignoring_case(token))
+}
+
+/// Where a head was.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) first: Origin,
+    pub(super) last: Origin,
+    pub(super) offset: StreamOffset,
+}
+
+/// The header fields of one head, as httparse lends them.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'a>(pub(super) &'a [httparse::Header<'a>]);
+
+impl<'a> Fields<'a> {
+    pub(super) fn all(self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+        self.0.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+    }
+
+    fn has(self, name: &'static str) -> bool {
+        self.all(name).next().is_some()
+    }
+
+    fn first(self, name: &'static str) -> Option<Text> {
+        self.all(name).next().map(|value| Text::clean(trim(value)))
+    }
+
+    /// All values of a field, joined as RFC 9110 §5.3 allows.
+    fn joined(self, name: &'static str) -> Option<Text> {
+        let values: Vec<&[u8]> = self.all(name).map(trim).collect();
+        (!values.is_empty()).then(|| Text::clean(&values.join(&b", "[..])))
+    }
+
+    fn elements(self, name: &'static str, make: impl Fn(&[u8]) -> Text + Copy) -> Vec<Text> {
+        let mut list = Vec::new();
+        self.all(name).for_each(|value| add_elements(&mut list, value, make));
+        list
+    }
+
+    fn extensions(self) -> ExtensionList {
+        let mut list = ExtensionList::default();
+        self.all("sec-websocket-extensions").for_each(|value| list.add(value));
+        list
+    }
+
+    fn schemes(self) -> Vec<Text> {
+        let mut list = Vec::new();
+        self.all("www-authenticate").for_each(|value| add_schemes(&mut list, value));
+        list
+    }
+
+    fn intermediaries(self) -> Vec<&'static str> {
+        let mark = |name: &str| {
+            let is_prefix_of = |mark: &str| match mark.strip_suffix('*') {
+                Some(prefix) => name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
+                None => name.eq_ignore_ascii_case(mark),
+            };
+            INTERMEDIARY_FIELDS.iter().copied().find(|mark| is_prefix_of(mark))
+        };
+        let mut marks: Vec<_> = self.0.iter().filter_map(|field| mark(field.name)).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        marks
+    }
+
+    fn lower_case_names(self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|field| !field.name.bytes().any(|byte| byte.is_ascii_uppercase()))
+    }
+
+    /// `Content-Length` when all its values are the same number (RFC 9110 §8.6).
+    pub(super) fn content_length(self) -> Option<u64> {
+        let mut lengths = self.all("content-length").flat_map(|value| value.split(|&byte| byte == b',')).map(|value| {
+            let digits = std::str::from_utf8(trim(value)).ok()?;
+            digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u64>().ok())?
+        });
+        let length = lengths.next()??;
+        lengths.all(|other| other == Some(length)).then_some(length)
+    }
+
+    /// Whether the body is chunked; `Some(false)` is a transfer coding we cannot delimit (RFC 9112 §6.3).
+    pub(super) fn is_chunked(self) -> Option<bool> {
+        self.elements("transfer-encoding", Text::clean).last().map(|coding| coding.is_ignoring_case("chunked"))
+    }
+}
+
+/// Fields that name or betray an intermediary; `*` stands for any ending.
+const INTERMEDIARY_FIELDS: &[&str] = &[
+    "alt-svc",
+    "cf-ray",
+    "x-amz-cf-id",
+    "x-amzn-trace-id",
+    "x-azure-ref",
+    "x-cache",
+    "x-envoy-*",
+    "x-real-ip",
+    "x-served-by",
+];
+
+pub(super) fn request(head: &httparse::Request<'_, '_>, place: Place) -> Request {
+    let fields = Fields(head.headers);
+    let method = Method::from_token(head.method.unwrap_or_default().as_bytes());
+    let (authority, path) = redact_target(head.path.unwrap_or_default().as_bytes());
+    let ExtensionList { extensions, malformed } = fields.extensions();
+    Request {
+        first: place.first,
+        last: place.last,
+        offset: place.offset,
+        method,
+        http_version: (1, head.version.unwrap_or_default()),
+        host: authority.or_else(|| fields.first("host")),
+        path,
+        upgrade: fields.elements("upgrade", Text::clean),
+        connection: fields.elements("connection", Text::clean),
+        key: KeyState::from_values(fields.all("sec-websocket-key")),
+        version: fields.joined("sec-websocket-version"),
+        protocols: fields.elements("sec-websocket-protocol", redact_protocol),
+        extensions,
+        extensions_malformed: malformed,
+        extensions_raw: fields.joined("sec-websocket-extensions"),
+        origin: fields.first("origin"),
+        user_agent: fields.first("user-agent"),
+        authorization_present: fields.has("authorization"),
+        cookie_present: fields.has("cookie"),
+        via: fields.joined("via"),
+        forwarded: fields.joined("forwarded").or_else(|| fields.joined("x-forwarded-for")),
+        sec_fetch_mode: fields.first("sec-fetch-mode"),
+        accept_html: fields.all("accept").any(|value| value.windows(9).any(|w| w.eq_ignore_ascii_case(b"text/html"))),
+        intermediaries: fields.intermediaries(),
+        lower_case_names: fields.lower_case_names(),
+    }
+}
+
+pub(super) fn response(head: &httparse::Response<'_, '_>, place: Place) -> Response {
+    let fields = Fields(head.headers);
+    let ExtensionList { extensions, malformed } = fields.extensions();
+    Response {
+        first: place.first,
+        last: place.last,
+        offset: place.offset,
+        http_version: (1, head.version.unwrap_or_default()),
+        status: head.code.unwrap_or_default(),
+        reason: Text::clean(head.reason.unwrap_or_default().as_bytes()),
+        upgrade: fields.elements("upgrade", Text::clean),
+        connection: fields.elements("connection", Text::clean),
+        accept: fields.joined("sec-websocket-accept"),
+        protocols: fields.elements("sec-websocket-protocol", redact_protocol),
+        extensions,
+        extensions_malformed: malformed,
+        extensions_raw: fields.joined("sec-websocket-extensions"),
+        version: fields.joined("sec-websocket-version"),
+        server: fields.first("server"),
+        via: fields.joined("via"),
+        content_type: fields.first("content-type"),
+        content_length: fields.content_length(),
+        location: fields.all("location").next().map(|value| redact_location(trim(value))),
+        www_authenticate: fields.schemes(),
+        retry_after: fields.first("retry-after"),
+        intermediaries: fields.intermediaries(),
+        lower_case_names: fields.lower_case_names(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Head, HeadReader, Step};
+    use super::*;
+    use crate::limits::Limits;
+    use crate::units::PacketNumber;
+
+    fn read<H: Head>(head: &str) -> H {
+        let origin = Origin { packet: PacketNumber::FIRST, time: None };
+        match HeadReader::new().push(&Limits::default(), StreamOffset(0), origin, head.as_bytes()).0 {
+            Step::Head(head) => *head,
+            _ => panic!("not a head: {head}"),
+        }
+    }
+
+    fn str(text: &Option<Text>) -> Option<&str> {
+        text.as_ref().map(Text::as_str)
+    }
+
+    #[test]
+    fn a_browser_request_through_a_proxy() {
+        let request: Request = read(
+            "GET http://user:pw@ws.example.com/socket?sid=1 HTTP/1.1\r\nHost: other\r\nX-Forwarded-For: 10.0.0.1\r\n\
+             X-Envoy-External-Address: 10.0.0.2\r\nX-Real-IP: 10.0.0.1\r\nVia: 1.1 a\r\nVia: 1.1 b\r\n\
+             User-Agent: Mozilla/5.0\r\nOrigin: https://example.com\r\nCookie: session=secret\r\n\
+             Authorization: Bearer secret\r\nSec-Fetch-Mode: websocket\r\nAccept: Text/HTML, */*\r\n\r\n",
+        );
+        assert_eq!(str(&request.host), Some("ws.example.com"));
+        assert_eq!(request.path.as_str(), "/socket?sid=…");
+        assert_eq!(str(&request.via), Some("1.1 a, 1.1 b"));
+        assert_eq!(str(&request.forwarded), Some("10.0.0.1"));
+        assert_eq!(str(&request.origin), Some("https://example.com"));
+        assert_eq!(str(&request.sec_fetch_mode), Some("websocket"));
+        assert_eq!(request.intermediaries, ["x-envoy-*", "x-real-ip"]);
+        assert!(request.cookie_present && request.authorization_present && request.accept_html);
+        assert!(!request.lower_case_names);
+        let all = format!("{request:?}");
+        assert!(!all.contains("secret") && !all.contains("pw") && !all.contains("sid=1"), "{all}");
+    }
+
+    #[test]
+    fn a_redirect_from_a_content_network() {
+        let response: Response = read(
+            "HTTP/1.1 302 Found\r\nserver: cloudflare\r\ncf-ray: 8f-FRA\r\nalt-svc: h3=\":443\"\r\ncf-ray: x\r\n\
+             location: https://login.example.com/a?return=/ws&token=secret\r\ncontent-type: text/html\r\n\
+             content-length: 7, 7\r\nretry-after: 30\r\n\r\n",
+        );
+        assert_eq!(str(&response.location), Some("https://login.example.com/a"));
+        assert_eq!(response.intermediaries, ["alt-svc", "cf-ray"]);
+        assert_eq!(response.content_length, Some(7));
+        assert_eq!(str(&response.retry_after), Some("30"));
+        assert_eq!(str(&response.server), Some("cloudflare"));
+        assert!(response.lower_case_names);
+        assert!(!format!("{response:?}").contains("secret"));
+    }
+
+    #[test]
+    fn doubtful_lengths_are_none() {
+        for value in ["7, 8", "+7", "-1", "x", "", "18446744073709551616"] {
+            let response: Response = read(&format!("HTTP/1.1 200 OK\r\nContent-Length: {value}\r\n\r\n"));
+            assert_eq!(response.content_length, None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_unused_bits_set_is_valid() {
+        // 16 bytes; the four bits after them are ignored by every server that was tried.
+        let request: Request = read("GET / HTTP/1.1\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n\r\n");
+        assert!(matches!(request.key, KeyState::Valid { .. }));
+    }
+}
