@@ -136,7 +136,7 @@ impl Segment {
                 ip.extend_from_slice(&self.identification.to_be_bytes());
                 let field = match fragment {
                     Fragment { whole: true, .. } => 0x4000, // don't fragment
-                    Fragment { more, offset, .. } => u16::from(more) << 13 | offset / 8,
+                    Fragment { more, offset, .. } => (u16::from(more) << 13) | (offset / 8),
                 };
                 ip.extend_from_slice(&field.to_be_bytes());
                 ip.extend_from_slice(&[self.hop_limit, TCP, 0, 0]);
