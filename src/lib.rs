@@ -1,1 +1,2 @@
 //! wsdissect: why each WebSocket connection in a packet capture ended.
+pub mod catalog;
