@@ -4,5 +4,6 @@ pub mod capture;
 pub mod limits;
 pub mod packet;
 pub mod stream;
+pub mod tcp;
 pub mod units;
 pub mod violation;

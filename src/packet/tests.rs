@@ -8,7 +8,7 @@ use proptest::prelude::*;
 /// Ports 40000 to 80, sequence 0x01020304, acknowledgement 0x05060708, window 0x1234; `flags` as given.
 fn tcp(flags: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0x9c, 0x40, 0, 80, 1, 2, 3, 4, 5, 6, 7, 8];
-    bytes.extend([((20 + options.len()) / 4 << 4) as u8, flags, 0x12, 0x34, 0xde, 0xad, 0, 0]);
+    bytes.extend([((20 + options.len()) * 4) as u8, flags, 0x12, 0x34, 0xde, 0xad, 0, 0]);
     bytes.extend(options);
     bytes.extend(payload);
     bytes
