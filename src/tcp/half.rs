@@ -39,8 +39,6 @@ pub(super) struct Half {
     anchor: Anchor,
     /// The sequence number of the next byte.
     next: u32,
-    /// The base sequence number that Wireshark would show, by which it recognises reused ports.
-    pub(super) base: Option<SeqNumber>,
     /// The highest acknowledgement that this end sent.
     highest_ack: Option<SeqNumber>,
     /// The stream ends here: the offset of the FIN.
@@ -232,11 +230,9 @@ impl<S: StreamSink> Reassembly<'_, S> {
 
     /// Bytes that start at or after the next one.
     fn data(&mut self, mut span: Span<'_>) {
-        if let Some(fin) = self.half.fin_at {
-            if span.end() > fin {
-                self.facts.anomalies_mut().out_of_window += 1;
-                span = span.until(fin);
-            }
+        if let Some(fin) = self.half.fin_at.filter(|fin| span.end() > *fin) {
+            self.facts.anomalies_mut().out_of_window += 1;
+            span = span.until(fin);
         }
         if span.len() == 0 {
             return;

@@ -3,7 +3,7 @@
 //! Flows that are gone are remembered in a ring of [`REMEMBERED`] entries, so that their late packets open no new flow;
 //! the oldest are forgotten first. The hash is seeded: captures may be made by an enemy.
 
-use crate::packet::SeqNumber;
+use super::bases::Bases;
 use crate::units::Endpoint;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -33,6 +33,11 @@ impl FlowKey {
             (low, high) => Self::V6([low, high].map(|ip| to_v6(ip).to_bits()), ports),
         }
     }
+
+    fn of(bases: &Bases) -> Self {
+        let [one, other] = bases.endpoints();
+        Self::new(one, other)
+    }
 }
 
 fn to_v6(ip: IpAddr) -> Ipv6Addr {
@@ -43,24 +48,19 @@ fn to_v6(ip: IpAddr) -> Ipv6Addr {
 }
 
 /// What became of the latest flow between two endpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Latest {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Latest<'i> {
     /// Open, in this slot.
     Open(u32),
-    /// Over. The base sequence number of each endpoint tells a new SYN from a repeated one.
-    Gone([(Endpoint, Option<SeqNumber>); 2]),
-}
-
-/// A flow that is gone.
-struct Tombstone {
-    bases: [(Endpoint, Option<SeqNumber>); 2],
+    /// Over. This is what tells a new SYN from a repeated one.
+    Gone(&'i mut Bases),
 }
 
 /// The index.
 pub(super) struct FlowIndex {
     v4: HashMap<([u32; 2], [u16; 2]), u32, RandomState>,
     v6: HashMap<([u128; 2], [u16; 2]), u32, RandomState>,
-    ring: Vec<Tombstone>,
+    ring: Vec<Bases>,
     oldest: usize,
     remembered: usize,
 }
@@ -77,12 +77,12 @@ impl FlowIndex {
         }
     }
 
-    pub(super) fn latest(&self, key: &FlowKey) -> Option<Latest> {
+    pub(super) fn latest(&mut self, key: &FlowKey) -> Option<Latest<'_>> {
         let value = self.value(key)?;
         if value & GONE == 0 {
             return Some(Latest::Open(value));
         }
-        self.ring.get((value & !GONE) as usize).map(|tombstone| Latest::Gone(tombstone.bases))
+        self.ring.get_mut((value & !GONE) as usize).map(Latest::Gone)
     }
 
     /// The latest flow of these endpoints is in `slot`.
@@ -91,18 +91,17 @@ impl FlowIndex {
     }
 
     /// The latest flow of these endpoints is over.
-    pub(super) fn bury(&mut self, bases: [(Endpoint, Option<SeqNumber>); 2]) {
-        let tombstone = Tombstone { bases };
-        let key = FlowKey::new(bases[0].0, bases[1].0);
+    pub(super) fn bury(&mut self, bases: Bases) {
+        let key = FlowKey::of(&bases);
         if self.ring.len() < self.remembered {
             self.set(&key, self.ring.len() as u32 | GONE);
-            self.ring.push(tombstone);
+            self.ring.push(bases);
             return;
         }
         let place = self.oldest as u32 | GONE;
-        let forgotten = std::mem::replace(&mut self.ring[self.oldest], tombstone);
+        let forgotten = std::mem::replace(&mut self.ring[self.oldest], bases);
         self.oldest = (self.oldest + 1) % self.ring.len();
-        let forgotten = FlowKey::new(forgotten.bases[0].0, forgotten.bases[1].0);
+        let forgotten = FlowKey::of(&forgotten);
         // Unless a newer flow of the same endpoints took its place.
         if self.value(&forgotten) == Some(place) {
             match forgotten {
@@ -131,37 +130,55 @@ impl FlowIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packet::{Segment, SeqNumber, TcpFlags, TcpOptions};
+    use crate::units::{Origin, PacketNumber};
 
-    fn endpoints(port: u16) -> [(Endpoint, Option<SeqNumber>); 2] {
-        [
-            (Endpoint { ip: [10, 0, 0, 2].into(), port }, Some(SeqNumber(1))),
-            (Endpoint { ip: [10, 0, 0, 1].into(), port: 80 }, None),
-        ]
+    fn endpoint(ip: &str, port: u16) -> Endpoint {
+        Endpoint { ip: ip.parse().unwrap(), port }
+    }
+
+    fn key(port: u16) -> FlowKey {
+        FlowKey::of(&bases(port))
+    }
+
+    fn bases(port: u16) -> Bases {
+        Bases::new(&Segment {
+            origin: Origin { packet: PacketNumber::FIRST, time: None },
+            source: endpoint("10.0.0.2", port),
+            destination: endpoint("10.0.0.1", 80),
+            seq: SeqNumber(0),
+            ack: None,
+            flags: TcpFlags::SYN,
+            window: 0,
+            hop_limit: 0,
+            options: TcpOptions::default(),
+            payload: &[],
+            payload_cut: 0,
+        })
     }
 
     #[test]
     fn both_directions_are_one_key() {
-        let [(a, _), (b, _)] = endpoints(9);
+        let (a, b) = (endpoint("10.0.0.2", 9), endpoint("10.0.0.1", 80));
         assert_eq!(FlowKey::new(a, b), FlowKey::new(b, a));
-        let v6 = Endpoint { ip: "2001:db8::1".parse().unwrap(), port: 9 };
+        assert_ne!(FlowKey::new(a, b), FlowKey::new(endpoint("10.0.0.2", 80), endpoint("10.0.0.1", 9)));
+        let v6 = endpoint("2001:db8::1", 9);
         assert_eq!(FlowKey::new(v6, b), FlowKey::new(b, v6));
-        assert_ne!(FlowKey::new(a, b), FlowKey::new(Endpoint { port: 10, ..a }, b));
     }
 
     #[test]
-    fn the_oldest_tombstone_goes_first() {
+    fn the_oldest_flow_is_forgotten_first() {
         let mut index = FlowIndex::new(2);
-        let key = |port| FlowKey::new(endpoints(port)[0].0, endpoints(port)[1].0);
         for port in 1..=3 {
             index.open(&key(port), u32::from(port));
-            index.bury(endpoints(port));
+            index.bury(bases(port));
         }
         assert_eq!(index.latest(&key(1)), None);
-        assert_eq!(index.latest(&key(2)), Some(Latest::Gone(endpoints(2))));
-        assert_eq!(index.latest(&key(3)), Some(Latest::Gone(endpoints(3))));
+        assert_eq!(index.latest(&key(2)), Some(Latest::Gone(&mut bases(2))));
+        assert_eq!(index.latest(&key(3)), Some(Latest::Gone(&mut bases(3))));
         // A new flow on the ports of 2 survives the forgetting of the old one.
         index.open(&key(2), 7);
-        index.bury(endpoints(4));
+        index.bury(bases(4));
         assert_eq!(index.latest(&key(2)), Some(Latest::Open(7)));
     }
 }

@@ -20,6 +20,7 @@
 //!
 //! Bounded: flows, buffered bytes and segments by `Limits`; flows that are remembered after their end by a constant.
 
+mod bases;
 mod facts;
 mod flow;
 mod half;

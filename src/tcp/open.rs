@@ -1,11 +1,12 @@
 //! A flow that is open: what one more segment changes.
 
+use super::bases::Bases;
 use super::half::{Anchored, Half, PeerView, Reassembly};
 use super::reorder::Budget;
 use super::{Flow, FlowEnd, FlowNumber, FlowStart, TcpFacts};
 use crate::packet::{Segment, SeqNumber, TcpFlags};
 use crate::stream::{End, PerEnd, StreamEndKind, StreamSink};
-use crate::units::{Endpoint, Origin};
+use crate::units::Origin;
 
 /// The same segment again within this many seconds was recorded twice; no sender repeats itself that soon (RFC 6298 §2).
 const RECORDED_TWICE_SECONDS: f64 = 0.001;
@@ -14,7 +15,7 @@ const RECORDED_TWICE_SECONDS: f64 = 0.001;
 #[derive(Debug)]
 pub(super) struct OpenFlow<S> {
     pub(super) number: FlowNumber,
-    pub(super) endpoints: PerEnd<Endpoint>,
+    pub(super) bases: Bases,
     /// Used again since the hand of the table last passed; the first segment does not count.
     pub(super) recently_used: bool,
     /// How it ended, once it did.
@@ -43,10 +44,10 @@ struct Fingerprint {
 }
 
 impl<S: StreamSink> OpenFlow<S> {
-    pub(super) fn new(start: &FlowStart, sink: S) -> Self {
+    pub(super) fn new(segment: &Segment<'_>, start: &FlowStart, sink: S) -> Self {
         Self {
             number: start.number,
-            endpoints: PerEnd { a: start.a, b: start.b },
+            bases: Bases::new(segment),
             recently_used: false,
             over: None,
             queued: false,
@@ -67,15 +68,10 @@ impl<S: StreamSink> OpenFlow<S> {
         }
     }
 
-    /// Each endpoint with the sequence number that its SYNs are compared with.
-    pub(super) fn bases(&self) -> [(Endpoint, Option<SeqNumber>); 2] {
-        End::BOTH.map(|end| (self.endpoints[end], self.halves[end].base))
-    }
-
     /// The next segment of this flow.
     pub(super) fn push(&mut self, segment: &Segment<'_>, budget: &mut Budget, context: &mut S::Context) {
-        let from = if segment.source == self.endpoints.a { End::A } else { End::B };
-        self.set_bases(from, segment);
+        let from = if segment.source == self.bases.endpoints()[0] { End::A } else { End::B };
+        self.bases.note(segment);
         if self.is_recorded_twice(from, segment) {
             self.facts.duplicates = self.facts.duplicates.saturating_add(1);
             self.last = segment.origin;
@@ -119,9 +115,10 @@ impl<S: StreamSink> OpenFlow<S> {
             let last = self.last;
             self.reassembly(end, budget, context).finish(last);
         }
+        let [a, b] = self.bases.endpoints();
         Flow {
             number: self.number,
-            endpoints: self.endpoints,
+            endpoints: PerEnd { a, b },
             first: self.first,
             last: self.last,
             tcp: self.facts,
@@ -140,17 +137,6 @@ impl<S: StreamSink> OpenFlow<S> {
         let peer = PeerView { acked: peer.acked, absent: peer.segments == 0 };
         let (half, facts) = (&mut self.halves[from], &mut self.facts.ends[from]);
         Reassembly { from, half, facts, peer, budget, sink: &mut self.sink, context }
-    }
-
-    /// Follows Wireshark's base sequence numbers: the first segment of an end sets its own, and the other's if that has
-    /// none yet.
-    fn set_bases(&mut self, from: End, segment: &Segment<'_>) {
-        let before = |seq: SeqNumber| SeqNumber(seq.0.wrapping_sub(1));
-        let own = if segment.flags.syn() { segment.seq } else { before(segment.seq) };
-        self.halves[from].base.get_or_insert(own);
-        if let Some(ack) = segment.ack {
-            self.halves[from.other()].base.get_or_insert(before(ack));
-        }
     }
 
     fn is_recorded_twice(&mut self, from: End, segment: &Segment<'_>) -> bool {

@@ -6,9 +6,9 @@ use super::reorder::Budget;
 use super::slab::Slab;
 use super::{Flow, FlowEnd, FlowNumber, FlowStart};
 use crate::limits::{LimitHits, Limits};
-use crate::packet::{Segment, SeqNumber};
+use crate::packet::Segment;
 use crate::stream::StreamSink;
-use crate::units::{Endpoint, Origin};
+use crate::units::Origin;
 use std::collections::VecDeque;
 
 /// How long a flow that is over lingers when packets carry no time, counted in packets.
@@ -54,16 +54,16 @@ impl<S: StreamSink> FlowTable<S> {
         let slot = match self.index.latest(&key) {
             None => self.open(&key, segment, context, open),
             Some(Latest::Open(slot)) => {
-                let bases = self.flows.get_mut(slot).map(|flow| flow.bases());
-                if bases.is_some_and(|bases| reuses_ports(segment, &bases)) {
+                if self.flows.get_mut(slot).is_some_and(|flow| flow.bases.reused_by(segment)) {
                     self.close(slot, FlowEnd::Replaced, context);
                     self.open(&key, segment, context, open)
                 } else {
                     slot
                 }
             }
-            Some(Latest::Gone(bases)) if reuses_ports(segment, &bases) => self.open(&key, segment, context, open),
-            Some(Latest::Gone(_)) => {
+            Some(Latest::Gone(bases)) if bases.reused_by(segment) => self.open(&key, segment, context, open),
+            Some(Latest::Gone(bases)) => {
+                bases.note(segment);
                 self.late += 1;
                 return;
             }
@@ -138,7 +138,7 @@ impl<S: StreamSink> FlowTable<S> {
         let number = FlowNumber(self.next_number);
         self.next_number += 1;
         let start = FlowStart { number, origin: segment.origin, a: segment.source, b: segment.destination };
-        let slot = self.flows.insert(OpenFlow::new(&start, open(&start)));
+        let slot = self.flows.insert(OpenFlow::new(segment, &start, open(&start)));
         self.index.open(key, slot);
         slot
     }
@@ -191,18 +191,8 @@ impl<S: StreamSink> FlowTable<S> {
     /// Hands out the flow in `slot`.
     fn close(&mut self, slot: u32, why: FlowEnd, context: &mut S::Context) {
         if let Some(flow) = self.flows.remove(slot) {
-            self.index.bury(flow.bases());
+            self.index.bury(flow.bases);
             self.finished.push_back(flow.finish(why, &mut self.budget, context));
         }
     }
-}
-
-/// Whether `segment` opens a new connection between endpoints that had one: Wireshark's rule.
-fn reuses_ports(segment: &Segment<'_>, bases: &[(Endpoint, Option<SeqNumber>); 2]) -> bool {
-    segment.flags.syn()
-        && !segment.flags.ack()
-        && bases
-            .iter()
-            .find(|(endpoint, _)| *endpoint == segment.source)
-            .is_some_and(|(_, base)| base.is_some_and(|base| base != segment.seq))
 }
