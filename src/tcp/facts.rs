@@ -1,0 +1,141 @@
+//! What is known about a flow beside its bytes.
+
+use crate::stream::{End, PerEnd};
+use crate::units::{Origin, PacketNumber, StreamOffset};
+
+/// What the segments of one flow told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TcpFacts {
+    /// What each end sent.
+    pub ends: PerEnd<EndFacts>,
+    /// The first SYN without ACK, and who sent it.
+    pub syn: Option<(End, Origin)>,
+    /// The first SYN with ACK, and who sent it.
+    pub syn_ack: Option<(End, Origin)>,
+    /// Segments recorded twice in a row within a millisecond, as mirror ports do; not counted as retransmissions.
+    pub duplicates: u32,
+}
+
+impl TcpFacts {
+    /// Bytes of `end`'s stream that its peer had not acknowledged at last; `None` if the capture does not tell.
+    #[must_use]
+    pub fn unacknowledged(&self, end: End) -> Option<u64> {
+        let acked = self.ends[end.other()].acked?;
+        Some(self.ends[end].bytes.saturating_sub(acked.0))
+    }
+}
+
+/// What the segments of one end told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EndFacts {
+    /// All segments, also those without data.
+    pub segments: u64,
+    /// Segments with data, also data that came before.
+    pub data_segments: u64,
+    /// Length of the stream so far: bytes delivered, and bytes given up as gaps.
+    pub bytes: u64,
+    /// Offset 0 is the true start of the stream: the SYN was seen, or its number follows from the other end's segments.
+    pub from_start: bool,
+    /// The first segment with data.
+    pub first_data: Option<Origin>,
+    /// The last segment with data that had not been sent before.
+    pub last_data: Option<Origin>,
+    /// The first FIN.
+    pub fin: Option<Origin>,
+    /// The first RST.
+    pub rst: Option<Origin>,
+    /// Where the first RST claims to stand in this end's stream. An end that resets in earnest stands at its last byte;
+    /// far from it, somebody else sent the RST, and the peer ignores it (RFC 5961 §3).
+    pub rst_offset: Option<StreamOffset>,
+    /// The last segment with which this end acknowledged something new.
+    pub last_ack: Option<Origin>,
+    /// How much of the *peer's* stream this end has acknowledged.
+    pub acked: Option<StreamOffset>,
+    /// Keep-alive probes: up to one byte, just before what the peer expects (RFC 9293 §3.8.4).
+    pub keep_alives: u32,
+    /// SYNs, with or without ACK, that repeat an earlier one.
+    pub syn_retransmissions: u32,
+    /// Largest segment this end wants to receive, from its SYN.
+    pub mss: Option<u16>,
+    /// Shift count for this end's window field, from its SYN; counts only if both ends sent one (RFC 7323 §2.2).
+    pub window_scale: Option<u8>,
+    /// IPv4 time to live or IPv6 hop limit of the first segment with a SYN or data.
+    pub hop_limit: Option<u8>,
+    /// The same of the first RST; another value than [`hop_limit`](Self::hop_limit) means that something on the path
+    /// may have sent it.
+    pub rst_hop_limit: Option<u8>,
+    anomalies: Option<Box<Anomalies>>,
+}
+
+impl EndFacts {
+    /// What went other than in order; all zero for most flows.
+    #[must_use]
+    pub fn anomalies(&self) -> &Anomalies {
+        static NONE: Anomalies = Anomalies::NONE;
+        self.anomalies.as_deref().unwrap_or(&NONE)
+    }
+
+    /// The same, to be changed; takes memory from the first call on.
+    pub(super) fn anomalies_mut(&mut self) -> &mut Anomalies {
+        self.anomalies.get_or_insert_default()
+    }
+
+    /// The same, if there is anything.
+    pub(super) fn known_anomalies_mut(&mut self) -> Option<&mut Anomalies> {
+        self.anomalies.as_deref_mut()
+    }
+
+    /// A data segment of this end that was sent before, in full or in part.
+    pub(super) fn note_retransmission(&mut self, origin: Origin) {
+        let anomalies = self.anomalies_mut();
+        anomalies.retransmissions += 1;
+        anomalies.retransmitted_since_last_ack += 1;
+        anomalies.last_retransmission = Some(origin);
+    }
+}
+
+/// What went other than in order at one end. Flows have these only when something did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Anomalies {
+    /// Segments that repeat data, in full or in part, or that fill a hole more than 3 ms after it showed.
+    pub retransmissions: u64,
+    /// The last of them.
+    pub last_retransmission: Option<Origin>,
+    /// Those since the peer last acknowledged something new; high at the end when the path or the peer died.
+    pub retransmitted_since_last_ack: u32,
+    /// Segments that fill a hole within 3 ms: swapped on the way or in the capture.
+    pub out_of_order: u64,
+    /// Segments that repeat bytes with another content, as far as both versions were at hand.
+    pub conflicting_overlaps: u64,
+    /// The first such pair: the packet whose bytes count and the one that contradicts it.
+    pub first_conflict: Option<(PacketNumber, PacketNumber)>,
+    /// Holes given up, for whatever reason.
+    pub gaps: u64,
+    /// Bytes in them.
+    pub gap_bytes: u64,
+    /// Of these, bytes that the snapshot length took.
+    pub cut_bytes: u64,
+    /// Segments that announced a window of zero.
+    pub zero_windows: u64,
+    /// Since when the window has been zero; `None` while it is open.
+    pub zero_window_since: Option<Origin>,
+    /// Segments whose sequence number is nowhere near the stream, or that lie beyond the FIN.
+    pub out_of_window: u64,
+}
+
+impl Anomalies {
+    const NONE: Self = Self {
+        retransmissions: 0,
+        last_retransmission: None,
+        retransmitted_since_last_ack: 0,
+        out_of_order: 0,
+        conflicting_overlaps: 0,
+        first_conflict: None,
+        gaps: 0,
+        gap_bytes: 0,
+        cut_bytes: 0,
+        zero_windows: 0,
+        zero_window_since: None,
+        out_of_window: 0,
+    };
+}

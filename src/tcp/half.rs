@@ -1,0 +1,460 @@
+//! One direction of a flow: from sequence numbers to bytes in order.
+//!
+//! [`Half`] is the state, [`Reassembly`] the work on it. The stream offset of [`Half::next`] is always
+//! [`EndFacts::bytes`]; SYN and FIN occupy a sequence number each but no offset.
+
+use super::EndFacts;
+use super::reorder::{Budget, Reorder, Span, differ};
+use crate::packet::{Segment, SeqNumber};
+use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd, StreamEndKind, StreamSink};
+use crate::units::{Origin, StreamOffset};
+
+/// Sequence numbers further from the stream than any window (RFC 7323 §2.3) are not of it.
+const PLAUSIBLE: i32 = 1 << 30;
+
+/// Segments of the same end after which a hole that the peer acknowledged is given up.
+const PATIENCE_SEGMENTS: u64 = 64;
+
+/// Seconds after which a hole that the peer acknowledged is given up.
+const PATIENCE_SECONDS: f64 = 2.0;
+
+/// A hole filled within this many seconds was swapped on the way; later, it was sent again (as Wireshark decides).
+const SWAPPED_SECONDS: f64 = 0.003;
+
+/// How sure we are of where the stream starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Anchor {
+    /// Nothing seen of this end.
+    #[default]
+    None,
+    /// Only segments without data, which may be keep-alives or overtaken: the first data may still set the start.
+    Loose,
+    /// Offset 0 will not move.
+    Fixed,
+}
+
+/// What one end's segments need to be put in order.
+#[derive(Debug, Default)]
+pub(super) struct Half {
+    anchor: Anchor,
+    /// The sequence number of the next byte.
+    next: u32,
+    /// The highest acknowledgement that this end sent.
+    highest_ack: Option<SeqNumber>,
+    /// The stream ends here: the offset of the FIN.
+    fin_at: Option<u64>,
+    fin_delivered: bool,
+    waiting: Option<Box<Reorder>>,
+}
+
+impl Half {
+    /// The signed distance of `seq` from the next byte, if it can be of this stream.
+    pub(super) fn distance(&self, seq: SeqNumber) -> Option<i64> {
+        let distance = seq.distance_from(SeqNumber(self.next));
+        (-PLAUSIBLE..=PLAUSIBLE).contains(&distance).then_some(i64::from(distance))
+    }
+
+    /// Some segment of this end, or its peer's handshake, told where it stands.
+    pub(super) fn is_anchored(&self) -> bool {
+        self.anchor != Anchor::None
+    }
+
+    /// Nothing of the stream came yet, so that its start may still move.
+    fn is_untouched(&self, facts: &EndFacts) -> bool {
+        facts.bytes == 0 && self.waiting.is_none() && self.fin_at.is_none()
+    }
+
+    /// `seq` is the first byte of the stream for certain, unless bytes came already that say otherwise.
+    pub(super) fn start_at(&mut self, seq: SeqNumber, facts: &mut EndFacts) {
+        if self.anchor != Anchor::Fixed && self.is_untouched(facts) {
+            self.next = seq.0;
+            self.anchor = Anchor::Fixed;
+        }
+        // Bytes wrap, so this holds for streams of any length.
+        facts.from_start |= self.anchor == Anchor::Fixed && self.next.wrapping_sub(facts.bytes as u32) == seq.0;
+    }
+
+    /// Places a segment with `len` bytes of data at `seq` if the start of the stream is open.
+    fn anchor(&mut self, seq: SeqNumber, len: u32, facts: &EndFacts) -> Anchored {
+        let moves = match self.anchor {
+            Anchor::None => true,
+            Anchor::Fixed => false,
+            // Data behind what a bare segment promised was overtaken by it; data one ahead follows a keep-alive.
+            Anchor::Loose => {
+                let distance = seq.distance_from(SeqNumber(self.next));
+                len > 0
+                    && self.is_untouched(facts)
+                    && (distance == 1 || (distance < 0 && !(distance == -1 && len == 1)))
+            }
+        };
+        if moves {
+            self.next = seq.0;
+        }
+        let probe = self.anchor == Anchor::Loose && len == 1 && !moves && SeqNumber(self.next).distance_from(seq) == 1;
+        self.anchor = match self.anchor {
+            Anchor::Fixed => Anchor::Fixed,
+            _ if len > 0 && !probe => Anchor::Fixed,
+            _ => Anchor::Loose,
+        };
+        if moves { Anchored::Moved } else { Anchored::Stays }
+    }
+
+    /// Takes note of an acknowledgement that this end sent; true if it is news.
+    pub(super) fn sent_ack(&mut self, ack: SeqNumber) -> bool {
+        let news = self.highest_ack.is_none_or(|highest| (1..=PLAUSIBLE).contains(&ack.distance_from(highest)));
+        if news {
+            self.highest_ack = Some(ack);
+        }
+        news
+    }
+
+    /// The highest acknowledgement that this end sent.
+    pub(super) fn highest_ack(&self) -> Option<SeqNumber> {
+        self.highest_ack
+    }
+
+    /// The offset that the peer acknowledges with `ack`.
+    pub(super) fn acknowledged(&self, ack: SeqNumber, facts: &EndFacts) -> Option<StreamOffset> {
+        if self.anchor == Anchor::None {
+            return None;
+        }
+        let offset = facts.bytes.saturating_add_signed(self.distance(ack)?);
+        Some(StreamOffset(self.fin_at.map_or(offset, |fin| offset.min(fin))))
+    }
+
+    /// The offset that `seq` stands for, once the stream has a start.
+    pub(super) fn offset_of(&self, seq: SeqNumber, facts: &EndFacts) -> Option<StreamOffset> {
+        if self.anchor == Anchor::None {
+            return None;
+        }
+        Some(StreamOffset(facts.bytes.saturating_add_signed(i64::from(seq.distance_from(SeqNumber(self.next))))))
+    }
+
+    /// Something waits for a hole to be filled.
+    pub(super) fn has_hole(&self) -> bool {
+        self.waiting.is_some() || (self.fin_at.is_some() && !self.fin_delivered)
+    }
+}
+
+/// Whether the start of the stream moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anchored {
+    Moved,
+    Stays,
+}
+
+/// What the other end's segments tell about this one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PeerView {
+    /// How much of the stream it acknowledged.
+    pub(super) acked: Option<StreamOffset>,
+    /// No segment of it was captured.
+    pub(super) absent: bool,
+}
+
+/// One end's half, with everything that receiving bytes touches.
+pub(super) struct Reassembly<'r, S: StreamSink> {
+    pub(super) from: End,
+    pub(super) half: &'r mut Half,
+    pub(super) facts: &'r mut EndFacts,
+    pub(super) peer: PeerView,
+    pub(super) budget: &'r mut Budget,
+    pub(super) sink: &'r mut S,
+    pub(super) context: &'r mut S::Context,
+}
+
+impl<S: StreamSink> Reassembly<'_, S> {
+    /// Data and FIN of one segment that is no RST.
+    pub(super) fn segment(&mut self, segment: &Segment<'_>) -> Anchored {
+        let seq = segment.seq.plus(u32::from(segment.flags.syn()));
+        let len = segment.data_len();
+        self.facts.data_segments += u64::from(len > 0);
+        if len == 0 && !segment.flags.fin() {
+            return self.bare(segment, seq);
+        }
+        let anchored = self.half.anchor(seq, len, self.facts);
+        let Some(distance) = self.half.distance(seq) else {
+            self.facts.anomalies_mut().out_of_window += 1;
+            return anchored;
+        };
+        if len == 1 && distance == -1 && !segment.flags.fin() && self.is_settled() {
+            self.facts.keep_alives += 1;
+            return anchored;
+        }
+        // Bytes before the start of a stream that was joined late have no offset.
+        let start = self.facts.bytes.cast_signed().saturating_add(distance);
+        let before = start.min(0).unsigned_abs();
+        let whole =
+            Span { start: 0, bytes: segment.payload, cut: u64::from(segment.payload_cut), origin: segment.origin };
+        let span = Span { start: start.max(0).unsigned_abs(), ..whole.skip_to(before) };
+        let repeats_fin = segment.flags.fin() && !self.fin(span.end(), segment.origin);
+        if (distance < 0 && len > 0) || repeats_fin {
+            self.facts.note_retransmission(segment.origin);
+        }
+        self.data(span.skip_to(self.facts.bytes));
+        self.deliver_fin();
+        anchored
+    }
+
+    /// A segment without data and FIN: an acknowledgement or a keep-alive.
+    fn bare(&mut self, segment: &Segment<'_>, seq: SeqNumber) -> Anchored {
+        let known = self.half.anchor != Anchor::None;
+        let anchored = self.half.anchor(seq, 0, self.facts);
+        if known && !segment.flags.syn() && self.half.distance(seq) == Some(-1) && self.is_settled() {
+            self.facts.keep_alives += 1;
+        }
+        anchored
+    }
+
+    /// Nothing of this end is under way: what it repeats, it repeats on purpose.
+    fn is_settled(&self) -> bool {
+        !self.half.has_hole()
+            && self.half.fin_at.is_none()
+            && self.peer.acked.is_none_or(|acked| acked.0 >= self.facts.bytes)
+    }
+
+    /// The stream ends at `at`; false if that was known.
+    fn fin(&mut self, at: u64, origin: Origin) -> bool {
+        if self.half.fin_at.is_some() {
+            return false;
+        }
+        let seen = self.half.waiting.as_ref().map_or(self.facts.bytes, |waiting| waiting.end());
+        if at < seen {
+            self.facts.anomalies_mut().out_of_window += 1;
+            return true;
+        }
+        self.half.fin_at = Some(at);
+        self.facts.fin = Some(origin);
+        true
+    }
+
+    /// Bytes that start at or after the next one.
+    fn data(&mut self, mut span: Span<'_>) {
+        if let Some(fin) = self.half.fin_at.filter(|fin| span.end() > *fin) {
+            self.facts.anomalies_mut().out_of_window += 1;
+            span = span.until(fin);
+        }
+        if span.len() == 0 {
+            return;
+        }
+        if span.start > self.facts.bytes {
+            self.make_room(&span);
+            // Giving up a hole may have delivered another version of these bytes.
+            span = span.skip_to(self.facts.bytes);
+        }
+        if span.start > self.facts.bytes {
+            self.wait(span);
+        } else if self.half.waiting.is_some() {
+            self.fill(span);
+        } else if span.len() > 0 {
+            self.note_data(span.origin);
+            self.emit(span);
+        }
+    }
+
+    /// The usual case, and the end of all others: bytes that are next.
+    fn emit(&mut self, span: Span<'_>) {
+        debug_assert_eq!(span.start, self.facts.bytes);
+        if !span.bytes.is_empty() {
+            let offset = StreamOffset(self.facts.bytes);
+            self.advance(span.bytes.len() as u64);
+            self.sink.chunk(self.context, Chunk { from: self.from, offset, origin: span.origin, bytes: span.bytes });
+        }
+        if span.cut > 0 {
+            self.gap(span.cut, GapReason::CutByCapture, span.origin);
+        }
+    }
+
+    /// Bytes that are next while others wait behind them: delivered between those, which came first.
+    fn fill(&mut self, mut span: Span<'_>) {
+        let first = self.half.waiting.as_ref().and_then(|waiting| waiting.first());
+        if let Some(later) = first.map(|first| first.origin).filter(|_| span.len() > 0) {
+            self.note_data(span.origin);
+            self.note_late(span.origin, later);
+        }
+        while span.len() > 0 {
+            let waiting = self.half.waiting.as_mut();
+            let piece = waiting.and_then(|waiting| waiting.pop_first_before(span.end(), self.budget));
+            let Some(piece) = piece else {
+                self.emit(span);
+                break;
+            };
+            let known = piece.span();
+            if differ(&known, &span) {
+                self.note_conflict(&known, &span);
+            }
+            let free = span.until(known.start);
+            if free.len() > 0 {
+                self.emit(free);
+            }
+            self.emit(known);
+            span = span.skip_to(self.facts.bytes);
+        }
+        self.drain();
+    }
+
+    /// Bytes beyond a hole.
+    fn wait(&mut self, span: Span<'_>) {
+        let segments = self.facts.segments;
+        let overlap = self.half.waiting.get_or_insert_default().insert(span, segments, self.budget);
+        if let Some(known) = overlap.conflict {
+            let anomalies = self.facts.anomalies_mut();
+            anomalies.conflicting_overlaps += 1;
+            anomalies.first_conflict.get_or_insert((known, span.origin.packet));
+        }
+        if overlap.adds {
+            self.note_data(span.origin);
+        }
+        match overlap.fills_before {
+            _ if overlap.repeats => self.facts.note_retransmission(span.origin),
+            Some(later) => self.note_late(span.origin, later),
+            None => {}
+        }
+    }
+
+    /// Gives up holes until `span` may wait or is next.
+    fn make_room(&mut self, span: &Span<'_>) {
+        let mut hit = false;
+        while span.start > self.facts.bytes {
+            let waiting = self.half.waiting.get_or_insert_default();
+            if waiting.has_room(span, self.budget) {
+                return;
+            }
+            if !hit {
+                self.budget.hits.reorder += 1;
+                hit = true;
+            }
+            // With nothing else to give up, the hole before the span itself goes.
+            let target = waiting.first().map_or(span.start, |first| first.start.min(span.start));
+            self.give_up(target, span.origin);
+        }
+    }
+
+    /// Everything before `offset` that has not come never will. Delivers what waited for it.
+    fn give_up(&mut self, offset: u64, at: Origin) {
+        let missing = offset.saturating_sub(self.facts.bytes);
+        if missing > 0 {
+            self.gap(missing, GapReason::NotCaptured, at);
+        }
+        self.drain();
+    }
+
+    /// Delivers what waits and is next.
+    fn drain(&mut self) {
+        while let Some(waiting) = self.half.waiting.as_mut() {
+            match waiting.pop_first_before(self.facts.bytes + 1, self.budget) {
+                Some(piece) => self.emit(piece.span()),
+                None => {
+                    if waiting.is_empty() {
+                        self.half.waiting = None;
+                    }
+                    break;
+                }
+            }
+        }
+    }
+
+    fn deliver_fin(&mut self) {
+        if self.half.fin_delivered || self.half.fin_at != Some(self.facts.bytes) {
+            return;
+        }
+        if let Some(origin) = self.facts.fin {
+            self.half.fin_delivered = true;
+            self.end(StreamEndKind::Fin, origin);
+        }
+    }
+
+    /// Gives up holes for whose loss enough speaks, see the module's rules.
+    pub(super) fn give_up_overdue(&mut self, now: Origin) {
+        while self.half.has_hole() {
+            let waiting = self.half.waiting.as_ref().and_then(|waiting| waiting.first());
+            let (target, since) = match (waiting, self.half.fin_at, self.facts.fin) {
+                (Some(first), ..) => (first.start, first.origin),
+                (None, Some(fin), Some(origin)) => (fin, origin),
+                _ => return,
+            };
+            let later_segments = (self.half.waiting.as_ref())
+                .and_then(|waiting| waiting.waiting_since_segment())
+                .map_or(0, |since| self.facts.segments.saturating_sub(since));
+            let received = self.peer.absent || self.peer.acked.is_some_and(|acked| acked.0 >= target);
+            let overdue = later_segments >= PATIENCE_SEGMENTS
+                || now.seconds_since(&since).is_some_and(|seconds| seconds >= PATIENCE_SECONDS);
+            if !received || !overdue {
+                return;
+            }
+            self.give_up(target, now);
+            self.deliver_fin();
+        }
+    }
+
+    /// Delivers whatever waits, with gaps for what is missing between.
+    pub(super) fn flush(&mut self, now: Origin) {
+        while let Some(first) = self.half.waiting.as_ref().and_then(|waiting| waiting.first()) {
+            self.give_up(first.start, now);
+        }
+        self.deliver_fin();
+    }
+
+    /// No more segments will come: delivers whatever waits and tells what is missing at the end.
+    pub(super) fn finish(&mut self, now: Origin) {
+        self.flush(now);
+        let bytes = self.facts.bytes;
+        match (self.half.fin_at, self.peer.acked) {
+            (Some(fin), _) => self.give_up(fin, now),
+            // One number beyond the last byte: a byte or the FIN itself, which the capture does not hold.
+            (None, Some(acked)) if acked.0 == bytes + 1 => {
+                self.facts.anomalies_mut().gaps += 1;
+                let offset = StreamOffset(bytes);
+                let gap = Gap { from: self.from, offset, len: None, reason: GapReason::NotCaptured, origin: now };
+                self.sink.gap(self.context, gap);
+            }
+            (None, Some(acked)) => self.give_up(acked.0, now),
+            (None, None) => {}
+        }
+        self.deliver_fin();
+    }
+
+    /// Tells the sink how this end finished.
+    pub(super) fn end(&mut self, kind: StreamEndKind, origin: Origin) {
+        let offset = StreamOffset(self.facts.bytes);
+        self.sink.end(self.context, StreamEnd { from: self.from, kind, offset, origin });
+    }
+
+    fn gap(&mut self, len: u64, reason: GapReason, origin: Origin) {
+        let offset = StreamOffset(self.facts.bytes);
+        self.advance(len);
+        let anomalies = self.facts.anomalies_mut();
+        anomalies.gaps += 1;
+        anomalies.gap_bytes += len;
+        if reason == GapReason::CutByCapture {
+            anomalies.cut_bytes += len;
+        }
+        self.sink.gap(self.context, Gap { from: self.from, offset, len: Some(len), reason, origin });
+    }
+
+    fn advance(&mut self, len: u64) {
+        self.facts.bytes += len;
+        // Sequence numbers wrap; the low half of the length is all that counts.
+        self.half.next = self.half.next.wrapping_add(len as u32);
+    }
+
+    fn note_data(&mut self, origin: Origin) {
+        self.facts.first_data.get_or_insert(origin);
+        self.facts.last_data = Some(origin);
+    }
+
+    /// A hole was filled after `later` had shown it.
+    fn note_late(&mut self, origin: Origin, later: Origin) {
+        if origin.seconds_since(&later).is_some_and(|seconds| seconds > SWAPPED_SECONDS) {
+            self.facts.note_retransmission(origin);
+        } else {
+            self.facts.anomalies_mut().out_of_order += 1;
+        }
+    }
+
+    fn note_conflict(&mut self, known: &Span<'_>, span: &Span<'_>) {
+        let anomalies = self.facts.anomalies_mut();
+        anomalies.conflicting_overlaps += 1;
+        anomalies.first_conflict.get_or_insert((known.origin.packet, span.origin.packet));
+    }
+}

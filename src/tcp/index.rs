@@ -1,0 +1,184 @@
+//! From a pair of endpoints to its latest flow, open or gone.
+//!
+//! Flows that are gone are remembered in a ring of [`REMEMBERED`] entries, so that their late packets open no new flow;
+//! the oldest are forgotten first. The hash is seeded: captures may be made by an enemy.
+
+use super::bases::Bases;
+use crate::units::Endpoint;
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Flows remembered after their end.
+const REMEMBERED: usize = 1 << 18;
+
+/// Marks a value of the maps as a position in the ring.
+const GONE: u32 = 1 << 31;
+
+/// Both endpoints of a flow, the same for both directions.
+///
+/// IPv4 has its own form because it is a third of the size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FlowKey {
+    V4([u32; 2], [u16; 2]),
+    V6([u128; 2], [u16; 2]),
+}
+
+impl FlowKey {
+    pub(super) fn new(one: Endpoint, other: Endpoint) -> Self {
+        let (low, high) = if one <= other { (one, other) } else { (other, one) };
+        let ports = [low.port, high.port];
+        match (low.ip, high.ip) {
+            (IpAddr::V4(low), IpAddr::V4(high)) => Self::V4([low.to_bits(), high.to_bits()], ports),
+            (low, high) => Self::V6([low, high].map(|ip| to_v6(ip).to_bits()), ports),
+        }
+    }
+
+    fn of(bases: &Bases) -> Self {
+        let [one, other] = bases.endpoints();
+        Self::new(one, other)
+    }
+}
+
+fn to_v6(ip: IpAddr) -> Ipv6Addr {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    }
+}
+
+/// What became of the latest flow between two endpoints.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Latest<'i> {
+    /// Open, in this slot.
+    Open(u32),
+    /// Over. This is what tells a new SYN from a repeated one.
+    Gone(&'i mut Bases),
+}
+
+/// The index.
+pub(super) struct FlowIndex {
+    v4: HashMap<([u32; 2], [u16; 2]), u32, RandomState>,
+    v6: HashMap<([u128; 2], [u16; 2]), u32, RandomState>,
+    ring: Vec<Bases>,
+    oldest: usize,
+    remembered: usize,
+}
+
+impl FlowIndex {
+    /// An index that remembers at most `limit` flows after their end.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            v4: HashMap::default(),
+            v6: HashMap::default(),
+            ring: Vec::new(),
+            oldest: 0,
+            remembered: limit.clamp(1, REMEMBERED),
+        }
+    }
+
+    pub(super) fn latest(&mut self, key: &FlowKey) -> Option<Latest<'_>> {
+        let value = self.value(key)?;
+        if value & GONE == 0 {
+            return Some(Latest::Open(value));
+        }
+        self.ring.get_mut((value & !GONE) as usize).map(Latest::Gone)
+    }
+
+    /// The latest flow of these endpoints is in `slot`.
+    pub(super) fn open(&mut self, key: &FlowKey, slot: u32) {
+        self.set(key, slot);
+    }
+
+    /// The latest flow of these endpoints is over.
+    pub(super) fn bury(&mut self, bases: Bases) {
+        let key = FlowKey::of(&bases);
+        if self.ring.len() < self.remembered {
+            self.set(&key, self.ring.len() as u32 | GONE);
+            self.ring.push(bases);
+            return;
+        }
+        let place = self.oldest as u32 | GONE;
+        let forgotten = std::mem::replace(&mut self.ring[self.oldest], bases);
+        self.oldest = (self.oldest + 1) % self.ring.len();
+        let forgotten = FlowKey::of(&forgotten);
+        // Unless a newer flow of the same endpoints took its place.
+        if self.value(&forgotten) == Some(place) {
+            match forgotten {
+                FlowKey::V4(ips, ports) => self.v4.remove(&(ips, ports)),
+                FlowKey::V6(ips, ports) => self.v6.remove(&(ips, ports)),
+            };
+        }
+        self.set(&key, place);
+    }
+
+    fn value(&self, key: &FlowKey) -> Option<u32> {
+        match *key {
+            FlowKey::V4(ips, ports) => self.v4.get(&(ips, ports)).copied(),
+            FlowKey::V6(ips, ports) => self.v6.get(&(ips, ports)).copied(),
+        }
+    }
+
+    fn set(&mut self, key: &FlowKey, value: u32) {
+        match *key {
+            FlowKey::V4(ips, ports) => self.v4.insert((ips, ports), value),
+            FlowKey::V6(ips, ports) => self.v6.insert((ips, ports), value),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Segment, SeqNumber, TcpFlags, TcpOptions};
+    use crate::units::{Origin, PacketNumber};
+
+    fn endpoint(ip: &str, port: u16) -> Endpoint {
+        Endpoint { ip: ip.parse().unwrap(), port }
+    }
+
+    fn key(port: u16) -> FlowKey {
+        FlowKey::of(&bases(port))
+    }
+
+    fn bases(port: u16) -> Bases {
+        Bases::new(&Segment {
+            origin: Origin { packet: PacketNumber::FIRST, time: None },
+            source: endpoint("10.0.0.2", port),
+            destination: endpoint("10.0.0.1", 80),
+            seq: SeqNumber(0),
+            ack: None,
+            flags: TcpFlags::SYN,
+            window: 0,
+            hop_limit: 0,
+            options: TcpOptions::default(),
+            payload: &[],
+            payload_cut: 0,
+        })
+    }
+
+    #[test]
+    fn both_directions_are_one_key() {
+        let (a, b) = (endpoint("10.0.0.2", 9), endpoint("10.0.0.1", 80));
+        assert_eq!(FlowKey::new(a, b), FlowKey::new(b, a));
+        assert_ne!(FlowKey::new(a, b), FlowKey::new(endpoint("10.0.0.2", 80), endpoint("10.0.0.1", 9)));
+        let v6 = endpoint("2001:db8::1", 9);
+        assert_eq!(FlowKey::new(v6, b), FlowKey::new(b, v6));
+    }
+
+    #[test]
+    fn the_oldest_flow_is_forgotten_first() {
+        let mut index = FlowIndex::new(2);
+        for port in 1..=3 {
+            index.open(&key(port), u32::from(port));
+            index.bury(bases(port));
+        }
+        assert_eq!(index.latest(&key(1)), None);
+        assert_eq!(index.latest(&key(2)), Some(Latest::Gone(&mut bases(2))));
+        assert_eq!(index.latest(&key(3)), Some(Latest::Gone(&mut bases(3))));
+        // A new flow on the ports of 2 survives the forgetting of the old one.
+        index.open(&key(2), 7);
+        index.bury(bases(4));
+        assert_eq!(index.latest(&key(2)), Some(Latest::Open(7)));
+    }
+}

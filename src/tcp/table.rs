@@ -1,0 +1,198 @@
+//! All flows: finding the one a segment belongs to, opening, and letting go.
+
+use super::index::{FlowIndex, FlowKey, Latest};
+use super::open::OpenFlow;
+use super::reorder::Budget;
+use super::slab::Slab;
+use super::{Flow, FlowEnd, FlowNumber, FlowStart};
+use crate::limits::{LimitHits, Limits};
+use crate::packet::Segment;
+use crate::stream::StreamSink;
+use crate::units::Origin;
+use std::collections::VecDeque;
+
+/// How long a flow that is over lingers when packets carry no time, counted in packets.
+const LINGER_PACKETS: u64 = 10_000;
+
+/// The flows of one capture.
+///
+/// Feed it with [`push`](Self::push), take what ended with [`pop_finished`](Self::pop_finished), and call
+/// [`finish`](Self::finish) at the end of the capture.
+pub struct FlowTable<S: StreamSink> {
+    flows: Slab<OpenFlow<S>>,
+    index: FlowIndex,
+    /// Flows that are over and linger, in order of ending.
+    lingering: VecDeque<(u32, FlowNumber, Origin)>,
+    finished: VecDeque<Flow<S>>,
+    budget: Budget,
+    /// Where the search for the next flow to evict starts.
+    hand: u32,
+    next_number: u64,
+    late: u64,
+}
+
+impl<S: StreamSink> FlowTable<S> {
+    /// An empty table that keeps to `limits`.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            flows: Slab::new(),
+            index: FlowIndex::new(limits.flows),
+            lingering: VecDeque::new(),
+            finished: VecDeque::new(),
+            budget: Budget { limits: *limits, hits: LimitHits::default(), waiting: 0 },
+            hand: 0,
+            next_number: 0,
+            late: 0,
+        }
+    }
+
+    /// Adds the next segment of the capture. `open` makes the consumer of a new flow; all consumers share `context`.
+    pub fn push(&mut self, segment: &Segment<'_>, context: &mut S::Context, open: impl FnOnce(&FlowStart) -> S) {
+        self.finish_lingering(segment.origin, context);
+        let key = FlowKey::new(segment.source, segment.destination);
+        let slot = match self.index.latest(&key) {
+            None => self.open(&key, segment, context, open),
+            Some(Latest::Open(slot)) => {
+                if self.flows.get_mut(slot).is_some_and(|flow| flow.bases.reused_by(segment)) {
+                    self.close(slot, FlowEnd::Replaced, context);
+                    self.open(&key, segment, context, open)
+                } else {
+                    slot
+                }
+            }
+            Some(Latest::Gone(bases)) if bases.reused_by(segment) => self.open(&key, segment, context, open),
+            Some(Latest::Gone(bases)) => {
+                bases.note(segment);
+                self.late += 1;
+                return;
+            }
+        };
+        let Some(flow) = self.flows.get_mut(slot) else { return };
+        flow.push(segment, &mut self.budget, context);
+        if flow.over.is_some() && !flow.queued {
+            flow.queued = true;
+            self.lingering.push_back((slot, flow.number, flow.lingers_since));
+        }
+    }
+
+    /// The next flow that ended, in order of ending.
+    pub fn pop_finished(&mut self) -> Option<Flow<S>> {
+        self.finished.pop_front()
+    }
+
+    /// Ends every flow that is still there: first those that linger, then the open ones in order of their number.
+    pub fn finish(&mut self, context: &mut S::Context) {
+        while let Some((slot, number, _)) = self.lingering.pop_front() {
+            if self.flows.get_mut(slot).is_some_and(|flow| flow.number == number && flow.over.is_some()) {
+                self.close(slot, FlowEnd::CaptureEnded, context);
+            }
+        }
+        let mut open: Vec<(FlowNumber, u32)> = self.flows.iter().map(|(slot, flow)| (flow.number, slot)).collect();
+        open.sort_unstable();
+        for (_, slot) in open {
+            self.close(slot, FlowEnd::CaptureEnded, context);
+        }
+    }
+
+    /// Flows that are open or lingering.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Flows seen so far.
+    #[must_use]
+    pub fn flow_count(&self) -> u64 {
+        self.next_number
+    }
+
+    /// Segments of flows that were over already and handed out.
+    #[must_use]
+    pub fn late_segments(&self) -> u64 {
+        self.late
+    }
+
+    /// How often the bounds on flows and on waiting bytes were reached.
+    #[must_use]
+    pub fn limit_hits(&self) -> LimitHits {
+        self.budget.hits
+    }
+
+    /// Bytes that wait for earlier ones, over all flows, with their overhead.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.budget.waiting
+    }
+
+    fn open(
+        &mut self,
+        key: &FlowKey,
+        segment: &Segment<'_>,
+        context: &mut S::Context,
+        open: impl FnOnce(&FlowStart) -> S,
+    ) -> u32 {
+        // Slots and tombstones share the 32 bits of an index value.
+        let most = self.budget.limits.flows.clamp(1, 1 << 30);
+        while self.flows.len() >= most && self.evict(context) {}
+        let number = FlowNumber(self.next_number);
+        self.next_number += 1;
+        let start = FlowStart { number, origin: segment.origin, a: segment.source, b: segment.destination };
+        let slot = self.flows.insert(OpenFlow::new(segment, &start, open(&start)));
+        self.index.open(key, slot);
+        slot
+    }
+
+    /// Lets go of a flow that was not used for long: the hand passes over flows that were used since it last came by.
+    /// New flows get no such grace, so a flood of them displaces itself rather than the flows that live.
+    fn evict(&mut self, context: &mut S::Context) -> bool {
+        for _ in 0..self.flows.slots().saturating_mul(2) {
+            let slot = self.hand;
+            self.hand = (self.hand + 1) % self.flows.slots();
+            match self.flows.get_mut(slot) {
+                Some(flow) if flow.recently_used => flow.recently_used = false,
+                Some(_) => {
+                    self.budget.hits.flows += 1;
+                    self.close(slot, FlowEnd::Evicted, context);
+                    return true;
+                }
+                None => {}
+            }
+        }
+        false
+    }
+
+    /// Closes the flows whose time to linger is over.
+    fn finish_lingering(&mut self, now: Origin, context: &mut S::Context) {
+        while let Some(&(slot, number, since)) = self.lingering.front() {
+            if !self.has_lingered(since, now) {
+                return;
+            }
+            self.lingering.pop_front();
+            let Some(flow) = self.flows.get_mut(slot).filter(|flow| flow.number == number) else { continue };
+            if flow.over.is_none() {
+                flow.queued = false;
+            } else if flow.lingers_since != since {
+                self.lingering.push_back((slot, number, flow.lingers_since));
+            } else {
+                self.close(slot, FlowEnd::Closed, context);
+            }
+        }
+    }
+
+    fn has_lingered(&self, since: Origin, now: Origin) -> bool {
+        match now.seconds_since(&since) {
+            Some(seconds) if seconds >= 0.0 => seconds >= self.budget.limits.linger_seconds as f64,
+            // No time, or a clock that stepped back.
+            _ => now.packet.value().saturating_sub(since.packet.value()) >= LINGER_PACKETS,
+        }
+    }
+
+    /// Hands out the flow in `slot`.
+    fn close(&mut self, slot: u32, why: FlowEnd, context: &mut S::Context) {
+        if let Some(flow) = self.flows.remove(slot) {
+            self.index.bury(flow.bases);
+            self.finished.push_back(flow.finish(why, &mut self.budget, context));
+        }
+    }
+}

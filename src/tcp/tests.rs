@@ -1,0 +1,696 @@
+//! What the table makes of conversations that were recorded well, badly, or made up.
+
+use super::conversation::{A, B, Conversation, Played};
+use super::*;
+use crate::limits::Limits;
+use crate::packet::TcpFlags;
+use crate::stream::{End, PerEnd};
+use crate::units::{Origin, StreamOffset};
+use proptest::prelude::*;
+
+fn packet(origin: Option<Origin>) -> Option<u64> {
+    origin.map(|origin| origin.packet.value())
+}
+
+/// Handshake (packets 1 to 3), a question and an answer (4, 5), FIN from both and the last ACK (6 to 8).
+fn ordinary() -> Conversation {
+    let mut talk = Conversation::open();
+    talk.say(A, "hello");
+    talk.say(B, "world!");
+    talk.fin(A);
+    talk.fin(B);
+    talk.ack(A);
+    talk
+}
+
+#[test]
+fn an_ordinary_conversation() {
+    let played = ordinary().play();
+    assert_eq!((played.stream(A), played.stream(B)), ("hello|", "world!|"));
+    let flow = played.only();
+    assert_eq!(flow.end, FlowEnd::Closed);
+    assert_eq!(flow.number, FlowNumber(0));
+    assert_eq!(flow.endpoints.a.port, 40_000);
+    assert_eq!((flow.first.packet.value(), flow.last.packet.value()), (1, 8));
+    assert_eq!(flow.sink.packets, [(A, 4), (B, 5), (A, 6), (B, 7)]);
+    let facts = played.facts();
+    assert_eq!(facts.syn.map(|(end, origin)| (end, origin.packet.value())), Some((A, 1)));
+    assert_eq!(facts.syn_ack.map(|(end, origin)| (end, origin.packet.value())), Some((B, 2)));
+    let a = played.end(A);
+    assert_eq!((a.segments, a.data_segments, a.bytes, a.from_start), (5, 1, 5, true));
+    assert_eq!((packet(a.first_data), packet(a.last_data), packet(a.fin)), (Some(4), Some(4), Some(6)));
+    assert_eq!((packet(a.last_ack), a.acked, a.hop_limit), (Some(8), Some(StreamOffset(6)), Some(64)));
+    assert_eq!((facts.unacknowledged(A), facts.unacknowledged(B)), (Some(0), Some(0)));
+    for end in End::BOTH {
+        assert_eq!(played.end(end).anomalies(), &Anomalies::default());
+    }
+}
+
+#[test]
+fn sequence_numbers_wrap() {
+    let mut talk = Conversation::silent();
+    talk.next.a = u32::MAX - 2;
+    talk.handshake();
+    talk.say(A, "abcdef");
+    talk.say(A, "ghi");
+    talk.ack(B);
+    let last = talk.sent.len() - 1;
+    talk.sent.swap(last - 1, last - 2);
+    let played = talk.play();
+    assert_eq!(played.stream(A), "abcdefghi");
+    assert_eq!(played.facts().unacknowledged(A), Some(0));
+    assert!(played.end(A).from_start);
+}
+
+#[test]
+fn swapped_segments_are_put_in_order() {
+    let mut talk = Conversation::open();
+    for text in ["one ", "two ", "three "] {
+        talk.say(A, text);
+        talk.last().delay = 1;
+    }
+    talk.sent.swap(3, 5);
+    let played = talk.play();
+    assert_eq!(played.stream(A), "one two three ");
+    // Each chunk keeps the packet that carried it.
+    assert_eq!(played.only().sink.packets, [(A, 6), (A, 5), (A, 4)]);
+    assert_eq!(packet(played.end(A).last_data), Some(6));
+    let anomalies = played.end(A).anomalies();
+    assert_eq!((anomalies.out_of_order, anomalies.retransmissions, anomalies.gaps), (2, 0, 0));
+}
+
+#[test]
+fn a_hole_filled_late_was_sent_again() {
+    let mut talk = Conversation::open();
+    talk.lose(A, "one ");
+    talk.say(A, "two ");
+    talk.wait(200);
+    talk.repeat(A, 8, "one ");
+    let played = talk.play();
+    assert_eq!(played.stream(A), "one two ");
+    let anomalies = played.end(A).anomalies();
+    assert_eq!((anomalies.out_of_order, anomalies.retransmissions), (0, 1));
+}
+
+#[test]
+fn retransmissions_are_counted_and_not_delivered() {
+    let mut talk = Conversation::open();
+    talk.say(A, "hello");
+    talk.wait(300);
+    talk.repeat(A, 5, "hello");
+    talk.wait(600);
+    talk.repeat(A, 5, "hello");
+    let played = talk.play();
+    assert_eq!(played.stream(A), "hello");
+    let anomalies = played.end(A).anomalies();
+    assert_eq!((anomalies.retransmissions, anomalies.retransmitted_since_last_ack), (2, 2));
+    assert_eq!(packet(anomalies.last_retransmission), Some(6));
+    assert_eq!((packet(played.end(A).last_data), played.end(A).data_segments), (Some(4), 3));
+    assert_eq!(played.facts().unacknowledged(A), Some(5));
+    // The peer answers after all.
+    talk.ack(B);
+    let played = talk.play();
+    assert_eq!(played.end(A).anomalies().retransmitted_since_last_ack, 0);
+    assert_eq!((packet(played.end(B).last_ack), played.facts().unacknowledged(A)), (Some(7), Some(0)));
+}
+
+#[test]
+fn a_retransmission_may_bring_more() {
+    let mut talk = Conversation::open();
+    talk.say(A, "0123456789");
+    talk.repeat(A, 10, "0123456789abcdefgh");
+    talk.next.a += 8;
+    talk.say(A, "!");
+    let played = talk.play();
+    assert_eq!(played.stream(A), "0123456789abcdefgh!");
+    assert_eq!(played.end(A).anomalies().retransmissions, 1);
+    assert_eq!(packet(played.end(A).last_data), Some(6));
+}
+
+#[test]
+fn of_two_versions_the_first_counts() {
+    let mut talk = Conversation::open();
+    talk.lose(A, "one ");
+    talk.say(A, "good ");
+    talk.repeat(A, 9, "one evil ");
+    let played = talk.play();
+    assert_eq!(played.stream(A), "one good ");
+    let anomalies = played.end(A).anomalies();
+    assert_eq!(anomalies.conflicting_overlaps, 1);
+    assert_eq!(anomalies.first_conflict.map(|(kept, other)| (kept.value(), other.value())), Some((4, 5)));
+    // The same while both wait.
+    let mut talk = Conversation::open();
+    talk.lose(A, "one ");
+    talk.say(A, "good ");
+    talk.repeat(A, 5, "evil ");
+    talk.repeat(A, 9, "one ");
+    let played = talk.play();
+    assert_eq!(played.stream(A), "one good ");
+    assert_eq!(played.end(A).anomalies().conflicting_overlaps, 1);
+}
+
+#[test]
+fn an_acknowledgement_recorded_before_its_data_loses_nothing() {
+    let mut talk = Conversation::open();
+    talk.say(B, "close");
+    talk.ack(A);
+    talk.fin(A);
+    talk.ack(B);
+    talk.sent.swap(3, 4);
+    let played = talk.play();
+    assert_eq!(played.stream(B), "close");
+    assert_eq!(played.end(B).anomalies(), &Anomalies::default());
+    assert_eq!(played.facts().unacknowledged(B), Some(0));
+}
+
+#[test]
+fn data_that_waits_is_given_up_when_the_peer_had_it_and_time_passed() {
+    let mut talk = Conversation::open();
+    talk.say(A, "one ");
+    talk.lose(A, "two ");
+    talk.say(A, "three ");
+    talk.ack(B);
+    talk.wait(1900);
+    talk.ack(B);
+    let before = talk.sent.len() as u64;
+    talk.wait(200);
+    talk.say(A, "four");
+    let played = talk.play();
+    assert_eq!(played.stream(A), "one <4>three four");
+    // Given up as soon as the time was over, not at the end: before "four" went on.
+    assert_eq!(played.only().sink.packets, [(A, 4), (A, before + 1), (A, 5), (A, before + 1)]);
+    assert_eq!((played.end(A).anomalies().gaps, played.end(A).anomalies().gap_bytes), (1, 4));
+}
+
+#[test]
+fn data_that_waits_is_given_up_after_many_segments() {
+    let mut talk = Conversation::open();
+    talk.timed = false;
+    talk.lose(A, "one ");
+    talk.say(A, "two ");
+    talk.ack(B);
+    for _ in 0..64 {
+        talk.say(A, ".");
+    }
+    talk.say(B, "late");
+    let played = talk.play();
+    let dots = ".".repeat(64);
+    assert_eq!(played.stream(A), format!("<4>two {dots}"));
+    // The gap came with the 64th segment after "two ", which is packet 4.
+    assert_eq!(played.only().sink.packets[0], (A, 4 + 1 + 64));
+}
+
+#[test]
+fn data_that_waits_is_kept_while_the_peer_does_not_have_it() {
+    let mut talk = Conversation::open();
+    talk.lose(A, "one ");
+    talk.say(A, "two ");
+    talk.next.a -= 8;
+    for _ in 0..100 {
+        talk.wait(100);
+        talk.ack(B);
+    }
+    talk.next.a += 8;
+    talk.repeat(A, 8, "one ");
+    let played = talk.play();
+    assert_eq!(played.stream(A), "one two ");
+}
+
+#[test]
+fn the_end_of_the_capture_shows_what_is_missing() {
+    let mut talk = Conversation::open();
+    talk.lose(A, "one ");
+    talk.say(A, "two");
+    talk.lose(B, "something");
+    talk.ack(A);
+    let played = talk.play();
+    assert_eq!((played.stream(A), played.stream(B)), ("<4>two", "<9>"));
+    assert_eq!(played.only().end, FlowEnd::CaptureEnded);
+    assert_eq!(played.facts().unacknowledged(B), Some(0));
+}
+
+#[test]
+fn a_fin_that_was_not_captured_leaves_a_doubt() {
+    let mut talk = Conversation::open();
+    talk.say(B, "bye");
+    talk.fin(B);
+    talk.sent.pop();
+    talk.fin(A);
+    let played = talk.play();
+    assert_eq!((played.stream(A), played.stream(B)), ("|", "bye<?>"));
+    assert_eq!(played.end(B).fin, None);
+}
+
+#[test]
+fn a_fin_waits_for_the_data_before_it() {
+    let mut talk = Conversation::open();
+    talk.say(A, "last words");
+    talk.fin(A);
+    talk.sent.swap(3, 4);
+    let played = talk.play();
+    assert_eq!(played.stream(A), "last words|");
+    assert_eq!(packet(played.end(A).fin), Some(4));
+    // And the data never comes.
+    talk.sent.pop();
+    let played = talk.play();
+    assert_eq!(played.stream(A), "<10>|");
+}
+
+#[test]
+fn the_snapshot_length_leaves_gaps_of_known_size() {
+    let mut talk = Conversation::open();
+    talk.say_cut(A, "0123456789", 4);
+    talk.say(A, "next");
+    talk.say_cut(A, "lost", 0);
+    talk.say_cut(A, "swapped", 2);
+    talk.say(A, "end");
+    talk.sent.swap(5, 6);
+    let played = talk.play();
+    assert_eq!(played.stream(A), "0123<cut 6>next<cut 4>sw<cut 5>end");
+    assert_eq!(played.end(A).anomalies().cut_bytes, 15);
+    assert_eq!(played.end(A).bytes, 28);
+}
+
+#[test]
+fn a_stream_may_be_joined_late() {
+    let mut talk = Conversation::silent();
+    talk.say(A, "hello");
+    talk.say(B, "world");
+    talk.say(A, "again");
+    let played = talk.play();
+    assert_eq!((played.stream(A), played.stream(B)), ("helloagain", "world"));
+    assert!(!played.end(A).from_start && !played.end(B).from_start);
+    assert_eq!(played.facts().unacknowledged(B), Some(0));
+}
+
+#[test]
+fn a_keep_alive_at_the_start_does_not_shift_a_stream_joined_late() {
+    let mut talk = Conversation::silent();
+    talk.repeat(A, 1, "");
+    talk.ack(B);
+    talk.say(A, "hello");
+    let played = talk.play();
+    assert_eq!(played.stream(A), "hello");
+    assert_eq!((played.end(A).bytes, played.facts().unacknowledged(A)), (5, Some(5)));
+    // An acknowledgement that overtook the data it should follow does not hide it.
+    let mut talk = Conversation::silent();
+    talk.say(A, "hello");
+    talk.ack(A);
+    talk.sent.swap(0, 1);
+    assert_eq!(talk.play().stream(A), "hello");
+}
+
+#[test]
+fn keep_alives_are_no_data() {
+    let mut talk = Conversation::open();
+    talk.say(A, "hello");
+    talk.ack(B);
+    for probe in ["", "\0"] {
+        talk.wait(75_000);
+        talk.repeat(A, 1, probe);
+        talk.ack(B);
+    }
+    talk.wait(75_000);
+    talk.say(A, "still here");
+    let played = talk.play();
+    assert_eq!(played.stream(A), "hellostill here");
+    assert_eq!((played.end(A).keep_alives, played.end(A).anomalies().retransmissions), (2, 0));
+    // One byte that the peer has not acknowledged is a retransmission.
+    let mut talk = Conversation::open();
+    talk.say(A, "x");
+    talk.wait(300);
+    talk.repeat(A, 1, "x");
+    let played = talk.play();
+    assert_eq!((played.end(A).keep_alives, played.end(A).anomalies().retransmissions), (0, 1));
+}
+
+#[test]
+fn one_end_may_close_and_listen_on() {
+    let mut talk = Conversation::open();
+    talk.fin(A);
+    talk.ack(B);
+    for _ in 0..3 {
+        talk.wait(10_000);
+        talk.say(B, "more ");
+        talk.ack(A);
+    }
+    talk.fin(B);
+    let played = talk.play();
+    assert_eq!((played.stream(A), played.stream(B)), ("|", "more more more |"));
+    assert_eq!(played.end(A).keep_alives, 0);
+    assert_eq!(played.only().end, FlowEnd::Closed);
+}
+
+#[test]
+fn a_reset_ends_the_flow() {
+    let mut talk = Conversation::open();
+    talk.say(A, "hello");
+    talk.rst(B);
+    talk.last().hop_limit = 57;
+    let played = talk.play();
+    assert_eq!((played.stream(A), played.stream(B)), ("hello", "!"));
+    assert_eq!(played.only().end, FlowEnd::Reset);
+    let b = played.end(B);
+    assert_eq!((packet(b.rst), b.rst_offset, b.rst_hop_limit), (Some(5), Some(StreamOffset(0)), Some(57)));
+    // What the reset acknowledges counts.
+    assert_eq!(played.facts().unacknowledged(A), Some(0));
+}
+
+#[test]
+fn data_before_a_reset_is_delivered_with_its_holes() {
+    let mut talk = Conversation::open();
+    talk.lose(A, "one ");
+    talk.say(A, "two");
+    talk.rst(A);
+    let played = talk.play();
+    assert_eq!(played.stream(A), "<4>two!");
+    assert_eq!(played.end(A).rst_offset, Some(StreamOffset(7)));
+}
+
+#[test]
+fn data_recorded_after_its_reset_still_counts() {
+    let mut talk = Conversation::open();
+    talk.say(A, "close");
+    talk.rst(A);
+    talk.sent.swap(3, 4);
+    let played = talk.play();
+    assert_eq!(played.stream(A), "!close");
+    assert_eq!(played.only().end, FlowEnd::Reset);
+}
+
+#[test]
+fn a_forged_reset_does_not_end_the_flow() {
+    let mut talk = Conversation::open();
+    talk.say(A, "hello");
+    talk.rst(B);
+    for _ in 0..5 {
+        talk.wait(3_000);
+        talk.say(B, "still here ");
+        talk.ack(A);
+    }
+    let played = talk.play();
+    assert_eq!(played.stream(B), format!("!{}", "still here ".repeat(5)));
+    assert_eq!((played.only().end, played.late), (FlowEnd::CaptureEnded, 0));
+    assert!(played.end(B).rst.is_some());
+}
+
+#[test]
+fn a_refused_connection() {
+    let mut talk = Conversation::silent();
+    talk.bare(A, TcpFlags::SYN);
+    talk.next.a += 1;
+    talk.next.b = 0;
+    talk.rst(B);
+    let played = talk.play();
+    assert_eq!((played.stream(A), played.stream(B)), ("", "!"));
+    assert_eq!(played.only().end, FlowEnd::Reset);
+    assert!(played.facts().syn.is_some() && played.facts().syn_ack.is_none());
+}
+
+#[test]
+fn an_unanswered_connection() {
+    let mut talk = Conversation::silent();
+    for _ in 0..4 {
+        talk.wait(1000);
+        talk.bare(A, TcpFlags::SYN);
+    }
+    let played = talk.play();
+    assert_eq!((played.end(A).syn_retransmissions, played.end(B).segments), (3, 0));
+    assert_eq!((played.only().end, played.opened.as_slice()), (FlowEnd::CaptureEnded, &[1][..]));
+}
+
+#[test]
+fn a_reset_after_both_fins_is_kept_as_a_fact() {
+    let mut talk = ordinary();
+    talk.rst(A);
+    let played = talk.play();
+    assert_eq!(played.stream(A), "hello|!");
+    assert_eq!(played.only().end, FlowEnd::Closed);
+    assert_eq!(packet(played.end(A).rst), Some(9));
+}
+
+#[test]
+fn a_flow_lingers_and_its_late_packets_open_no_other() {
+    let mut talk = ordinary();
+    talk.wait(4_000);
+    talk.repeat(A, 6, "hello");
+    talk.wait(2_000);
+    talk.repeat(A, 6, "hello");
+    let played = talk.play();
+    assert_eq!(played.end(A).anomalies().retransmissions, 1);
+    assert_eq!((played.late, played.opened.as_slice()), (1, &[1][..]));
+}
+
+#[test]
+fn without_time_a_flow_lingers_for_some_packets() {
+    let mut talk = ordinary();
+    talk.timed = false;
+    for _ in 0..10_001 {
+        talk.ack(B);
+    }
+    let played = talk.play();
+    // Both FINs were seen with packet 7 of 8.
+    assert_eq!((played.late, played.end(B).segments), (10_009 - 10_006, 3 + 9_998));
+}
+
+#[test]
+fn a_new_syn_on_used_ports_is_a_new_flow() {
+    let mut talk = Conversation::open();
+    talk.say(A, "first");
+    talk.next = PerEnd { a: 90_000, b: 70_000 };
+    talk.handshake();
+    talk.say(A, "second");
+    talk.fin(A);
+    talk.fin(B);
+    // Long gone, and used once more.
+    talk.wait(60_000);
+    talk.ack(B);
+    talk.next = PerEnd { a: 190_000, b: 170_000 };
+    talk.handshake();
+    talk.say(A, "third");
+    let played = talk.play();
+    let texts: Vec<&str> = played.flows.iter().map(|flow| flow.sink.text.a.as_str()).collect();
+    assert_eq!(texts, ["first", "second|", "third"]);
+    let ends: Vec<FlowEnd> = played.flows.iter().map(|flow| flow.end).collect();
+    assert_eq!(ends, [FlowEnd::Replaced, FlowEnd::Closed, FlowEnd::CaptureEnded]);
+    assert_eq!(played.flows.iter().map(|flow| flow.number.0).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!((played.opened, played.late), (vec![1, 5, 12], 1));
+}
+
+#[test]
+fn a_lost_syn_ack_does_not_hide_the_start_of_the_answer() {
+    let mut talk = Conversation::open();
+    talk.sent.remove(1);
+    talk.say(A, "request");
+    talk.lose(B, "response");
+    talk.say(B, "more");
+    let played = talk.play();
+    assert_eq!(played.stream(B), "<8>more");
+    assert!(played.end(B).from_start);
+}
+
+#[test]
+fn a_closed_window_is_remembered() {
+    let mut talk = Conversation::open();
+    talk.say(A, "hello");
+    talk.ack(B);
+    talk.last().window = 0;
+    talk.ack(B);
+    talk.last().window = 0;
+    let played = talk.play();
+    let anomalies = played.end(B).anomalies();
+    assert_eq!((anomalies.zero_windows, packet(anomalies.zero_window_since)), (2, Some(5)));
+    talk.ack(B);
+    assert_eq!(talk.play().end(B).anomalies().zero_window_since, None);
+}
+
+#[test]
+fn a_capture_with_every_packet_twice_shows_no_retransmissions() {
+    let mut talk = ordinary();
+    let twice = talk.sent.iter().flat_map(|sent| {
+        let mut again = sent.clone();
+        again.delay = 0;
+        [sent.clone(), again]
+    });
+    talk.sent = twice.collect();
+    let played = talk.play();
+    assert_eq!((played.stream(A), played.stream(B)), ("hello|", "world!|"));
+    // All but the two bare acknowledgements are recognised.
+    assert_eq!((played.facts().duplicates, played.end(A).anomalies().retransmissions), (6, 0));
+    assert_eq!(played.end(A).syn_retransmissions, 0);
+}
+
+#[test]
+fn segments_from_elsewhere_are_ignored() {
+    let mut talk = Conversation::open();
+    talk.say(A, "hello");
+    talk.repeat(A, 1 << 31, "evil");
+    talk.repeat(A, 0u32.wrapping_sub((1 << 30) + 1), "evil");
+    talk.say(A, "world");
+    let played = talk.play();
+    assert_eq!(played.stream(A), "helloworld");
+    assert_eq!(played.end(A).anomalies().out_of_window, 2);
+}
+
+#[test]
+fn full_buffers_give_up_the_first_hole() {
+    let mut talk = Conversation::open();
+    talk.lose(A, "_");
+    for _ in 0..10 {
+        talk.say(A, "word ");
+        talk.lose(A, "_");
+    }
+    let expected = "<1>word ".repeat(10);
+    for limits in [
+        Limits { reorder_segments_per_end: 3, ..Limits::default() },
+        Limits { reorder_segments_per_end: 0, ..Limits::default() },
+        Limits { reorder_bytes_per_end: 300, ..Limits::default() },
+        Limits { reorder_bytes_total: 300, ..Limits::default() },
+        Limits { reorder_bytes_total: 0, ..Limits::default() },
+    ] {
+        let played = talk.play_with(&limits);
+        assert_eq!(played.stream(A), expected);
+        assert!(played.hits.reorder > 0);
+    }
+    assert_eq!(talk.play().hits.reorder, 0);
+}
+
+#[test]
+fn a_flood_of_new_flows_displaces_itself() {
+    let mut talk = Conversation::open();
+    talk.say(A, "hello ");
+    for port in 1..=50 {
+        talk.port = port;
+        talk.bare(A, TcpFlags::SYN);
+        talk.port = 40_000;
+        talk.say(A, "x");
+    }
+    let played = talk.play_with(&Limits { flows: 3, ..Limits::default() });
+    assert_eq!((played.flows.len(), played.hits.flows), (51, 48));
+    let evicted = played.flows.iter().filter(|flow| flow.end == FlowEnd::Evicted).count();
+    assert_eq!(evicted, 48);
+    let lived = played.flows.iter().find(|flow| flow.number.0 == 0).unwrap();
+    assert_eq!(lived.sink.text.a, format!("hello {}", "x".repeat(50)));
+    assert_eq!(lived.end, FlowEnd::CaptureEnded);
+}
+
+/// The memory of an idle flow, beside its consumer and the index.
+#[test]
+fn a_flow_is_small() {
+    assert!(size_of::<open::OpenFlow<()>>() <= 728, "{}", size_of::<open::OpenFlow<()>>());
+    assert_eq!(size_of::<reorder::Piece>(), 64);
+}
+
+/// A conversation with data both ways and a close, in segments of various lengths.
+fn talk_of(lengths: &[usize]) -> Conversation {
+    let mut talk = Conversation::open();
+    for (index, &length) in lengths.iter().enumerate() {
+        let from = if index % 3 == 2 { B } else { A };
+        let text: String = (0..length).map(|at| char::from(b'a' + ((at + 7 * index) % 26) as u8)).collect();
+        talk.say(from, &text);
+    }
+    talk.fin(A);
+    talk.fin(B);
+    talk
+}
+
+fn texts(played: &Played) -> (String, String) {
+    (played.stream(A).to_owned(), played.stream(B).to_owned())
+}
+
+proptest! {
+    /// Swapping within a window and recording some segments again, in other cuts, changes nothing.
+    #[test]
+    fn order_and_repetition_do_not_matter(
+        lengths in prop::collection::vec(1usize..30, 1..20),
+        swaps in prop::collection::vec((0usize..30, 1usize..8), 0..30),
+        repeats in prop::collection::vec((0usize..30, 0usize..30, 0usize..10, 0usize..10), 0..10),
+    ) {
+        let talk = talk_of(&lengths);
+        let expected = texts(&talk.play());
+        let mut shuffled = talk.clone();
+        for &(from, to, front, back) in &repeats {
+            // Data of one direction as one text, so that a repeat may reach over segment borders.
+            let Some(sent) = talk.sent.get(from).filter(|sent| !sent.data.is_empty()) else { continue };
+            let whole = &texts(&talk.play());
+            let whole = if sent.from == A { &whole.0 } else { &whole.1 }.trim_end_matches('|').as_bytes();
+            let start = (sent.seq - if sent.from == A { 1001 } else { 5001 }) as usize;
+            let (low, high) = (start.saturating_sub(front), (start + sent.data.len() + back).min(whole.len()));
+            let mut again = sent.clone();
+            again.seq -= (start - low) as u32;
+            again.data = whole[low..high].to_vec();
+            shuffled.sent.insert(3 + to % (shuffled.sent.len() - 2), again);
+        }
+        for &(at, by) in &swaps {
+            // The handshake stays first; it sets the offsets.
+            let (one, other) = (3 + at, 3 + at + by);
+            if other < shuffled.sent.len() {
+                shuffled.sent.swap(one, other);
+            }
+        }
+        prop_assert_eq!(texts(&shuffled.play()), expected);
+    }
+
+    /// Losing segments shows as gaps of the right length in the right place, and nothing else changes.
+    #[test]
+    fn what_is_lost_is_a_gap(lengths in prop::collection::vec(1usize..30, 1..20), lost in prop::collection::vec(3usize..22, 1..5)) {
+        let talk = talk_of(&lengths);
+        let mut expected = (String::new(), String::new());
+        let mut holes = (0, 0);
+        let mut sent = Vec::new();
+        let data = lengths.len() + 3;
+        for (index, segment) in talk.sent.iter().enumerate() {
+            let (text, hole) = if segment.from == A { (&mut expected.0, &mut holes.0) } else { (&mut expected.1, &mut holes.1) };
+            if index < data && lost.contains(&index) {
+                *hole += segment.data.len();
+                continue;
+            }
+            sent.push(segment.clone());
+            if index < 3 {
+                continue;
+            }
+            if *hole > 0 {
+                text.push_str(&format!("<{hole}>"));
+                *hole = 0;
+            }
+            text.push_str(std::str::from_utf8(&segment.data).unwrap());
+            if segment.flags.fin() {
+                text.push('|');
+            }
+        }
+        let mut talk = talk;
+        talk.sent = sent;
+        prop_assert_eq!(texts(&talk.play()), expected);
+    }
+
+    /// Nonsense neither panics nor breaks the rules of the sink (which the recorder checks).
+    #[test]
+    fn nonsense_is_survived(
+        segments in prop::collection::vec(
+            (any::<bool>(), 0u16..3, prop_oneof![8 => 0u32..100, 1 => any::<u32>()], prop_oneof![8 => 0u32..100, 1 => any::<u32>()],
+             prop_oneof![3 => Just(0x10u8), 1 => 0u8..32], 0usize..20, prop_oneof![5 => Just(0u32), 1 => 0u32..20, 1 => any::<u32>()], 0u64..3000),
+            1..120,
+        ),
+        tight in any::<bool>(), timed in any::<bool>(),
+    ) {
+        let mut talk = Conversation::silent();
+        talk.timed = timed;
+        for (from_a, port, seq, ack, flags, length, cut, delay) in segments {
+            let from = if from_a { A } else { B };
+            talk.port = port;
+            talk.bare(from, TcpFlags(flags));
+            let sent = talk.last();
+            sent.seq = seq.wrapping_sub(50);
+            sent.ack = sent.flags.ack().then_some(ack.wrapping_sub(50));
+            sent.data = vec![b'x'; length];
+            (sent.cut, sent.delay) = (cut, delay);
+        }
+        let limits = if tight {
+            Limits { flows: 2, reorder_segments_per_end: 3, reorder_bytes_total: 1000, ..Limits::default() }
+        } else {
+            Limits::default()
+        };
+        let played = talk.play_with(&limits);
+        prop_assert_eq!(played.flows.len(), played.opened.len());
+    }
+}
