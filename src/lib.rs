@@ -3,5 +3,6 @@
 pub mod http;
 pub mod limits;
 pub mod stream;
+pub mod tls;
 pub mod units;
 pub mod violation;
