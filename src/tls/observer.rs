@@ -36,7 +36,7 @@ pub struct TlsFacts {
     /// The last complete record of any type.
     pub last_record: PerSide<Option<LastRecord>>,
     /// How far the handshake came, as far as that can be told.
-    pub handshake: HandshakeState,
+    pub finished_handshake: HandshakeState,
     /// Where a side spoke something else.
     pub not_tls: Option<NotTls>,
     /// Hellos that were longer than [`Limits::tls_handshake_bytes`] and could not be read.
@@ -46,12 +46,6 @@ pub struct TlsFacts {
 }
 
 impl TlsFacts {
-    /// How far the handshake came.
-    #[must_use]
-    pub fn finished_handshake(&self) -> HandshakeState {
-        self.handshake
-    }
-
     /// The version the server chose.
     #[must_use]
     pub fn version(&self) -> Option<TlsVersion> {
@@ -202,7 +196,7 @@ impl Observer {
             ContentType::Handshake if !self.is_in_clear(side) => {
                 self.sides[side].sent_finished = true;
                 if self.sides[side.other()].sent_finished {
-                    self.facts.handshake = HandshakeState::Yes;
+                    self.facts.finished_handshake = HandshakeState::Yes;
                 }
             }
             ContentType::Alert => self.alert(side, origin, len, start),
@@ -286,7 +280,7 @@ impl Observer {
             Some(_) => HandshakeState::No,
             None => HandshakeState::Probably,
         };
-        self.facts.handshake = self.facts.handshake.max(reached);
+        self.facts.finished_handshake = self.facts.finished_handshake.max(reached);
     }
 
     /// Whether handshake records of `side` can be read. In TLS 1.3 ChangeCipherSpec means nothing, and what is
@@ -383,7 +377,7 @@ mod tests {
         assert_eq!(facts.application_records, PerSide { client: 3, server: 8 });
         assert_eq!(facts.encrypted_alert_guess.map(|at| at.is_some()), PerSide { client: true, server: true });
         assert_eq!(facts.last_record.client.map(|record| record.len), Some(19));
-        assert_eq!(facts.handshake, HandshakeState::Yes);
+        assert_eq!(facts.finished_handshake, HandshakeState::Yes);
         assert_eq!((facts.certificates_seen, facts.not_tls, alerts(&facts)), (None, None, vec![]));
     }
 
@@ -397,7 +391,7 @@ mod tests {
         assert_eq!(facts.certificates_seen, Some(packet(2)));
         assert!(!facts.client_certificate_requested);
         assert_eq!(facts.application_records, PerSide { client: 1, server: 1 });
-        assert_eq!(facts.handshake, HandshakeState::Yes);
+        assert_eq!(facts.finished_handshake, HandshakeState::Yes);
         assert_eq!(facts.encrypted_alert_guess.map(|at| at.is_some()), PerSide { client: true, server: true });
         assert_eq!(alerts(&facts), []);
     }
@@ -411,12 +405,12 @@ mod tests {
         ] {
             let facts = observe(recorded, WHOLE);
             assert_eq!(alerts(&facts), [alert]);
-            assert_eq!((facts.version(), facts.handshake), (version, HandshakeState::No), "{alert:?}");
+            assert_eq!((facts.version(), facts.finished_handshake), (version, HandshakeState::No), "{alert:?}");
             assert_eq!(facts.client_certificate_requested, recorded == CLIENT_CERTIFICATE_1_2);
         }
         // In TLS 1.3 the refusal of a missing client certificate is encrypted, and the client had gone on to send.
         let facts = observe(CLIENT_CERTIFICATE_1_3, WHOLE);
-        assert_eq!((alerts(&facts), facts.handshake), (vec![], HandshakeState::Probably));
+        assert_eq!((alerts(&facts), facts.finished_handshake), (vec![], HandshakeState::Probably));
         assert_eq!(facts.encrypted_alert_guess, PerSide { client: None, server: Some(packet(4)) });
     }
 
@@ -490,7 +484,7 @@ mod tests {
         assert_eq!(observer.facts().application_records.server, 0);
         observer.push(&limits, Side::Server, StreamOffset(1162), packet(4), &[data.clone(), data].concat());
         assert_eq!(observer.facts().application_records.server, 2);
-        assert_eq!(observer.facts().handshake, HandshakeState::Probably);
+        assert_eq!(observer.facts().finished_handshake, HandshakeState::Probably);
         assert_eq!(observer.facts().not_tls, None);
     }
 
