@@ -276,9 +276,11 @@ mod sealed {
 impl Head for Request {
     fn looks_like(start: &[u8]) -> Option<bool> {
         let method = start.iter().take(LONGEST_METHOD + 1).take_while(|&&byte| is_token_byte(byte)).count();
-        match start.get(method) {
-            Some(&byte) => Some(byte == b' ' && (1..=LONGEST_METHOD).contains(&method)),
-            None => None,
+        let has_method = start.get(method).map(|&byte| byte == b' ' && (1..=LONGEST_METHOD).contains(&method))?;
+        let compared = start.len().min(HTTP2_PREFACE.len());
+        match start[..compared] == HTTP2_PREFACE[..compared] {
+            true => (compared == HTTP2_PREFACE.len()).then_some(false),
+            false => Some(has_method),
         }
     }
 }
@@ -470,6 +472,9 @@ const USUAL_FIELDS: usize = 64;
 /// Longer than any registered method (`UPDATEREDIRECTREF`, 17).
 const LONGEST_METHOD: usize = 24;
 
+/// What an HTTP/2 client sends first (RFC 9113 §3.4), as far as it looks like a request line.
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+
 /// Start of every HTTP/1.x status line.
 const STATUS_LINE_START: &[u8] = b"HTTP/1.";
 
@@ -621,6 +626,11 @@ mod tests {
             assert_eq!(read_one::<Request>(bytes), (Step::Failed(WhyNotHttp::NotHttp), 0), "{bytes:?}");
             assert_eq!(read_one::<Response>(bytes), (Step::Failed(WhyNotHttp::NotHttp), 0), "{bytes:?}");
         }
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        for cut in [1, 3, 4, 15] {
+            let (heads, step) = read_all(&mut RequestReader::new(), preface, &[cut]);
+            assert_eq!((heads, step), (vec![], Step::Failed(WhyNotHttp::NotHttp)), "cut at {cut}");
+        }
         // After a message, the count says where the other protocol starts.
         let stream = [NODE_WS_REQUEST, b"\x81\x85"].concat();
         let mut reader = RequestReader::new();
@@ -651,11 +661,18 @@ mod tests {
     }
 
     #[test]
+    fn targets_that_should_have_been_encoded_are_read() {
+        for target in ["/a?x={\"b\":[1]}|<>`^\\", "/caf\u{e9}/\u{4e2d}"] {
+            let (step, _) = read_one::<Request>(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+            assert!(matches!(step, Step::Head(_)), "{target}: {step:?}");
+        }
+    }
+
+    #[test]
     fn broken_heads_and_bodies_are_malformed() {
         for bytes in [
             "GET /\r\n\r\n",
             "GET / HTTP/2.0\r\n\r\n",
-            "PRI * HTTP/2.0\r\n\r\n",
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz",
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\r\n",
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n11111111111111111\r\n",
