@@ -107,8 +107,11 @@ const CRATES: &[(&str, Option<&[&str]>)] = &[
     ("thiserror", None),
 ];
 
-/// Crates that only code under `#[cfg(test)]` may name.
+/// Crates that only test code may name: under `#[cfg(test)]`, or in a file `tests.rs`.
 const DEV_CRATES: [&str; 3] = ["criterion", "jsonschema", "proptest"];
+
+/// Fenced crates that test code may name everywhere: looking at what a type serialises to needs a format.
+const FREE_IN_TESTS: [&str; 1] = ["serde_json"];
 
 #[test]
 fn sources_keep_to_the_table() {
@@ -191,7 +194,10 @@ fn planted_violations_are_caught() {
     one("tcp/mod.rs", "#[derive(serde::Serialize)]\nstruct A;", "src/tcp/mod.rs:1: tcp may not use the crate serde");
     one("tcp/mod.rs", "extern crate clap;", "src/tcp/mod.rs:1: tcp may not use the crate clap");
     one("lib.rs", "pub use clap::Parser;", "src/lib.rs:1: lib.rs may not use the crate clap");
-    one("tcp/mod.rs", "use proptest::prelude::*;", "src/tcp/mod.rs:1: proptest is for #[cfg(test)] only");
+    one("tcp/mod.rs", "use proptest::prelude::*;", "src/tcp/mod.rs:1: proptest is for test code only");
+    one("tcp/mod.rs", "#[cfg(test)]\nmod t {}\nuse proptest::x;", "src/tcp/mod.rs:3: proptest is for test code only");
+    one("tcp/tests.rs", "use crate::http::Request;", "src/tcp/tests.rs:1: tcp may not import http");
+    one("catalog/mod.rs", "use serde_json::Value;", "src/catalog/mod.rs:1: catalog may not use the crate serde_json");
 }
 
 #[test]
@@ -212,6 +218,8 @@ fn what_is_allowed_is_not_caught() {
     fine("http/mod.rs", "const A: &str = r#\"crate::tcp \" clap::x\"#; const B: char = '\"'; fn f<'a>(x: &'a str) {}");
     fine("http/mod.rs", "/// See [`crate::tcp`] and clap::Parser.\nfn f() {}");
     fine("tcp/mod.rs", "#[cfg(test)]\nmod tests {\n    use proptest::prelude::*;\n}");
+    fine("tcp/tests.rs", "use proptest::prelude::*;\nuse super::flow;");
+    fine("catalog/mod.rs", "#[cfg(test)]\nmod tests {\n    fn f() { serde_json::to_value(1); }\n}");
     fine("cli/mod.rs", "use crate::{Analyzer, Options, report};\nuse clap::Parser;");
     fine("lib.rs", "pub mod cli;\npub use analyzer::Analyzer;\npub use crate::tcp::Flow;");
     fine("main.rs", "fn main() { wsdissect::cli::run() }");
@@ -244,11 +252,14 @@ fn check(path: &Path, text: &str) -> Vec<String> {
     // How many `super` lead from this file to the crate root.
     let depth = if is_root { 0 } else { parts.len() - usize::from(parts[parts.len() - 1] == "mod") };
 
+    let test_file = parts[parts.len() - 1] == "tests";
+
     let mut faults = Vec::new();
     for mention in mentions(&tokens(text), depth) {
+        let in_test = mention.in_test || test_file;
         let fault = match &mention.path[..] {
             [name, rest @ ..] if mention.of_crate => module.and_then(|module| import_fault(module, name, rest)),
-            [name, ..] => crate_fault(if is_root { None } else { Some(parts[0]) }, name, mention.in_test, &parts),
+            [name, ..] => crate_fault(if is_root { None } else { Some(parts[0]) }, name, in_test, &parts),
             [] => None,
         };
         faults.extend(fault.map(|fault| format!("{shown}:{}: {fault}", mention.line)));
@@ -292,7 +303,10 @@ fn is_allowed_on_ground_floor(importer: &str, imported: &str) -> bool {
 /// What is wrong when a module (`None` for lib.rs and main.rs) names an external crate.
 fn crate_fault(importer: Option<&str>, name: &str, in_test: bool, parts: &[&str]) -> Option<String> {
     if DEV_CRATES.contains(&name) {
-        return (!in_test).then(|| format!("{name} is for #[cfg(test)] only"));
+        return (!in_test).then(|| format!("{name} is for test code only"));
+    }
+    if in_test && FREE_IN_TESTS.contains(&name) {
+        return None;
     }
     let (_, modules) = CRATES.iter().find(|(known, _)| *known == name)?;
     let modules = (*modules)?;
