@@ -350,7 +350,7 @@ fn tshark_reads_every_shape_of_pcapng() {
 
 #[test]
 fn tshark_counts_what_the_workloads_claim() {
-    for workload in [Workload::Chat, Workload::Bulk, Workload::Deflate] {
+    for workload in [Workload::Chat, Workload::Bulk, Workload::Deflate, Workload::Needle] {
         let (bytes, truth) = workload.capture(300_000);
         let fields = ["-Ywebsocket", "-Tfields", "-ewebsocket.opcode", "-ewebsocket.payload.close.status_code"];
         let Some(lines) = tshark(workload.name(), &bytes, &fields) else { return };
