@@ -5,6 +5,7 @@ mod support;
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use support::frames::{opcode, rsv};
 use support::net::{Content, flags};
 use support::workload::Workload;
@@ -166,7 +167,9 @@ fn tshark(name: &str, bytes: &[u8], arguments: &[&str]) -> Option<Vec<String>> {
         std::io::stderr().write_all(warning.as_bytes()).unwrap();
         return None;
     }
-    let path = std::env::temp_dir().join(format!("wsdissect-{}-{name}", std::process::id()));
+    static RUNS: AtomicU32 = AtomicU32::new(0); // tests run at the same time, and names come twice
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("wsdissect-{}-{run}-{name}", std::process::id()));
     std::fs::write(&path, bytes).unwrap();
     let output = Command::new("tshark")
         .args(["-n", "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-r"])
