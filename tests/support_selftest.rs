@@ -39,6 +39,9 @@ fn frames_are_those_of_rfc_6455_section_5_7() {
     assert_eq!(Frame::new(opcode::CONTINUATION, "lo").encode(None), [0x80, 0x02, 0x6c, 0x6f]);
     assert_eq!(Frame::binary(&[0; 256]).encode(None)[..4], [0x82, 0x7e, 0x01, 0x00]);
     assert_eq!(Frame::binary(&[0; 65536]).encode(None)[..10], [0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]);
+    for (len, header) in [(125, &[0x82, 125][..]), (126, &[0x82, 126, 0, 126]), (65535, &[0x82, 126, 0xff, 0xff])] {
+        assert!(Frame::binary(&vec![0; len]).encode(None).starts_with(header), "{len}");
+    }
     assert_eq!(Frame::text("").length(Length::Bits16).encode(None), [0x81, 126, 0, 0]);
     assert_eq!(Frame::text("").length(Length::Claim(1 << 63)).encode(None), [0x81, 127, 0x80, 0, 0, 0, 0, 0, 0, 0]);
 }
