@@ -1,4 +1,4 @@
-//! How fast captures are read, stage by stage: bytes per second over synthetic traffic of four kinds.
+//! How fast captures are read, stage by stage: bytes per second over synthetic traffic of five kinds.
 //!
 //! `cargo bench`, or `cargo bench -- chat`. Compare runs on the same quiet machine only. `framing` is the bare walk over
 //! the file, so the difference to `analysis` is what the layers above cost. `WSDISSECT_BENCH_MB` sets the size of each

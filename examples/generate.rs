@@ -1,6 +1,6 @@
 //! Writes a large synthetic capture: `cargo run --release --example generate -- chat chat.pcap 1000`.
 //!
-//! Kinds: chat, bulk, deflate, lossy. The size is in megabytes (10⁶ bytes). What a perfect reader must find in it goes to
+//! Kinds: chat, bulk, deflate, needle, lossy. The size is in megabytes (10⁶ bytes). What a perfect reader must find in it goes to
 //! stdout as one line of JSON.
 
 #[path = "../tests/support/mod.rs"]
@@ -26,8 +26,8 @@ fn main() -> ExitCode {
     match written {
         Ok(truth) => {
             println!(
-                "{{\"kind\":\"{kind}\",\"bytes\":{},\"packets\":{},\"connections\":{},\"frames\":{},\"close_frames\":{}}}",
-                truth.bytes, truth.packets, truth.connections, truth.frames, truth.close_frames
+                "{{\"kind\":\"{kind}\",\"bytes\":{},\"packets\":{},\"flows\":{},\"connections\":{},\"frames\":{},\"close_frames\":{}}}",
+                truth.bytes, truth.packets, truth.flows, truth.connections, truth.frames, truth.close_frames
             );
             ExitCode::SUCCESS
         }

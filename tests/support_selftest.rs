@@ -5,6 +5,7 @@ mod support;
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use support::frames::{opcode, rsv};
 use support::net::{Content, flags};
 use support::workload::Workload;
@@ -38,6 +39,9 @@ fn frames_are_those_of_rfc_6455_section_5_7() {
     assert_eq!(Frame::new(opcode::CONTINUATION, "lo").encode(None), [0x80, 0x02, 0x6c, 0x6f]);
     assert_eq!(Frame::binary(&[0; 256]).encode(None)[..4], [0x82, 0x7e, 0x01, 0x00]);
     assert_eq!(Frame::binary(&[0; 65536]).encode(None)[..10], [0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0]);
+    for (len, header) in [(125, &[0x82, 125][..]), (126, &[0x82, 126, 0, 126]), (65535, &[0x82, 126, 0xff, 0xff])] {
+        assert!(Frame::binary(&vec![0; len]).encode(None).starts_with(header), "{len}");
+    }
     assert_eq!(Frame::text("").length(Length::Bits16).encode(None), [0x81, 126, 0, 0]);
     assert_eq!(Frame::text("").length(Length::Claim(1 << 63)).encode(None), [0x81, 127, 0x80, 0, 0, 0, 0, 0, 0, 0]);
 }
@@ -166,7 +170,9 @@ fn tshark(name: &str, bytes: &[u8], arguments: &[&str]) -> Option<Vec<String>> {
         std::io::stderr().write_all(warning.as_bytes()).unwrap();
         return None;
     }
-    let path = std::env::temp_dir().join(format!("wsdissect-{}-{name}", std::process::id()));
+    static RUNS: AtomicU32 = AtomicU32::new(0); // tests run at the same time, and names come twice
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("wsdissect-{}-{run}-{name}", std::process::id()));
     std::fs::write(&path, bytes).unwrap();
     let output = Command::new("tshark")
         .args(["-n", "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-r"])
@@ -350,7 +356,7 @@ fn tshark_reads_every_shape_of_pcapng() {
 
 #[test]
 fn tshark_counts_what_the_workloads_claim() {
-    for workload in [Workload::Chat, Workload::Bulk, Workload::Deflate] {
+    for workload in [Workload::Chat, Workload::Bulk, Workload::Deflate, Workload::Needle] {
         let (bytes, truth) = workload.capture(300_000);
         let fields = ["-Ywebsocket", "-Tfields", "-ewebsocket.opcode", "-ewebsocket.payload.close.status_code"];
         let Some(lines) = tshark(workload.name(), &bytes, &fields) else { return };

@@ -31,7 +31,7 @@ pub fn swap(packets: &mut [Packet], a: usize, b: usize) {
 /// Probabilities per data segment.
 #[derive(Debug, Clone, Copy)]
 pub struct Rates {
-    /// Arrives 0.2 to 3 ms late.
+    /// Is overtaken by the next packet, where that is data of the same sender; with an answer in between it could not be.
     pub reordered: f64,
     /// Comes again 1 to 20 ms later.
     pub retransmitted: f64,
@@ -39,10 +39,17 @@ pub struct Rates {
     pub missing: f64,
 }
 
-/// Applies the rates to every segment with payload.
-pub fn impair(packets: Vec<Packet>, rng: &mut Rng, rates: Rates) -> Vec<Packet> {
+/// Applies the rates to the packets of one conversation, which are in the order of time.
+pub fn impair(mut packets: Vec<Packet>, rng: &mut Rng, rates: Rates) -> Vec<Packet> {
+    for i in 1..packets.len() {
+        let (a, b) = (packets[i - 1].segment(), packets[i].segment());
+        let overtakes = a.source == b.source && !a.payload.is_empty() && !b.payload.is_empty();
+        if overtakes && rng.chance(rates.reordered) {
+            swap(&mut packets, i - 1, i);
+        }
+    }
     let mut impaired = Vec::with_capacity(packets.len() + packets.len() / 64);
-    for mut packet in packets {
+    for packet in packets {
         if !packet.segment().payload.is_empty() {
             if rng.chance(rates.missing) {
                 continue;
@@ -50,9 +57,6 @@ pub fn impair(packets: Vec<Packet>, rng: &mut Rng, rates: Rates) -> Vec<Packet> 
             if rng.chance(rates.retransmitted) {
                 let time = packet.time + rng.between(1_000_000, 20_000_000) as i64;
                 impaired.push(Packet { time, ..packet.clone() });
-            }
-            if rng.chance(rates.reordered) {
-                packet.time += rng.between(200_000, 3_000_000) as i64;
             }
         }
         impaired.push(packet);

@@ -20,7 +20,9 @@ pub enum Workload {
     Bulk,
     /// Text messages of about 1 KiB compressed with context takeover both ways.
     Deflate,
-    /// Chat where 1 % of the data segments come late, 0.5 % come twice and 0.1 % are missing.
+    /// Mostly plain HTTP responses of 20 to 100 KB; one TCP connection in sixteen is a chat.
+    Needle,
+    /// Chat where 2 % of the data segments within a burst are overtaken, 0.5 % come twice and 0.1 % are missing.
     Lossy,
 }
 
@@ -29,6 +31,9 @@ pub enum Workload {
 pub struct Truth {
     pub bytes: u64,
     pub packets: u64,
+    /// TCP connections.
+    pub flows: u64,
+    /// WebSocket connections among them.
     pub connections: u64,
     /// WebSocket frames sent, Close frames included.
     pub frames: u64,
@@ -37,7 +42,7 @@ pub struct Truth {
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Chat, Self::Bulk, Self::Deflate, Self::Lossy];
+    pub const ALL: [Self; 5] = [Self::Chat, Self::Bulk, Self::Deflate, Self::Needle, Self::Lossy];
 
     /// As given on a command line.
     pub fn name(self) -> &'static str {
@@ -45,6 +50,7 @@ impl Workload {
             Self::Chat => "chat",
             Self::Bulk => "bulk",
             Self::Deflate => "deflate",
+            Self::Needle => "needle",
             Self::Lossy => "lossy",
         }
     }
@@ -99,26 +105,43 @@ impl Workload {
             Self::Chat | Self::Lossy => 500,
             Self::Bulk => 4,
             Self::Deflate => 40,
+            Self::Needle => 64,
         }
     }
 
     fn conversation(self, at: i64, rng: &mut Rng, truth: &mut Truth) -> Vec<Packet> {
-        // One client address and port per connection: no port is used twice within 2^31 connections.
-        let number = truth.connections as u32;
-        truth.connections += 1;
+        // One client address and port per connection: no pair comes twice within 2^32 connections.
+        let number = truth.flows as u32;
+        truth.flows += 1;
         let ip = Ipv4Addr::from(0x0a00_0000 + (number >> 14 << 1) + 1);
         let client = SocketAddr::from((ip, 32_768 + (number & 0x3fff) as u16));
         let mut c = Conversation::between(client, SocketAddr::from(([192, 0, 2, 10], 80)));
         c.seed(rng.next_u64()).isn(rng.next_u64() as u32, rng.next_u64() as u32);
         c.at(at).step(rng.between(50_000, 400_000) as i64);
         c.connect();
+        if self == Self::Needle && !number.is_multiple_of(16) {
+            c.request("GET /asset HTTP/1.1\nHost: example.test");
+            let body = "x".repeat(rng.between(20_000, 100_000) as usize);
+            c.respond(200, "Content-Type: text/plain", &body);
+            c.server().fin();
+            c.client().fin();
+            return c.into_packets();
+        }
+        truth.connections += 1;
         match self {
-            Self::Chat | Self::Lossy => {
+            Self::Chat | Self::Needle | Self::Lossy => {
                 c.upgrade();
+                let mut sender = Side::Client;
                 for _ in 0..rng.between(5, 40) {
-                    c.wait(rng.below(50_000) as f64 * 1e-6);
+                    // Most messages are alone, some come in bursts of one sender, acknowledged together.
+                    if rng.chance(0.6) {
+                        c.acks(Acks::PerWrite).wait(rng.below(50_000) as f64 * 1e-6);
+                        sender = side(rng);
+                    } else {
+                        c.acks(Acks::Never);
+                    }
                     let len = rng.between(8, 300) as usize;
-                    c.side(side(rng)).text(&rng.words(len));
+                    c.side(sender).text(&rng.words(len));
                     truth.frames += 1;
                     if rng.chance(0.1) {
                         c.server().ping(b"7");
@@ -144,10 +167,11 @@ impl Workload {
                 }
             }
         }
+        c.acks(Acks::PerWrite);
         end(&mut c, rng, truth);
         let packets = c.into_packets();
         match self {
-            Self::Lossy => impair(packets, rng, Rates { reordered: 0.01, retransmitted: 0.005, missing: 0.001 }),
+            Self::Lossy => impair(packets, rng, Rates { reordered: 0.02, retransmitted: 0.005, missing: 0.001 }),
             _ => packets,
         }
     }
