@@ -578,7 +578,8 @@ mod tests {
     #[test]
     fn faulty_tables_are_refused() {
         assert!(CodeTable::parse(VALID).is_ok());
-        let faults: [(&str, fn(&CodeTableError) -> bool); 7] = [
+        type Expected = fn(&CodeTableError) -> bool;
+        let faults: [(&str, Expected); 7] = [
             (&VALID.replace("65535", "65534"), |error| {
                 matches!(error, CodeTableError::Unanswered { code: 65535 })
             }),

@@ -455,7 +455,7 @@ fn confusion(a: &About, b: &About) -> Option<&'static str> {
     )
 }
 
-/// The meaning and the occasion of each, what tells this very pair apart, then every property in which they differ.
+/// What tells this very pair apart, the meaning and the occasion of each, then every property in which they differ.
 fn differences(a: &About, b: &About) -> Vec<String> {
     let language = a.language;
     if a.entry.span == b.entry.span {
@@ -467,11 +467,10 @@ fn differences(a: &About, b: &About) -> Vec<String> {
         let range = a.entry.span.to_string();
         return vec![fill_both(text(language, key), a, b, &[("range", &range)])];
     }
-    let mut points: Vec<String> = ["codes.page.meaning", "codes.page.seen"]
-        .into_iter()
-        .flat_map(|key| [a.fill(key), b.fill(key)])
-        .collect();
-    points.extend(confusion(a, b).map(str::to_owned));
+    let mut points: Vec<String> = confusion(a, b).into_iter().map(str::to_owned).collect();
+    for key in ["codes.page.meaning", "codes.page.seen"] {
+        points.extend([a.fill(key), b.fill(key)]);
+    }
 
     let before = points.len();
     for ((property, a_value), (_, b_value)) in a.traits().into_iter().zip(b.traits()) {
@@ -970,7 +969,7 @@ mod tests {
             &About::code(1003, Language::En),
         );
         assert!(
-            points[4].contains("bytes sent with the wrong opcode"),
+            points[0].contains("bytes sent with the wrong opcode"),
             "either order finds the pair: {points:#?}"
         );
     }
