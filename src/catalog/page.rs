@@ -24,6 +24,8 @@ pub enum Topic {
     HowToFix,
     /// What in a capture proves it.
     Proof,
+    /// Which violations are answered with the code.
+    Violations,
     /// In what the two codes of a comparison differ.
     KeyDifferences,
     /// When the author of a program should choose it.
@@ -41,6 +43,7 @@ impl Topic {
             Self::WhenSeen => "codes.heading.when_seen",
             Self::HowToFix => "codes.heading.how_to_fix",
             Self::Proof => "codes.heading.proof",
+            Self::Violations => "codes.heading.violations",
             Self::KeyDifferences => "codes.heading.key_differences",
             Self::WhenToUse => "codes.heading.when_to_use",
             Self::LearnMore => "codes.heading.learn_more",
@@ -174,10 +177,11 @@ pub fn explain(code: u16, language: Language) -> CodePage {
         ),
     );
     sections.push(about.proof());
+    sections.extend(about.violations());
     sections.push(Section {
         topic: Topic::WhenToUse,
         heading: text(language, "codes.heading.choose"),
-        body: Body::Paragraphs(vec![about.text("choose").to_owned()]),
+        body: Body::Paragraphs(vec![about.text(CodeText::Choose).to_owned()]),
     });
     let further = about.related().map(|other| {
         let command = format!("wsdissect compare {} {}", about.code, other.code);
@@ -244,7 +248,7 @@ pub fn compare(a: u16, b: u16, language: Language) -> ComparePage {
 /// Explains a violation by its name in the output; `None` when there is none of that name.
 pub fn explain_violation(name: &str, language: Language) -> Option<ViolationPage> {
     let violation = ViolationTable::builtin().find(name)?;
-    let word = |field: &str| violation_text(violation, field, language);
+    let word = |which| violation_text(violation, which, language);
     let answer = match violation.suggested_code {
         Some(code) => About::code(code, language).fill("codes.page.suggested"),
         None => text(language, "codes.page.no_suggested").to_owned(),
@@ -265,18 +269,21 @@ pub fn explain_violation(name: &str, language: Language) -> Option<ViolationPage
         language,
         title: fill(
             text(language, "codes.page.violation_title"),
-            &[("title", word("title")), ("name", &violation.name)],
+            &[
+                ("title", word(ViolationText::Title)),
+                ("name", &violation.name),
+            ],
         ),
         sections: vec![
             section(
                 Topic::Description,
                 language,
-                Body::Paragraphs(vec![word("description").to_owned(), answer]),
+                Body::Paragraphs(vec![word(ViolationText::Description).to_owned(), answer]),
             ),
             section(
                 Topic::HowToFix,
                 language,
-                Body::Paragraphs(vec![word("fix").to_owned()]),
+                Body::Paragraphs(vec![word(ViolationText::Fix).to_owned()]),
             ),
             section(Topic::LearnMore, language, Body::Paragraphs(further)),
         ],
@@ -290,19 +297,64 @@ pub fn codes(language: Language) -> Vec<CodeRow> {
         .iter()
         .map(|entry| CodeRow {
             entry,
-            title: code_text(entry, "title", language),
-            description: code_text(entry, "description", language),
+            title: code_text(entry, CodeText::Title, language),
+            description: code_text(entry, CodeText::Description, language),
         })
         .collect()
 }
 
-/// One of the texts of a code: `title`, `description`, `when`, `fix`, `proof` or `choose`.
-pub fn code_text(entry: &CodeEntry, field: &str, language: Language) -> &'static str {
+/// Which of the texts of a close code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CodeText {
+    /// The meaning in a few words.
+    Title,
+    /// What it means.
+    Description,
+    /// In which situations it appears.
+    When,
+    /// What to change.
+    Fix,
+    /// What in a capture proves it.
+    Proof,
+    /// When the author of a program should choose it.
+    Choose,
+}
+
+/// One of the texts of a close code or range.
+pub fn code_text(entry: &CodeEntry, which: CodeText, language: Language) -> &'static str {
+    let field = match which {
+        CodeText::Title => "title",
+        CodeText::Description => "description",
+        CodeText::When => "when",
+        CodeText::Fix => "fix",
+        CodeText::Proof => "proof",
+        CodeText::Choose => "choose",
+    };
     text(language, &format!("codes.{}.{field}", entry.key()))
 }
 
-/// One of the texts of a violation: `title`, `description` or `fix`.
-pub fn violation_text(violation: &Violation, field: &str, language: Language) -> &'static str {
+/// Which of the texts of a violation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ViolationText {
+    /// The violation in a few words.
+    Title,
+    /// What the peer did.
+    Description,
+    /// What to change.
+    Fix,
+}
+
+/// One of the texts of a violation.
+pub fn violation_text(
+    violation: &Violation,
+    which: ViolationText,
+    language: Language,
+) -> &'static str {
+    let field = match which {
+        ViolationText::Title => "title",
+        ViolationText::Description => "description",
+        ViolationText::Fix => "fix",
+    };
     text(language, &format!("violations.{}.{field}", violation.name))
 }
 
@@ -327,8 +379,8 @@ impl About {
         &self.entry.name
     }
 
-    fn text(&self, field: &str) -> &'static str {
-        code_text(self.entry, field, self.language)
+    fn text(&self, which: CodeText) -> &'static str {
+        code_text(self.entry, which, self.language)
     }
 
     /// The template of this key, about this code.
@@ -336,30 +388,30 @@ impl About {
         let values = [
             ("code", self.code.as_str()),
             ("name", self.name()),
-            ("description", self.text("description")),
-            ("when", self.text("when")),
-            ("choose", self.text("choose")),
-            ("fix", self.text("fix")),
+            ("description", self.text(CodeText::Description)),
+            ("when", self.text(CodeText::When)),
+            ("choose", self.text(CodeText::Choose)),
+            ("fix", self.text(CodeText::Fix)),
         ];
         fill(text(self.language, key), &values)
     }
 
     /// Description, when you see it, how to fix it.
     fn sections(&self) -> Vec<Section> {
-        let mut description = vec![self.text("description").to_owned()];
+        let mut description = vec![self.text(CodeText::Description).to_owned()];
         description.extend(self.note().map(str::to_owned));
         if !self.entry.verified {
             description.push(text(self.language, "codes.page.unverified").to_owned());
         }
-        let one = |field| Body::Paragraphs(vec![self.text(field).to_owned()]);
+        let one = |which| Body::Paragraphs(vec![self.text(which).to_owned()]);
         vec![
             section(
                 Topic::Description,
                 self.language,
                 Body::Paragraphs(description),
             ),
-            section(Topic::WhenSeen, self.language, one("when")),
-            section(Topic::HowToFix, self.language, one("fix")),
+            section(Topic::WhenSeen, self.language, one(CodeText::When)),
+            section(Topic::HowToFix, self.language, one(CodeText::Fix)),
         ]
     }
 
@@ -371,8 +423,26 @@ impl About {
         section(
             Topic::Proof,
             self.language,
-            Body::Paragraphs(vec![self.text("proof").to_owned(), filter]),
+            Body::Paragraphs(vec![self.text(CodeText::Proof).to_owned(), filter]),
         )
+    }
+
+    /// The violations to which an endpoint may answer with this code; most codes have none.
+    fn violations(&self) -> Option<Section> {
+        let answered: Vec<_> = ViolationTable::builtin()
+            .entries()
+            .filter(|violation| {
+                violation
+                    .suggested_code
+                    .is_some_and(|code| self.entry.span == Span::One(code))
+            })
+            .map(|violation| Property {
+                label: &violation.name,
+                value: violation_text(violation, ViolationText::Title, self.language).to_owned(),
+            })
+            .collect();
+        let body = Body::Properties(answered);
+        (!body.texts().is_empty()).then(|| section(Topic::Violations, self.language, body))
     }
 
     /// A refinement of the description, which not every code has.
@@ -404,7 +474,7 @@ impl About {
         let label = |property: &str| text(self.language, &format!("codes.property.{property}"));
         let mut properties = vec![Property {
             label: label("title"),
-            value: self.text("title").to_owned(),
+            value: self.text(CodeText::Title).to_owned(),
         }];
         if !self.entry.aliases.is_empty() {
             properties.push(Property {
@@ -500,10 +570,10 @@ fn fill_both(template: &str, a: &About, b: &About, more: &[(&str, &str)]) -> Str
     let mut values = vec![
         ("a", a.code.as_str()),
         ("a_name", a.name()),
-        ("a_description", a.text("description")),
+        ("a_description", a.text(CodeText::Description)),
         ("b", b.code.as_str()),
         ("b_name", b.name()),
-        ("b_description", b.text("description")),
+        ("b_description", b.text(CodeText::Description)),
     ];
     values.extend_from_slice(more);
     fill(template, &values)
@@ -817,7 +887,8 @@ mod tests {
         for code in ends {
             for language in Language::all() {
                 let page = explain(code, language);
-                assert_eq!(page.sections.len(), 7);
+                let answers_violations = matches!(code, 1002 | 1007);
+                assert_eq!(page.sections.len(), 7 + usize::from(answers_violations));
                 for text in page
                     .sections
                     .iter()

@@ -318,6 +318,49 @@ mod tests {
         }
     }
 
+    /// Settings, header names and numbers are the same in every language; a translator's slip shows here.
+    #[test]
+    fn names_and_numbers_are_those_of_the_english_text() {
+        fn names_and_numbers(text: &str) -> BTreeSet<&str> {
+            let names = text.split('`').skip(1).step_by(2);
+            let numbers = text
+                .split(|c: char| !c.is_ascii_digit())
+                .filter(|number| number.len() > 1);
+            names.chain(numbers).collect()
+        }
+        let english = load(Language::En);
+        for language in Language::all() {
+            for (key, text) in &load(language).0 {
+                let expected = english.get(key).map(names_and_numbers).unwrap_or_default();
+                assert_eq!(names_and_numbers(text), expected, "{language} {key}");
+            }
+        }
+    }
+
+    /// Values stand between semicolons when two codes are compared.
+    #[test]
+    fn property_values_contain_no_semicolon() {
+        let properties = [
+            "sent_by",
+            "wire",
+            "close_frame",
+            "registered",
+            "reconnect",
+            "acts",
+        ];
+        for language in Language::all() {
+            for (key, text) in &load(language).0 {
+                let value = properties
+                    .iter()
+                    .any(|name| key.starts_with(&format!("codes.{name}.")));
+                assert!(
+                    !(value && text.contains([';', '；'])),
+                    "{language} {key}: {text}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn chinese_is_punctuated_as_chinese() {
         for (key, text) in &load(Language::Zh).0 {
