@@ -1,3 +1,5 @@
-//! Command-line entry.
+//! Command-line entry: everything is in [`wsdissect::cli`].
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    wsdissect::cli::run().into()
+}

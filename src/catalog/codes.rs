@@ -256,11 +256,7 @@ impl CodeTable {
     /// empty where it must not be, a number is claimed twice, ranges overlap, or some number has no answer.
     pub fn parse(toml: &str) -> Result<Self, CodeTableError> {
         let file: RawFile = toml::from_str(toml)?;
-        let mut entries = file
-            .close_code
-            .into_iter()
-            .map(RawEntry::check)
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut entries = file.close_code.into_iter().map(RawEntry::check).collect::<Result<Vec<_>, _>>()?;
         entries.sort_by_key(|entry| (entry.span.first(), u16::MAX - entry.span.last()));
 
         let mut single = BTreeMap::new();
@@ -270,9 +266,7 @@ impl CodeTable {
         for (index, entry) in entries.iter().enumerate() {
             for name in entry.names() {
                 if !names.insert(name.to_lowercase()) {
-                    return Err(CodeTableError::NameTwice {
-                        name: name.to_owned(),
-                    });
+                    return Err(CodeTableError::NameTwice { name: name.to_owned() });
                 }
             }
             match entry.span {
@@ -291,11 +285,7 @@ impl CodeTable {
             }
         }
 
-        let table = Self {
-            entries,
-            single,
-            ranges,
-        };
+        let table = Self { entries, single, ranges };
         match (0..=u16::MAX).find(|&code| table.find(code).is_none()) {
             Some(code) => Err(CodeTableError::Unanswered { code }),
             None => Ok(table),
@@ -304,16 +294,13 @@ impl CodeTable {
 
     /// The entry for a code: its own if it has one, else that of its range.
     pub fn lookup(&self, code: u16) -> &CodeEntry {
-        self.find(code)
-            .expect("parse() refuses a table that leaves a code unanswered")
+        self.find(code).expect("parse() refuses a table that leaves a code unanswered")
     }
 
     /// The entry with this name or alias, in any letter case; ranges are found too.
     pub fn by_name(&self, name: &str) -> Option<&CodeEntry> {
         let name = name.trim().to_lowercase();
-        self.entries
-            .iter()
-            .find(|entry| entry.names().any(|known| known.to_lowercase() == name))
+        self.entries.iter().find(|entry| entry.names().any(|known| known.to_lowercase() == name))
     }
 
     /// All entries in order of their first code; a range stands before the codes inside it.
@@ -326,9 +313,7 @@ impl CodeTable {
             let (_, index) = self.ranges.range(..=code).next_back()?;
             Some(index)
         })?;
-        self.entries
-            .get(*index)
-            .filter(|entry| entry.span.contains(code))
+        self.entries.get(*index).filter(|entry| entry.span.contains(code))
     }
 }
 
@@ -416,26 +401,13 @@ impl RawEntry {
             (None, Some([first, last])) if first < last => Span::Range { first, last },
             _ => return Err(CodeTableError::Span { name: self.name }),
         };
-        let required = [
-            ("name", &self.name),
-            ("source", &self.source),
-            ("filter", &self.filter),
-        ];
-        let empty = required
-            .iter()
-            .find(|(_, value)| value.trim().is_empty())
-            .map(|(field, _)| *field);
+        let required = [("name", &self.name), ("source", &self.source), ("filter", &self.filter)];
+        let empty = required.iter().find(|(_, value)| value.trim().is_empty()).map(|(field, _)| *field);
         if let Some(field) = empty {
-            return Err(CodeTableError::Empty {
-                name: self.name,
-                field,
-            });
+            return Err(CodeTableError::Empty { name: self.name, field });
         }
         if self.references.is_empty() {
-            return Err(CodeTableError::Empty {
-                name: self.name,
-                field: "references",
-            });
+            return Err(CodeTableError::Empty { name: self.name, field: "references" });
         }
         if (self.sent_by == SentBy::Nobody) == (self.wire == Wire::Allowed) {
             return Err(CodeTableError::Contradiction { name: self.name });
@@ -489,41 +461,11 @@ mod tests {
     fn a_single_code_wins_over_its_range() {
         let table = CodeTable::builtin();
         assert_eq!(table.lookup(3000).name, "Unauthorized");
-        assert_eq!(
-            table.lookup(3001).span,
-            Span::Range {
-                first: 3000,
-                last: 3999
-            }
-        );
-        assert_eq!(
-            table.lookup(999).span,
-            Span::Range {
-                first: 0,
-                last: 999
-            }
-        );
-        assert_eq!(
-            table.lookup(1016).span,
-            Span::Range {
-                first: 1016,
-                last: 2999
-            }
-        );
-        assert_eq!(
-            table.lookup(4999).span,
-            Span::Range {
-                first: 4000,
-                last: 4999
-            }
-        );
-        assert_eq!(
-            table.lookup(5000).span,
-            Span::Range {
-                first: 5000,
-                last: 65535
-            }
-        );
+        assert_eq!(table.lookup(3001).span, Span::Range { first: 3000, last: 3999 });
+        assert_eq!(table.lookup(999).span, Span::Range { first: 0, last: 999 });
+        assert_eq!(table.lookup(1016).span, Span::Range { first: 1016, last: 2999 });
+        assert_eq!(table.lookup(4999).span, Span::Range { first: 4000, last: 4999 });
+        assert_eq!(table.lookup(5000).span, Span::Range { first: 5000, last: 65535 });
     }
 
     /// RFC 6455 §7.4.1 and §7.4.2, written out by hand.
@@ -555,23 +497,15 @@ mod tests {
             ("TLS handshake", 1015),
             ("TLS Handshake Failure", 1015),
         ] {
-            assert_eq!(
-                table.by_name(name).map(|entry| entry.span),
-                Some(Span::One(code)),
-                "{name}"
-            );
+            assert_eq!(table.by_name(name).map(|entry| entry.span), Some(Span::One(code)), "{name}");
         }
         assert!(table.by_name("no such name").is_none());
     }
 
     #[test]
     fn registrations_that_were_not_verified_say_so() {
-        let unverified: Vec<_> = CodeTable::builtin()
-            .entries()
-            .iter()
-            .filter(|entry| !entry.verified)
-            .map(|entry| entry.span)
-            .collect();
+        let unverified: Vec<_> =
+            CodeTable::builtin().entries().iter().filter(|entry| !entry.verified).map(|entry| entry.span).collect();
         assert_eq!(unverified, [3000, 3003, 3008].map(Span::One));
     }
 
@@ -580,38 +514,21 @@ mod tests {
         assert!(CodeTable::parse(VALID).is_ok());
         type Expected = fn(&CodeTableError) -> bool;
         let faults: [(&str, Expected); 7] = [
-            (&VALID.replace("65535", "65534"), |error| {
-                matches!(error, CodeTableError::Unanswered { code: 65535 })
+            (&VALID.replace("65535", "65534"), |error| matches!(error, CodeTableError::Unanswered { code: 65535 })),
+            (&VALID.replace("[0, 65535]", "[9, 1]"), |error| matches!(error, CodeTableError::Span { .. })),
+            (&VALID.replace("source = \"a test\"", "source = \" \""), |error| {
+                matches!(error, CodeTableError::Empty { field: "source", .. })
             }),
-            (&VALID.replace("[0, 65535]", "[9, 1]"), |error| {
-                matches!(error, CodeTableError::Span { .. })
-            }),
-            (
-                &VALID.replace("source = \"a test\"", "source = \" \""),
-                |error| {
-                    matches!(
-                        error,
-                        CodeTableError::Empty {
-                            field: "source",
-                            ..
-                        }
-                    )
-                },
-            ),
             (&VALID.replace("\"allowed\"", "\"derived\""), |error| {
                 matches!(error, CodeTableError::Contradiction { .. })
             }),
-            (&VALID.replace("source", "sauce"), |error| {
-                matches!(error, CodeTableError::Toml(_))
+            (&VALID.replace("source", "sauce"), |error| matches!(error, CodeTableError::Toml(_))),
+            (&format!("{VALID}{}", VALID.replace("Everything", "Twice")), |error| {
+                matches!(error, CodeTableError::CodeTwice { code: 0 })
             }),
-            (
-                &format!("{VALID}{}", VALID.replace("Everything", "Twice")),
-                |error| matches!(error, CodeTableError::CodeTwice { code: 0 }),
-            ),
-            (
-                &format!("{VALID}{}", VALID.replace("range = [0, 65535]", "code = 7")),
-                |error| matches!(error, CodeTableError::NameTwice { .. }),
-            ),
+            (&format!("{VALID}{}", VALID.replace("range = [0, 65535]", "code = 7")), |error| {
+                matches!(error, CodeTableError::NameTwice { .. })
+            }),
         ];
         for (toml, expected) in faults {
             let error = CodeTable::parse(toml).unwrap_err();
@@ -624,13 +541,7 @@ mod tests {
         let table = CodeTable::builtin();
         assert_eq!(table.lookup(4321).span.to_string(), "4000–4999");
         assert_eq!(table.lookup(4321).key(), "4000-4999");
-        assert_eq!(
-            serde_json::to_value(table.lookup(4321)).unwrap()["code"],
-            serde_json::json!([4000, 4999])
-        );
-        assert_eq!(
-            serde_json::to_value(table.lookup(1010)).unwrap()["sent_by"],
-            "client"
-        );
+        assert_eq!(serde_json::to_value(table.lookup(4321)).unwrap()["code"], serde_json::json!([4000, 4999]));
+        assert_eq!(serde_json::to_value(table.lookup(1010)).unwrap()["sent_by"], "client");
     }
 }

@@ -57,14 +57,8 @@ impl Language {
     /// Understands POSIX (`de_DE.UTF-8`, `fr_CA@euro`) and BCP 47 (`zh-Hans-CN`) spellings; only the language part counts.
     /// `C` and `POSIX` mean English.
     pub fn from_locale(locale: &str) -> Option<Self> {
-        let language = locale
-            .split(['_', '-', '.', '@'])
-            .next()
-            .unwrap_or_default();
-        if ["c", "posix"]
-            .iter()
-            .any(|name| language.eq_ignore_ascii_case(name))
-        {
+        let language = locale.split(['_', '-', '.', '@']).next().unwrap_or_default();
+        if ["c", "posix"].iter().any(|name| language.eq_ignore_ascii_case(name)) {
             return Some(Self::En);
         }
         Self::all().find(|known| language.eq_ignore_ascii_case(known.tag()))
@@ -82,9 +76,7 @@ impl FromStr for Language {
 
     /// Accepts what [`Language::from_locale`] accepts.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::from_locale(name).ok_or_else(|| UnknownLanguage {
-            name: name.to_owned(),
-        })
+        Self::from_locale(name).ok_or_else(|| UnknownLanguage { name: name.to_owned() })
     }
 }
 

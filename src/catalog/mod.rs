@@ -7,5 +7,6 @@
 pub mod codes;
 pub mod language;
 pub mod page;
+pub mod rules;
 pub mod text;
 pub mod violations;

@@ -78,13 +78,10 @@ impl Body {
     /// The texts in reading order; of a labelled value both the label and the value.
     pub fn texts(&self) -> Vec<&str> {
         match self {
-            Self::Paragraphs(texts) | Self::Numbered(texts) => {
-                texts.iter().map(String::as_str).collect()
+            Self::Paragraphs(texts) | Self::Numbered(texts) => texts.iter().map(String::as_str).collect(),
+            Self::Properties(properties) => {
+                properties.iter().flat_map(|property| [property.label, property.value.as_str()]).collect()
             }
-            Self::Properties(properties) => properties
-                .iter()
-                .flat_map(|property| [property.label, property.value.as_str()])
-                .collect(),
         }
     }
 }
@@ -168,14 +165,7 @@ pub struct CodeRow {
 pub fn explain(code: u16, language: Language) -> CodePage {
     let about = About::code(code, language);
     let mut sections = about.sections();
-    sections.insert(
-        1,
-        section(
-            Topic::Properties,
-            language,
-            Body::Properties(about.properties()),
-        ),
-    );
+    sections.insert(1, section(Topic::Properties, language, Body::Properties(about.properties())));
     sections.push(about.proof());
     sections.extend(about.violations());
     sections.push(Section {
@@ -187,21 +177,12 @@ pub fn explain(code: u16, language: Language) -> CodePage {
         let command = format!("wsdissect compare {} {}", about.code, other.code);
         fill(
             text(language, "codes.page.compare_with"),
-            &[
-                ("code", &other.code),
-                ("name", other.name()),
-                ("command", &command),
-            ],
+            &[("code", &other.code), ("name", other.name()), ("command", &command)],
         )
     });
     let lines = about.references().chain(further).collect();
     sections.push(section(Topic::LearnMore, language, Body::Paragraphs(lines)));
-    CodePage {
-        code,
-        language,
-        title: about.fill("codes.page.code_title"),
-        sections,
-    }
+    CodePage { code, language, title: about.fill("codes.page.code_title"), sections }
 }
 
 /// Sets two close codes side by side.
@@ -219,10 +200,7 @@ pub fn compare(a: u16, b: u16, language: Language) -> ComparePage {
     }
     references.extend(each.map(|about| {
         let command = format!("wsdissect explain {}", about.code);
-        fill(
-            text(language, "codes.page.explain"),
-            &[("code", &about.code), ("command", &command)],
-        )
+        fill(text(language, "codes.page.explain"), &[("code", &about.code), ("command", &command)])
     }));
 
     ComparePage {
@@ -234,11 +212,7 @@ pub fn compare(a: u16, b: u16, language: Language) -> ComparePage {
         first: first.sections(),
         second: second.sections(),
         both: vec![
-            section(
-                Topic::KeyDifferences,
-                language,
-                Body::Numbered(differences(&first, &second)),
-            ),
+            section(Topic::KeyDifferences, language, Body::Numbered(differences(&first, &second))),
             section(Topic::WhenToUse, language, Body::Paragraphs(uses)),
             section(Topic::LearnMore, language, Body::Paragraphs(references)),
         ],
@@ -253,26 +227,17 @@ pub fn explain_violation(name: &str, language: Language) -> Option<ViolationPage
         Some(code) => About::code(code, language).fill("codes.page.suggested"),
         None => text(language, "codes.page.no_suggested").to_owned(),
     };
-    let mut further = vec![fill(
-        text(language, "codes.page.reference"),
-        &[("source", violation.reference.as_str())],
-    )];
+    let mut further = vec![fill(text(language, "codes.page.reference"), &[("source", violation.reference.as_str())])];
     if let Some(code) = violation.suggested_code.map(|code| code.to_string()) {
         let command = format!("wsdissect explain {code}");
-        further.push(fill(
-            text(language, "codes.page.explain"),
-            &[("code", &code), ("command", &command)],
-        ));
+        further.push(fill(text(language, "codes.page.explain"), &[("code", &code), ("command", &command)]));
     }
     Some(ViolationPage {
         name: &violation.name,
         language,
         title: fill(
             text(language, "codes.page.violation_title"),
-            &[
-                ("title", word(ViolationText::Title)),
-                ("name", &violation.name),
-            ],
+            &[("title", word(ViolationText::Title)), ("name", &violation.name)],
         ),
         sections: vec![
             section(
@@ -280,11 +245,7 @@ pub fn explain_violation(name: &str, language: Language) -> Option<ViolationPage
                 language,
                 Body::Paragraphs(vec![word(ViolationText::Description).to_owned(), answer]),
             ),
-            section(
-                Topic::HowToFix,
-                language,
-                Body::Paragraphs(vec![word(ViolationText::Fix).to_owned()]),
-            ),
+            section(Topic::HowToFix, language, Body::Paragraphs(vec![word(ViolationText::Fix).to_owned()])),
             section(Topic::LearnMore, language, Body::Paragraphs(further)),
         ],
     })
@@ -345,11 +306,7 @@ pub enum ViolationText {
 }
 
 /// One of the texts of a violation.
-pub fn violation_text(
-    violation: &Violation,
-    which: ViolationText,
-    language: Language,
-) -> &'static str {
+pub fn violation_text(violation: &Violation, which: ViolationText, language: Language) -> &'static str {
     let field = match which {
         ViolationText::Title => "title",
         ViolationText::Description => "description",
@@ -368,11 +325,7 @@ struct About {
 
 impl About {
     fn code(code: u16, language: Language) -> Self {
-        Self {
-            code: code.to_string(),
-            entry: CodeTable::builtin().lookup(code),
-            language,
-        }
+        Self { code: code.to_string(), entry: CodeTable::builtin().lookup(code), language }
     }
 
     fn name(&self) -> &'static str {
@@ -405,37 +358,22 @@ impl About {
         }
         let one = |which| Body::Paragraphs(vec![self.text(which).to_owned()]);
         vec![
-            section(
-                Topic::Description,
-                self.language,
-                Body::Paragraphs(description),
-            ),
+            section(Topic::Description, self.language, Body::Paragraphs(description)),
             section(Topic::WhenSeen, self.language, one(CodeText::When)),
             section(Topic::HowToFix, self.language, one(CodeText::Fix)),
         ]
     }
 
     fn proof(&self) -> Section {
-        let filter = fill(
-            text(self.language, "codes.page.filter"),
-            &[("filter", self.entry.filter.as_str())],
-        );
-        section(
-            Topic::Proof,
-            self.language,
-            Body::Paragraphs(vec![self.text(CodeText::Proof).to_owned(), filter]),
-        )
+        let filter = fill(text(self.language, "codes.page.filter"), &[("filter", self.entry.filter.as_str())]);
+        section(Topic::Proof, self.language, Body::Paragraphs(vec![self.text(CodeText::Proof).to_owned(), filter]))
     }
 
     /// The violations to which an endpoint may answer with this code; most codes have none.
     fn violations(&self) -> Option<Section> {
         let answered: Vec<_> = ViolationTable::builtin()
             .entries()
-            .filter(|violation| {
-                violation
-                    .suggested_code
-                    .is_some_and(|code| self.entry.span == Span::One(code))
-            })
+            .filter(|violation| violation.suggested_code.is_some_and(|code| self.entry.span == Span::One(code)))
             .map(|violation| Property {
                 label: &violation.name,
                 value: violation_text(violation, ViolationText::Title, self.language).to_owned(),
@@ -462,78 +400,49 @@ impl About {
             ("reconnect", entry.reconnect.word()),
             ("acts", entry.acts.word()),
         ]
-        .map(|(property, word)| {
-            (
-                property,
-                text(self.language, &format!("codes.{property}.{word}")),
-            )
-        })
+        .map(|(property, word)| (property, text(self.language, &format!("codes.{property}.{word}"))))
     }
 
     fn properties(&self) -> Vec<Property> {
         let label = |property: &str| text(self.language, &format!("codes.property.{property}"));
-        let mut properties = vec![Property {
-            label: label("title"),
-            value: self.text(CodeText::Title).to_owned(),
-        }];
+        let mut properties = vec![Property { label: label("title"), value: self.text(CodeText::Title).to_owned() }];
         if !self.entry.aliases.is_empty() {
-            properties.push(Property {
-                label: label("aliases"),
-                value: self.entry.aliases.join(", "),
-            });
+            properties.push(Property { label: label("aliases"), value: self.entry.aliases.join(", ") });
         }
-        properties.extend(self.traits().map(|(property, value)| Property {
-            label: label(property),
-            value: value.to_owned(),
-        }));
+        properties.extend(
+            self.traits().map(|(property, value)| Property { label: label(property), value: value.to_owned() }),
+        );
         properties
     }
 
     fn references(&self) -> impl Iterator<Item = String> {
         let template = text(self.language, "codes.page.reference");
-        self.entry
-            .references
-            .iter()
-            .map(move |reference| fill(template, &[("source", reference.as_str())]))
+        self.entry.references.iter().map(move |reference| fill(template, &[("source", reference.as_str())]))
     }
 
     /// The codes with which this one is most easily confused.
     fn related(&self) -> impl Iterator<Item = About> {
-        CodeTable::builtin()
-            .entries()
-            .iter()
-            .filter_map(|entry| match entry.span {
-                Span::One(code) => {
-                    let other = About::code(code, self.language);
-                    confusion(self, &other).map(|_| other)
-                }
-                Span::Range { .. } => None,
-            })
+        CodeTable::builtin().entries().iter().filter_map(|entry| match entry.span {
+            Span::One(code) => {
+                let other = About::code(code, self.language);
+                confusion(self, &other).map(|_| other)
+            }
+            Span::Range { .. } => None,
+        })
     }
 }
 
 /// What to say about exactly these two codes, in either order.
 fn confusion(a: &About, b: &About) -> Option<&'static str> {
-    let (low, high) = if a.entry.span <= b.entry.span {
-        (a, b)
-    } else {
-        (b, a)
-    };
-    find(
-        a.language,
-        &format!("codes.pair.{}-{}", low.entry.key(), high.entry.key()),
-    )
+    let (low, high) = if a.entry.span <= b.entry.span { (a, b) } else { (b, a) };
+    find(a.language, &format!("codes.pair.{}-{}", low.entry.key(), high.entry.key()))
 }
 
 /// What tells this very pair apart, the meaning and the occasion of each, then every property in which they differ.
 fn differences(a: &About, b: &About) -> Vec<String> {
     let language = a.language;
     if a.entry.span == b.entry.span {
-        let key = if a.code == b.code {
-            "codes.page.same_code"
-        } else {
-            "codes.page.same_range"
-        };
+        let key = if a.code == b.code { "codes.page.same_code" } else { "codes.page.same_range" };
         let range = a.entry.span.to_string();
         return vec![fill_both(text(language, key), a, b, &[("range", &range)])];
     }
@@ -546,17 +455,8 @@ fn differences(a: &About, b: &About) -> Vec<String> {
     for ((property, a_value), (_, b_value)) in a.traits().into_iter().zip(b.traits()) {
         if a_value != b_value {
             let label = text(language, &format!("codes.property.{property}"));
-            let values = [
-                ("property", label),
-                ("a_value", a_value),
-                ("b_value", b_value),
-            ];
-            points.push(fill_both(
-                text(language, "codes.page.difference"),
-                a,
-                b,
-                &values,
-            ));
+            let values = [("property", label), ("a_value", a_value), ("b_value", b_value)];
+            points.push(fill_both(text(language, "codes.page.difference"), a, b, &values));
         }
     }
     if points.len() == before {
@@ -580,11 +480,7 @@ fn fill_both(template: &str, a: &About, b: &About, more: &[(&str, &str)]) -> Str
 }
 
 fn section(topic: Topic, language: Language, body: Body) -> Section {
-    Section {
-        topic,
-        heading: text(language, topic.heading_key()),
-        body,
-    }
+    Section { topic, heading: text(language, topic.heading_key()), body }
 }
 
 #[cfg(test)]
@@ -594,11 +490,7 @@ mod tests {
 
     /// A page as plain lines, the way the published comparison pages are laid out.
     fn plain(page: &ComparePage) -> String {
-        let mut lines = vec![
-            page.category.to_owned(),
-            page.title.clone(),
-            page.intro.clone(),
-        ];
+        let mut lines = vec![page.category.to_owned(), page.title.clone(), page.intro.clone()];
         for section in page.sections() {
             lines.push(section.heading.to_owned());
             match &section.body {
@@ -609,9 +501,7 @@ mod tests {
                         lines.push(point.clone());
                     }
                 }
-                Body::Properties(_) => {
-                    lines.extend(section.body.texts().into_iter().map(str::to_owned))
-                }
+                Body::Properties(_) => lines.extend(section.body.texts().into_iter().map(str::to_owned)),
             }
         }
         lines.join("\n\n")
@@ -632,14 +522,7 @@ mod tests {
     #[test]
     fn comparisons_have_the_titles_and_headings_of_the_published_pages() {
         type Headings = [&'static str; 6];
-        const ZH: Headings = [
-            "描述",
-            "何时出现",
-            "如何修复",
-            "主要区别",
-            "何时使用哪个",
-            "了解更多",
-        ];
+        const ZH: Headings = ["描述", "何时出现", "如何修复", "主要区别", "何时使用哪个", "了解更多"];
         const DE: Headings = [
             "Beschreibung",
             "Wann Sie es sehen",
@@ -664,73 +547,21 @@ mod tests {
             "Quand utiliser lequel",
             "En savoir plus",
         ];
-        const EN: Headings = [
-            "Description",
-            "When You See It",
-            "How to Fix",
-            "Key Differences",
-            "When to Use Which",
-            "Learn More",
-        ];
+        const EN: Headings =
+            ["Description", "When You See It", "How to Fix", "Key Differences", "When to Use Which", "Learn More"];
         for (a, b, language, title, headings) in [
-            (
-                1003,
-                1015,
-                Language::Zh,
-                "WebSocket 1003 Unsupported Data vs 1015 TLS Handshake Failure",
-                ZH,
-            ),
-            (
-                1010,
-                1015,
-                Language::De,
-                "WebSocket 1010 Mandatory Extension vs 1015 TLS Handshake Failure",
-                DE,
-            ),
-            (
-                1000,
-                1015,
-                Language::Tr,
-                "WebSocket 1000 Normal Closure vs 1015 TLS Handshake Failure",
-                TR,
-            ),
-            (
-                1000,
-                1003,
-                Language::Fr,
-                "WebSocket 1000 Normal Closure vs 1003 Unsupported Data",
-                FR,
-            ),
-            (
-                1003,
-                1007,
-                Language::Zh,
-                "WebSocket 1003 Unsupported Data vs 1007 Invalid Payload Data",
-                ZH,
-            ),
-            (
-                1003,
-                1007,
-                Language::En,
-                "WebSocket 1003 Unsupported Data vs 1007 Invalid Payload Data",
-                EN,
-            ),
+            (1003, 1015, Language::Zh, "WebSocket 1003 Unsupported Data vs 1015 TLS Handshake Failure", ZH),
+            (1010, 1015, Language::De, "WebSocket 1010 Mandatory Extension vs 1015 TLS Handshake Failure", DE),
+            (1000, 1015, Language::Tr, "WebSocket 1000 Normal Closure vs 1015 TLS Handshake Failure", TR),
+            (1000, 1003, Language::Fr, "WebSocket 1000 Normal Closure vs 1003 Unsupported Data", FR),
+            (1003, 1007, Language::Zh, "WebSocket 1003 Unsupported Data vs 1007 Invalid Payload Data", ZH),
+            (1003, 1007, Language::En, "WebSocket 1003 Unsupported Data vs 1007 Invalid Payload Data", EN),
         ] {
             let page = compare(a, b, language);
             assert_eq!(page.category, "WebSocket");
             assert_eq!(page.title, title);
             let [description, when, fix, differences, which, more] = headings;
-            let expected = [
-                description,
-                when,
-                fix,
-                description,
-                when,
-                fix,
-                differences,
-                which,
-                more,
-            ];
+            let expected = [description, when, fix, description, when, fix, differences, which, more];
             let found: Vec<_> = page.sections().map(|section| section.heading).collect();
             assert_eq!(found, expected, "{language}");
         }
@@ -740,119 +571,27 @@ mod tests {
     #[test]
     fn every_item_of_the_published_pages_is_said() {
         for (code, topic, items) in [
-            (
-                1000,
-                Topic::Description,
-                &["good order", "opened for", "Both endpoints agree"][..],
-            ),
-            (
-                1000,
-                Topic::WhenSeen,
-                &[
-                    "Both sides have exchanged",
-                    "to expect",
-                    "successful session",
-                ],
-            ),
+            (1000, Topic::Description, &["good order", "opened for", "Both endpoints agree"][..]),
+            (1000, Topic::WhenSeen, &["Both sides have exchanged", "to expect", "successful session"]),
             (1000, Topic::HowToFix, &["Nothing", "close()", "too soon"]),
-            (
-                1003,
-                Topic::Description,
-                &[
-                    "type of data",
-                    "cannot accept",
-                    "binary message",
-                    "the other way round",
-                ],
-            ),
-            (
-                1003,
-                Topic::WhenSeen,
-                &[
-                    "only text",
-                    "expects binary",
-                    "does not know how to process",
-                ],
-            ),
-            (
-                1003,
-                Topic::HowToFix,
-                &["what the receiver expects", "opcode"],
-            ),
-            (
-                1007,
-                Topic::Description,
-                &["does not match its type", "not valid UTF-8"],
-            ),
+            (1003, Topic::Description, &["type of data", "cannot accept", "binary message", "the other way round"]),
+            (1003, Topic::WhenSeen, &["only text", "expects binary", "does not know how to process"]),
+            (1003, Topic::HowToFix, &["what the receiver expects", "opcode"]),
+            (1007, Topic::Description, &["does not match its type", "not valid UTF-8"]),
             (1007, Topic::WhenSeen, &["opcode 1", "by accident"]),
-            (
-                1007,
-                Topic::HowToFix,
-                &["only valid UTF-8", "raw bytes as a binary message"],
-            ),
-            (
-                1010,
-                Topic::Description,
-                &[
-                    "The client ends",
-                    "one or more extensions",
-                    "handshake response",
-                ],
-            ),
-            (
-                1010,
-                Topic::WhenSeen,
-                &[
-                    "permessage-deflate compression",
-                    "did not include it in its response",
-                ],
-            ),
-            (
-                1010,
-                Topic::HowToFix,
-                &[
-                    "on the server",
-                    "optional in the client",
-                    "Sec-WebSocket-Extensions",
-                ],
-            ),
-            (
-                1015,
-                Topic::Description,
-                &[
-                    "TLS handshake failed",
-                    "reserved value",
-                    "never put into a Close frame",
-                ],
-            ),
-            (
-                1015,
-                Topic::WhenSeen,
-                &[
-                    "wss://",
-                    "expired certificate",
-                    "untrusted CA",
-                    "TLS version",
-                ],
-            ),
-            (
-                1015,
-                Topic::HowToFix,
-                &["not expired", "1.2 or newer", "intermediate certificates"],
-            ),
+            (1007, Topic::HowToFix, &["only valid UTF-8", "raw bytes as a binary message"]),
+            (1010, Topic::Description, &["The client ends", "one or more extensions", "handshake response"]),
+            (1010, Topic::WhenSeen, &["permessage-deflate compression", "did not include it in its response"]),
+            (1010, Topic::HowToFix, &["on the server", "optional in the client", "Sec-WebSocket-Extensions"]),
+            (1015, Topic::Description, &["TLS handshake failed", "reserved value", "never put into a Close frame"]),
+            (1015, Topic::WhenSeen, &["wss://", "expired certificate", "untrusted CA", "TLS version"]),
+            (1015, Topic::HowToFix, &["not expired", "1.2 or newer", "intermediate certificates"]),
         ] {
             let page = explain(code, Language::En);
-            let section = page
-                .sections
-                .iter()
-                .find(|section| section.topic == topic)
-                .unwrap();
+            let section = page.sections.iter().find(|section| section.topic == topic).unwrap();
             let said = section.body.texts().join(" ");
             for item in items {
-                assert!(
-                    said.contains(item),
-                    "{code} {topic:?}: {item:?} not in {said:?}"
-                );
+                assert!(said.contains(item), "{code} {topic:?}: {item:?} not in {said:?}");
             }
         }
     }
@@ -866,10 +605,7 @@ mod tests {
                     assert_eq!(page.sections().count(), 9);
                     for section in page.sections() {
                         let texts = section.body.texts();
-                        assert!(
-                            !texts.is_empty() && texts.iter().all(|text| !text.is_empty()),
-                            "{language} {a} {b}"
-                        );
+                        assert!(!texts.is_empty() && texts.iter().all(|text| !text.is_empty()), "{language} {a} {b}");
                     }
                     let all = plain(&page);
                     assert!(!all.contains(['{', '}']), "{language} {a} {b}: {all}");
@@ -880,24 +616,14 @@ mod tests {
 
     #[test]
     fn every_code_and_violation_has_a_whole_page_in_every_language() {
-        let ends = CodeTable::builtin()
-            .entries()
-            .iter()
-            .flat_map(|entry| [entry.span.first(), entry.span.last()]);
+        let ends = CodeTable::builtin().entries().iter().flat_map(|entry| [entry.span.first(), entry.span.last()]);
         for code in ends {
             for language in Language::all() {
                 let page = explain(code, language);
                 let answers_violations = matches!(code, 1002 | 1007);
                 assert_eq!(page.sections.len(), 7 + usize::from(answers_violations));
-                for text in page
-                    .sections
-                    .iter()
-                    .flat_map(|section| section.body.texts())
-                {
-                    assert!(
-                        !text.is_empty() && !text.contains(['{', '}']),
-                        "{language} {code}: {text}"
-                    );
+                for text in page.sections.iter().flat_map(|section| section.body.texts()) {
+                    assert!(!text.is_empty() && !text.contains(['{', '}']), "{language} {code}: {text}");
                 }
             }
         }
@@ -905,15 +631,8 @@ mod tests {
             for language in Language::all() {
                 let page = explain_violation(&violation.name, language).unwrap();
                 assert!(page.title.contains(&violation.name));
-                for text in page
-                    .sections
-                    .iter()
-                    .flat_map(|section| section.body.texts())
-                {
-                    assert!(
-                        !text.is_empty() && !text.contains(['{', '}']),
-                        "{language}: {text}"
-                    );
+                for text in page.sections.iter().flat_map(|section| section.body.texts()) {
+                    assert!(!text.is_empty() && !text.contains(['{', '}']), "{language}: {text}");
                 }
             }
         }
@@ -928,14 +647,7 @@ mod tests {
                 .into_iter()
                 .flat_map(|code| explain(code, language).sections)
                 .filter(|section| !matches!(section.topic, Topic::LearnMore | Topic::Properties))
-                .flat_map(|section| {
-                    section
-                        .body
-                        .texts()
-                        .into_iter()
-                        .map(str::to_owned)
-                        .collect::<Vec<_>>()
-                })
+                .flat_map(|section| section.body.texts().into_iter().map(str::to_owned).collect::<Vec<_>>())
                 .flat_map(|text| text.split(". ").map(str::to_owned).collect::<Vec<_>>())
                 .filter(|sentence| sentence.contains(' ') && sentence.split(' ').count() > 5)
                 .collect()
@@ -943,10 +655,7 @@ mod tests {
         let english = sentences(Language::En);
         assert!(english.len() > 100);
         for language in Language::all().filter(|language| *language != Language::En) {
-            let left: Vec<_> = sentences(language)
-                .intersection(&english)
-                .cloned()
-                .collect();
+            let left: Vec<_> = sentences(language).intersection(&english).cloned().collect();
             assert!(left.is_empty(), "{language}: {left:#?}");
         }
     }
@@ -955,108 +664,53 @@ mod tests {
     fn every_text_belongs_to_an_entry_and_every_property_value_has_words() {
         use super::super::codes::{Acts, Reconnect, Registration, SentBy, Wire};
         let words = [
-            (
-                "sent_by",
-                SentBy::ALL
-                    .iter()
-                    .map(|value| value.word())
-                    .collect::<Vec<_>>(),
-            ),
+            ("sent_by", SentBy::ALL.iter().map(|value| value.word()).collect::<Vec<_>>()),
             ("wire", Wire::ALL.iter().map(|value| value.word()).collect()),
-            (
-                "registered",
-                Registration::ALL.iter().map(|value| value.word()).collect(),
-            ),
-            (
-                "reconnect",
-                Reconnect::ALL.iter().map(|value| value.word()).collect(),
-            ),
+            ("registered", Registration::ALL.iter().map(|value| value.word()).collect()),
+            ("reconnect", Reconnect::ALL.iter().map(|value| value.word()).collect()),
             ("acts", Acts::ALL.iter().map(|value| value.word()).collect()),
         ];
         for (property, words) in words {
             for word in words {
-                assert!(
-                    find(Language::En, &format!("codes.{property}.{word}")).is_some(),
-                    "{property} {word}"
-                );
+                assert!(find(Language::En, &format!("codes.{property}.{word}")).is_some(), "{property} {word}");
             }
         }
 
         let texts: toml::Table = toml::from_str(include_str!("text/en/codes.toml")).unwrap();
-        let entries: BTreeSet<_> = CodeTable::builtin()
-            .entries()
-            .iter()
-            .map(CodeEntry::key)
-            .collect();
-        let described: BTreeSet<_> = texts
-            .keys()
-            .filter(|key| key.starts_with(|c: char| c.is_ascii_digit()))
-            .cloned()
-            .collect();
+        let entries: BTreeSet<_> = CodeTable::builtin().entries().iter().map(CodeEntry::key).collect();
+        let described: BTreeSet<_> =
+            texts.keys().filter(|key| key.starts_with(|c: char| c.is_ascii_digit())).cloned().collect();
         assert_eq!(entries, described);
         for pair in texts["pair"].as_table().unwrap().keys() {
             let (a, b) = pair.split_once('-').unwrap();
             let (a, b): (u16, u16) = (a.parse().unwrap(), b.parse().unwrap());
-            assert!(
-                a < b && single_codes().contains(&a) && single_codes().contains(&b),
-                "{pair}"
-            );
+            assert!(a < b && single_codes().contains(&a) && single_codes().contains(&b), "{pair}");
         }
 
-        let violations: toml::Table =
-            toml::from_str(include_str!("text/en/violations.toml")).unwrap();
-        let listed: BTreeSet<_> = ViolationTable::builtin()
-            .entries()
-            .map(|entry| entry.name.clone())
-            .collect();
+        let violations: toml::Table = toml::from_str(include_str!("text/en/violations.toml")).unwrap();
+        let listed: BTreeSet<_> = ViolationTable::builtin().entries().map(|entry| entry.name.clone()).collect();
         assert_eq!(listed, violations.keys().cloned().collect());
     }
 
     #[test]
     fn differences_name_what_differs_and_only_that() {
-        let points = differences(
-            &About::code(1003, Language::En),
-            &About::code(1015, Language::En),
-        );
+        let points = differences(&About::code(1003, Language::En), &About::code(1015, Language::En));
         let expected = "Who may send it: 1003 – client and server; 1015 – nobody.";
         assert!(points.iter().any(|point| point == expected), "{points:#?}");
-        assert!(
-            points
-                .iter()
-                .any(|point| point.starts_with("In a Close frame: 1003 – may travel;"))
-        );
+        assert!(points.iter().any(|point| point.starts_with("In a Close frame: 1003 – may travel;")));
 
-        let points = differences(
-            &About::code(1002, Language::En),
-            &About::code(1003, Language::En),
-        );
-        assert_eq!(
-            points.len(),
-            5,
-            "four about the codes, one that nothing else differs: {points:#?}"
-        );
-        let points = differences(
-            &About::code(1007, Language::En),
-            &About::code(1003, Language::En),
-        );
-        assert!(
-            points[0].contains("bytes sent with the wrong opcode"),
-            "either order finds the pair: {points:#?}"
-        );
+        let points = differences(&About::code(1002, Language::En), &About::code(1003, Language::En));
+        assert_eq!(points.len(), 5, "four about the codes, one that nothing else differs: {points:#?}");
+        let points = differences(&About::code(1007, Language::En), &About::code(1003, Language::En));
+        assert!(points[0].contains("bytes sent with the wrong opcode"), "either order finds the pair: {points:#?}");
     }
 
     #[test]
     fn codes_of_one_range_and_the_same_code_twice_are_answered_plainly() {
-        let points = differences(
-            &About::code(4001, Language::En),
-            &About::code(4002, Language::En),
-        );
+        let points = differences(&About::code(4001, Language::En), &About::code(4002, Language::En));
         assert_eq!(points.len(), 1);
         assert!(points[0].starts_with("4001 and 4002 both lie in the range 4000–4999."));
-        let points = differences(
-            &About::code(1000, Language::En),
-            &About::code(1000, Language::En),
-        );
+        let points = differences(&About::code(1000, Language::En), &About::code(1000, Language::En));
         assert_eq!(points, ["1000 and 1000 are the same code."]);
     }
 
@@ -1065,10 +719,7 @@ mod tests {
         let rows = codes(Language::Tr);
         assert_eq!(rows.len(), CodeTable::builtin().entries().len());
         let row = serde_json::to_value(&rows[1]).unwrap();
-        assert_eq!(
-            (row["code"].as_u64(), row["name"].as_str()),
-            (Some(1000), Some("Normal Closure"))
-        );
+        assert_eq!((row["code"].as_u64(), row["name"].as_str()), (Some(1000), Some("Normal Closure")));
     }
 
     /// For the translator's eye: `cargo test comparison_to_read -- --ignored --nocapture`.

@@ -32,7 +32,7 @@ macro_rules! text_file {
     };
 }
 
-const FILES: &[TextFile] = &[text_file!("codes"), text_file!("violations")];
+const FILES: &[TextFile] = &[text_file!("codes"), text_file!("violations"), text_file!("report")];
 
 /// The text for a key, in English when the language lacks it; `None` when no language has it.
 pub fn find(language: Language, key: &str) -> Option<&'static str> {
@@ -40,9 +40,7 @@ pub fn find(language: Language, key: &str) -> Option<&'static str> {
         Language::all()
             .enumerate()
             .map(|(index, _)| {
-                let sources = FILES
-                    .iter()
-                    .filter_map(|file| Some((file.name, *file.sources.get(index)?)));
+                let sources = FILES.iter().filter_map(|file| Some((file.name, *file.sources.get(index)?)));
                 Texts::parse(sources).expect("the embedded texts are valid: a unit test loads them")
             })
             .collect()
@@ -93,10 +91,8 @@ impl Texts {
     fn parse<'a>(sources: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, TextError> {
         let mut texts = Self::default();
         for (file, source) in sources {
-            let table: toml::Table = toml::from_str(source).map_err(|source| TextError::Toml {
-                file: file.to_owned(),
-                source,
-            })?;
+            let table: toml::Table =
+                toml::from_str(source).map_err(|source| TextError::Toml { file: file.to_owned(), source })?;
             texts.add(file, &toml::Value::Table(table))?;
         }
         Ok(texts)
@@ -105,16 +101,14 @@ impl Texts {
     /// Recursion is as deep as the tables of a file that is compiled in.
     fn add(&mut self, key: &str, value: &toml::Value) -> Result<(), TextError> {
         match value {
-            toml::Value::Table(table) => table
-                .iter()
-                .try_for_each(|(name, value)| self.add(&format!("{key}.{name}"), value)),
+            toml::Value::Table(table) => {
+                table.iter().try_for_each(|(name, value)| self.add(&format!("{key}.{name}"), value))
+            }
             toml::Value::String(text) if !text.trim().is_empty() => {
                 self.0.insert(key.to_owned(), text.clone());
                 Ok(())
             }
-            _ => Err(TextError::NotText {
-                key: key.to_owned(),
-            }),
+            _ => Err(TextError::NotText { key: key.to_owned() }),
         }
     }
 
@@ -127,10 +121,7 @@ impl Texts {
 #[derive(Debug, thiserror::Error)]
 enum TextError {
     #[error("failed to read the text file {file:?}")]
-    Toml {
-        file: String,
-        source: toml::de::Error,
-    },
+    Toml { file: String, source: toml::de::Error },
     #[error("the text {key:?} is empty or not a string")]
     NotText { key: String },
 }
@@ -143,28 +134,13 @@ mod tests {
     /// Texts that are right although they read as in English: names of fixed form, and words that two languages share.
     const SAME_AS_ENGLISH: &[(&str, &[Language])] = &[
         ("codes.heading.description", &[Language::Fr]),
-        (
-            "codes.page.category",
-            &[Language::Zh, Language::De, Language::Tr, Language::Fr],
-        ),
-        (
-            "codes.page.code_title",
-            &[Language::Zh, Language::De, Language::Tr, Language::Fr],
-        ),
-        (
-            "codes.page.compare_title",
-            &[Language::Zh, Language::De, Language::Tr, Language::Fr],
-        ),
-        (
-            "codes.page.violation_title",
-            &[Language::De, Language::Tr, Language::Fr],
-        ),
+        ("codes.page.category", &[Language::Zh, Language::De, Language::Tr, Language::Fr]),
+        ("codes.page.code_title", &[Language::Zh, Language::De, Language::Tr, Language::Fr]),
+        ("codes.page.compare_title", &[Language::Zh, Language::De, Language::Tr, Language::Fr]),
+        ("codes.page.violation_title", &[Language::De, Language::Tr, Language::Fr]),
         ("codes.page.difference", &[Language::De, Language::Tr]),
         ("codes.page.meaning", &[Language::De, Language::Tr]),
-        (
-            "codes.registered.rfc6455",
-            &[Language::Zh, Language::De, Language::Tr],
-        ),
+        ("codes.registered.rfc6455", &[Language::Zh, Language::De, Language::Tr]),
     ];
 
     fn load(language: Language) -> Texts {
@@ -173,11 +149,7 @@ mod tests {
     }
 
     fn placeholders(text: &str) -> BTreeSet<&str> {
-        text.split('{')
-            .skip(1)
-            .filter_map(|part| part.split_once('}'))
-            .map(|(name, _)| name)
-            .collect()
+        text.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name).collect()
     }
 
     /// Everything in which a language falls short of English.
@@ -199,13 +171,7 @@ mod tests {
                 }
             }
         }
-        faults.extend(
-            other
-                .0
-                .keys()
-                .filter(|key| english.get(key).is_none())
-                .map(|key| format!("extra {key}")),
-        );
+        faults.extend(other.0.keys().filter(|key| english.get(key).is_none()).map(|key| format!("extra {key}")));
         faults
     }
 
@@ -214,9 +180,7 @@ mod tests {
         let english = load(Language::En);
         for language in Language::all().filter(|language| *language != Language::En) {
             let same = |key: &str| {
-                SAME_AS_ENGLISH
-                    .iter()
-                    .any(|(excused, languages)| *excused == key && languages.contains(&language))
+                SAME_AS_ENGLISH.iter().any(|(excused, languages)| *excused == key && languages.contains(&language))
             };
             let faults = faults(&english, &load(language), &same);
             assert!(faults.is_empty(), "{language}:\n{}", faults.join("\n"));
@@ -229,28 +193,12 @@ mod tests {
         let english = parse("a = \"one {x}\"\n[t]\nb = \"two\"\n");
         let check = |source, same: &dyn Fn(&str) -> bool| faults(&english, &parse(source), same);
         let none = |_: &str| false;
-        assert_eq!(
-            check("a = \"eins {x}\"\n[t]\nb = \"zwei\"\n", &none),
-            Vec::<String>::new()
-        );
+        assert_eq!(check("a = \"eins {x}\"\n[t]\nb = \"zwei\"\n", &none), Vec::<String>::new());
         assert_eq!(check("a = \"eins {x}\"\n", &none), ["missing file.t.b"]);
-        assert_eq!(
-            check("a = \"eins {x}\"\n[t]\nb = \"two\"\n", &none),
-            ["untranslated file.t.b: two"]
-        );
-        assert_eq!(
-            check("a = \"eins {x}\"\n[t]\nb = \"two\"\n", &|key| key
-                == "file.t.b"),
-            Vec::<String>::new()
-        );
-        assert_eq!(
-            check("a = \"eins\"\n[t]\nb = \"zwei\"\n", &none),
-            ["other placeholders in file.a: eins"]
-        );
-        assert_eq!(
-            check("a = \"eins {x}\"\nc = \"drei\"\n[t]\nb = \"zwei\"\n", &none),
-            ["extra file.c"]
-        );
+        assert_eq!(check("a = \"eins {x}\"\n[t]\nb = \"two\"\n", &none), ["untranslated file.t.b: two"]);
+        assert_eq!(check("a = \"eins {x}\"\n[t]\nb = \"two\"\n", &|key| key == "file.t.b"), Vec::<String>::new());
+        assert_eq!(check("a = \"eins\"\n[t]\nb = \"zwei\"\n", &none), ["other placeholders in file.a: eins"]);
+        assert_eq!(check("a = \"eins {x}\"\nc = \"drei\"\n[t]\nb = \"zwei\"\n", &none), ["extra file.c"]);
     }
 
     #[test]
@@ -261,58 +209,37 @@ mod tests {
             for key in whole.0.keys() {
                 let mut doctored = whole.clone();
                 doctored.0.remove(key);
-                assert!(
-                    faults(&english, &doctored, &|_| true).contains(&format!("missing {key}")),
-                    "{language} {key}"
-                );
+                assert!(faults(&english, &doctored, &|_| true).contains(&format!("missing {key}")), "{language} {key}");
             }
         }
     }
 
     #[test]
     fn a_missing_text_is_answered_in_english_and_an_unknown_key_not_at_all() {
-        assert_eq!(
-            find(Language::De, "codes.heading.description"),
-            Some("Beschreibung")
-        );
+        assert_eq!(find(Language::De, "codes.heading.description"), Some("Beschreibung"));
         assert_eq!(find(Language::De, "codes.heading.no_such_heading"), None);
     }
 
     #[test]
     fn only_whole_texts_are_accepted() {
-        assert!(
-            matches!(Texts::parse([("f", "a = 3")]), Err(TextError::NotText { key }) if key == "f.a")
-        );
-        assert!(matches!(
-            Texts::parse([("f", "a = \" \"")]),
-            Err(TextError::NotText { .. })
-        ));
-        assert!(matches!(
-            Texts::parse([("f", "a = ")]),
-            Err(TextError::Toml { .. })
-        ));
+        assert!(matches!(Texts::parse([("f", "a = 3")]), Err(TextError::NotText { key }) if key == "f.a"));
+        assert!(matches!(Texts::parse([("f", "a = \" \"")]), Err(TextError::NotText { .. })));
+        assert!(matches!(Texts::parse([("f", "a = ")]), Err(TextError::Toml { .. })));
     }
 
     #[test]
     fn values_are_filled_in_once() {
-        assert_eq!(
-            fill("{a} and {b}", &[("a", "{b}"), ("b", "2")]),
-            "{b} and 2"
-        );
+        assert_eq!(fill("{a} and {b}", &[("a", "{b}"), ("b", "2")]), "{b} and 2");
         assert_eq!(fill("{a {c} {", &[("a", "1")]), "{a {c} {");
     }
 
     /// Common English words that are words in no other language here.
     #[test]
     fn no_english_word_is_left_in_another_language() {
-        let english = [
-            "the", "and", "of", "is", "are", "which", "must", "with", "not",
-        ];
+        let english = ["the", "and", "of", "is", "are", "which", "must", "with", "not"];
         for language in Language::all().filter(|language| *language != Language::En) {
             for (key, text) in &load(language).0 {
-                let left = text
-                    .split(|c: char| !c.is_alphabetic())
-                    .find(|word| english.contains(word));
+                let left = text.split(|c: char| !c.is_alphabetic()).find(|word| english.contains(word));
                 assert_eq!(left, None, "{language} {key}: {text}");
             }
         }
@@ -323,9 +250,7 @@ mod tests {
     fn names_and_numbers_are_those_of_the_english_text() {
         fn names_and_numbers(text: &str) -> BTreeSet<&str> {
             let names = text.split('`').skip(1).step_by(2);
-            let numbers = text
-                .split(|c: char| !c.is_ascii_digit())
-                .filter(|number| number.len() > 1);
+            let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|number| number.len() > 1);
             names.chain(numbers).collect()
         }
         let english = load(Language::En);
@@ -340,23 +265,11 @@ mod tests {
     /// Values stand between semicolons when two codes are compared.
     #[test]
     fn property_values_contain_no_semicolon() {
-        let properties = [
-            "sent_by",
-            "wire",
-            "close_frame",
-            "registered",
-            "reconnect",
-            "acts",
-        ];
+        let properties = ["sent_by", "wire", "close_frame", "registered", "reconnect", "acts"];
         for language in Language::all() {
             for (key, text) in &load(language).0 {
-                let value = properties
-                    .iter()
-                    .any(|name| key.starts_with(&format!("codes.{name}.")));
-                assert!(
-                    !(value && text.contains([';', '；'])),
-                    "{language} {key}: {text}"
-                );
+                let value = properties.iter().any(|name| key.starts_with(&format!("codes.{name}.")));
+                assert!(!(value && text.contains([';', '；'])), "{language} {key}: {text}");
             }
         }
     }
@@ -366,10 +279,7 @@ mod tests {
         for (key, text) in &load(Language::Zh).0 {
             let outside_code: String = text.split('`').step_by(2).collect();
             assert!(!outside_code.contains([',', ';']), "{key}: {text}");
-            assert!(
-                !outside_code.ends_with(['.', ':', '?', '!']),
-                "{key}: {text}"
-            );
+            assert!(!outside_code.ends_with(['.', ':', '?', '!']), "{key}: {text}");
         }
     }
 
@@ -379,14 +289,8 @@ mod tests {
         for language in Language::all() {
             for (key, text) in &load(language).0 {
                 let combining = |c: char| ('\u{300}'..='\u{36f}').contains(&c);
-                assert!(
-                    !text.chars().any(|c| combining(c) || c.is_control()),
-                    "{language} {key}: {text}"
-                );
-                assert!(
-                    !text.contains("  ") && text.trim() == text,
-                    "{language} {key}: {text}"
-                );
+                assert!(!text.chars().any(|c| combining(c) || c.is_control()), "{language} {key}: {text}");
+                assert!(!text.contains("  ") && text.trim() == text, "{language} {key}: {text}");
             }
         }
     }

@@ -47,9 +47,7 @@ impl ViolationTable {
         for violation in file.violation {
             let name = violation.name.clone();
             let well_formed = !name.is_empty()
-                && name
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+                && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
             if !well_formed {
                 return Err(ViolationTableError::Name { name });
             }
@@ -152,37 +150,22 @@ mod tests {
 
     #[test]
     fn suggested_codes_are_those_of_the_rfc() {
-        let code = |name: &str| {
-            ViolationTable::builtin()
-                .find(name)
-                .and_then(|violation| violation.suggested_code)
-        };
+        let code = |name: &str| ViolationTable::builtin().find(name).and_then(|violation| violation.suggested_code);
         assert_eq!(code("rsv_nonzero"), Some(1002));
         assert_eq!(code("invalid_utf8_text"), Some(1007));
         assert_eq!(code("bad_accept"), None);
         for violation in ViolationTable::builtin().entries() {
-            assert!(
-                matches!(violation.suggested_code, None | Some(1002 | 1007)),
-                "{}",
-                violation.name
-            );
+            assert!(matches!(violation.suggested_code, None | Some(1002 | 1007)), "{}", violation.name);
         }
     }
 
     #[test]
     fn faulty_tables_are_refused() {
-        let entry = |name: &str, reference: &str| {
-            format!("[[violation]]\nname = {name:?}\nreference = {reference:?}\n")
-        };
+        let entry =
+            |name: &str, reference: &str| format!("[[violation]]\nname = {name:?}\nreference = {reference:?}\n");
         assert!(ViolationTable::parse(&entry("a_1", "RFC 6455 §5.2")).is_ok());
-        assert!(matches!(
-            ViolationTable::parse(&entry("a-1", "RFC 6455 §5.2")),
-            Err(ViolationTableError::Name { .. })
-        ));
-        assert!(matches!(
-            ViolationTable::parse(&entry("a", "hearsay")),
-            Err(ViolationTableError::Reference { .. })
-        ));
+        assert!(matches!(ViolationTable::parse(&entry("a-1", "RFC 6455 §5.2")), Err(ViolationTableError::Name { .. })));
+        assert!(matches!(ViolationTable::parse(&entry("a", "hearsay")), Err(ViolationTableError::Reference { .. })));
         assert!(matches!(
             ViolationTable::parse(&entry("a", "RFC 1").repeat(2)),
             Err(ViolationTableError::Twice { .. })

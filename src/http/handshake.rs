@@ -163,13 +163,13 @@ pub struct DeflateParams {
     pub window_bits: u8,
 }
 
-/// What holds after `response`; nothing does unless `request` asked for a WebSocket and got a 101.
+/// What holds after `response`; nothing does unless `request`, if it is known, asked for a WebSocket and got a 101.
 ///
 /// Illegal answers are taken for what they mean, because the server will act on them: a parameter that is out of range
 /// counts as absent, an extension that was not offered as accepted.
 #[must_use]
-pub fn negotiated(request: &Request, response: &Response) -> Negotiated {
-    if !request.wants_websocket() || !response.is_switch() {
+pub fn negotiated(request: Option<&Request>, response: &Response) -> Negotiated {
+    if request.is_some_and(|request| !request.wants_websocket()) || !response.is_switch() {
         return Negotiated::default();
     }
     let deflate = response.extensions.iter().find(|extension| is_deflate(extension)).map(|answer| {
@@ -541,6 +541,6 @@ mod tests {
         assert_eq!(webkit.deflate, None);
         assert_eq!(webkit.other_extensions.len(), 1);
         let refused: Response = read("HTTP/1.1 403 Forbidden\r\nSec-WebSocket-Protocol: chat\r\n\r\n");
-        assert_eq!(negotiated(&request, &refused), Negotiated::default());
+        assert_eq!(negotiated(Some(&request), &refused), Negotiated::default());
     }
 }

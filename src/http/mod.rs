@@ -12,10 +12,12 @@ mod fields;
 mod handshake;
 mod message;
 mod reader;
+mod sniff;
 mod text;
 
 pub use fields::{Extension, Param};
 pub use handshake::{AcceptValue, DeflateParams, Negotiated, check, expected_accept, negotiated};
 pub use message::{KeyState, Method, Request, Response};
 pub use reader::{Head, HeadReader, RequestReader, ResponseReader, Step, WhyNotHttp};
+pub use sniff::{Role, looks_like_http};
 pub use text::Text;

@@ -14,6 +14,7 @@ mod hello;
 mod names;
 mod observer;
 mod record;
+mod verdict;
 
 pub use alert::{Alert, alert_name};
 pub use hello::{ClientHello, ServerHello};

@@ -1,0 +1,265 @@
+//! The façade: packets in, one report for each connection out.
+//!
+//! No file, clock or thread is touched here: the caller reads the capture and drains the reports, so that memory stays
+//! bounded by the connections that are open.
+
+use crate::capture::Packet;
+use crate::catalog::rules::RuleSet;
+use crate::connection::{Connection, Visibility};
+use crate::diagnosis::{Diagnosis, diagnose};
+use crate::evidence::{self, Facts};
+use crate::limits::{LimitHits, Limits};
+use crate::packet::{self, SkipCounts};
+use crate::stack::{Finished, Shared, Stack, Traffic};
+use crate::tcp::{FlowEnd, FlowTable};
+use crate::units::{Endpoint, Origin, Side, Timestamp};
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+/// How to analyse.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The bounds to keep.
+    pub limits: Limits,
+    /// The rules to diagnose by.
+    pub rules: Arc<RuleSet>,
+}
+
+impl Default for Options {
+    /// Default bounds and the rules that come with the program.
+    fn default() -> Self {
+        Self { limits: Limits::default(), rules: Arc::clone(RuleSet::shared()) }
+    }
+}
+
+/// One connection that has ended, or whose capture has: what was seen, as facts, and what it means.
+#[derive(Debug, Clone)]
+pub struct ConnectionReport {
+    /// What was seen.
+    pub connection: Box<Connection>,
+    /// The same as named facts.
+    pub facts: Facts,
+    /// Why it ended, whose turn it is, and what to do.
+    pub diagnosis: Diagnosis,
+}
+
+/// What the analysis saw in all.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Packets given to [`Analyzer::packet`].
+    pub packets: u64,
+    /// Packets that held a TCP segment and were followed; `packets` is this plus all skipped ones.
+    pub analysed: u64,
+    /// Packets that were not, by reason.
+    pub skipped: SkipCounts,
+    /// Packets recorded shorter than they were.
+    pub cut: u64,
+    /// The earliest and latest packet time.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// TCP connections, of whatever kind.
+    pub flows: u64,
+    /// Reports given out.
+    pub connections: u64,
+    /// TCP connections with HTTP that never asked for a WebSocket.
+    pub http: u64,
+    /// TCP connections with TLS whose handshake went well and whose content could not be read.
+    pub tls: u64,
+    /// TCP connections with something else, or without a byte of payload.
+    pub other: u64,
+    /// Connection attempts that came to nothing and that nothing ties to a WebSocket.
+    pub attempts: u64,
+    /// How often each bound was reached.
+    pub limits: LimitHits,
+    /// Of the connections reported, how many the capture shows only in part.
+    pub seen_with: SightCounts,
+}
+
+/// Connections whose bytes the capture does not show whole, by why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SightCounts {
+    /// Bytes are missing.
+    pub gap: u64,
+    /// One direction is missing.
+    pub one_sided: u64,
+    /// It was open before the capture began.
+    pub joined_late: u64,
+}
+
+impl SightCounts {
+    fn add(&mut self, connection: &Connection) {
+        let any = |limit: fn(&Visibility) -> bool| u64::from(connection.visibility.iter().any(|(_, seen)| limit(seen)));
+        self.gap += any(|seen| seen.gap.is_some());
+        self.one_sided += any(|seen| seen.one_sided);
+        self.joined_late += any(|seen| seen.joined_late);
+    }
+}
+
+/// Feeds packets through all layers and hands out a report for each connection that ends.
+///
+/// ```
+/// use wsdissect::{Analyzer, Options, capture::Reader};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let file = std::fs::File::open("fixtures/demo/mixed/capture.pcapng")?;
+/// let mut reader = Reader::open(file)?;
+/// let mut analyzer = Analyzer::new(Options::default());
+/// let mut reports = Vec::new();
+/// while let Some(packet) = reader.next_packet()? {
+///     analyzer.packet(&packet);
+///     reports.extend(std::iter::from_fn(|| analyzer.next_report()));
+/// }
+/// analyzer.finish();
+/// reports.extend(std::iter::from_fn(|| analyzer.next_report()));
+/// assert!(reports.iter().any(|report| report.diagnosis.cause.name() == "message_too_big"));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Analyzer {
+    flows: FlowTable<Stack>,
+    shared: Shared,
+    rules: Arc<RuleSet>,
+    summary: Summary,
+    last: Option<Origin>,
+    ready: VecDeque<ConnectionReport>,
+    attempts: Attempts,
+}
+
+impl Analyzer {
+    /// An analysis that has seen nothing yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let limits = options.limits;
+        Self {
+            flows: FlowTable::new(&limits),
+            shared: Shared::new(limits),
+            rules: options.rules,
+            summary: Summary::default(),
+            last: None,
+            ready: VecDeque::new(),
+            attempts: Attempts::default(),
+        }
+    }
+
+    /// Takes in the next packet of the capture.
+    pub fn packet(&mut self, packet: &Packet<'_>) {
+        self.summary.packets += 1;
+        self.summary.cut += u64::from((packet.bytes.len() as u64) < u64::from(packet.original_len));
+        self.note_time(packet);
+        match packet::decode(packet) {
+            Ok(segment) => {
+                self.summary.analysed += 1;
+                self.flows.push(&segment, &mut self.shared, Stack::new);
+                self.drain();
+            }
+            Err(skip) => self.summary.skipped.add(skip),
+        }
+    }
+
+    fn note_time(&mut self, packet: &Packet<'_>) {
+        self.last = Some(Origin { packet: packet.number, time: packet.time });
+        if let Some(time) = packet.time {
+            let (first, last) = self.summary.span.unwrap_or((time, time));
+            self.summary.span = Some((first.min(time), last.max(time)));
+        }
+    }
+
+    /// The capture is over: everything still open is reported as it stands.
+    pub fn finish(&mut self) {
+        self.flows.finish(&mut self.shared);
+        self.drain();
+        let (wanted, rest) = std::mem::take(&mut self.attempts)
+            .tied_to_websocket(self.summary.other + self.summary.http + self.summary.tls == 0);
+        self.summary.attempts += rest;
+        for connection in wanted {
+            self.report(connection);
+        }
+    }
+
+    /// The next report that is ready, in the order in which connections ended.
+    pub fn next_report(&mut self) -> Option<ConnectionReport> {
+        self.ready.pop_front()
+    }
+
+    /// What has been seen so far.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary { limits: self.limit_hits(), flows: self.flows.flow_count(), ..self.summary.clone() }
+    }
+
+    fn limit_hits(&self) -> LimitHits {
+        let tcp = self.flows.limit_hits();
+        LimitHits {
+            flows: tcp.flows,
+            reorder: tcp.reorder,
+            inflate: self.shared.scratch.inflate_limit_hits(),
+            ..self.shared.hits
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(flow) = self.flows.pop_finished() {
+            let open_until = (flow.end == FlowEnd::CaptureEnded).then_some(self.last).flatten();
+            match Stack::finish(flow, &mut self.shared) {
+                Finished::Connection(mut connection) => {
+                    connection.open_until = open_until;
+                    self.attempts.websocket_at(connection.endpoints.server);
+                    self.report(connection);
+                }
+                Finished::Attempt(mut connection) => {
+                    connection.open_until = open_until;
+                    self.summary.attempts += self.attempts.add(connection);
+                }
+                Finished::Other(Traffic::Http) => self.summary.http += 1,
+                Finished::Other(Traffic::Tls) => self.summary.tls += 1,
+                Finished::Other(Traffic::Other | Traffic::Empty) => self.summary.other += 1,
+            }
+        }
+    }
+
+    fn report(&mut self, connection: Box<Connection>) {
+        let facts = evidence::collect(&connection);
+        let diagnosis = diagnose(&self.rules, &facts);
+        self.summary.connections += 1;
+        self.summary.seen_with.add(&connection);
+        self.ready.push_back(ConnectionReport { connection, facts, diagnosis });
+    }
+}
+
+/// Connection attempts without a byte of payload. Only the rest of the capture can tell whether they were for a
+/// WebSocket: they are reported at the end when their server also spoke WebSocket, or when the capture holds nothing
+/// else at all.
+#[derive(Debug, Default)]
+struct Attempts {
+    waiting: Vec<Box<Connection>>,
+    websocket_servers: HashSet<Endpoint>,
+}
+
+impl Attempts {
+    /// Attempts and servers remembered.
+    const MAX: usize = 10_000;
+
+    /// Keeps an attempt; gives how many could not be kept.
+    fn add(&mut self, connection: Box<Connection>) -> u64 {
+        if self.waiting.len() == Self::MAX {
+            return 1;
+        }
+        self.waiting.push(connection);
+        0
+    }
+
+    fn websocket_at(&mut self, server: Endpoint) {
+        if self.websocket_servers.len() < Self::MAX {
+            self.websocket_servers.insert(server);
+        }
+    }
+
+    /// The attempts to report, and how many are left.
+    fn tied_to_websocket(self, nothing_else: bool) -> (Vec<Box<Connection>>, u64) {
+        let alone = nothing_else && self.websocket_servers.is_empty();
+        let (wanted, rest): (Vec<_>, Vec<_>) = self
+            .waiting
+            .into_iter()
+            .partition(|connection| alone || self.websocket_servers.contains(&connection.endpoints[Side::Server]));
+        (wanted, rest.len() as u64)
+    }
+}

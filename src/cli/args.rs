@@ -1,0 +1,107 @@
+//! What may stand on the command line.
+
+use super::select::{FailOn, Selector};
+use crate::catalog::language::Language;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Tells why each WebSocket connection in a packet capture ended, proves it from the packets, and says what to change.
+#[derive(Debug, Parser)]
+#[command(name = "wsdissect", version, about, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) analysis: AnalysisArgs,
+
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+
+    /// Language of the report: en, zh, de, tr or fr [default: the locale's]
+    #[arg(long, global = true, value_name = "LANG", value_parser = parse_language)]
+    pub(super) lang: Option<Language>,
+}
+
+/// The main job.
+#[derive(Debug, ClapArgs)]
+pub(super) struct AnalysisArgs {
+    /// Captures to read: pcap or pcapng, also compressed with gzip, zstd or lz4; `-` is standard input
+    #[arg(value_name = "CAPTURE")]
+    pub(super) captures: Vec<PathBuf>,
+
+    /// A capture to read, as with tshark; may be given several times
+    #[arg(short = 'r', long = "read", value_name = "FILE")]
+    pub(super) read: Vec<PathBuf>,
+
+    /// Format of the output
+    #[arg(short = 'T', long = "format", value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+
+    /// Show every connection with its timeline, not only one example for each cause
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+
+    /// Report only connections that match, as KEY=VALUE[,VALUE...]: stream, code, rule, cause, party, side, address
+    /// or time=FROM..TO (RFC 3339); several must all match
+    #[arg(long, value_name = "SELECTOR")]
+    pub(super) only: Vec<Selector>,
+
+    /// Exit with 1 when a reported connection matches: `abnormal`, or the name of a rule or cause
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(super) fail_on: Vec<FailOn>,
+}
+
+/// Output formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For a person
+    Text,
+    /// One JSON array: every connection, then the summary
+    Json,
+    /// One JSON object a line: each connection as it ends, then the summary
+    Jsonl,
+}
+
+/// The knowledge behind the diagnoses.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Explain a close code, rule or violation: what it means, when you see it, how to fix it
+    Explain {
+        /// A close code (1006), a rule (`wsdissect rules` lists them) or a violation (`rsv_nonzero`)
+        what: String,
+    },
+    /// Compare two close codes
+    Compare {
+        /// One code
+        first: u16,
+        /// The other
+        second: u16,
+    },
+    /// List the close codes
+    Codes(ListArgs),
+    /// List the rules of diagnosis
+    Rules(ListArgs),
+    /// List the facts that rules speak of
+    Facts(ListArgs),
+    /// Print the JSON Schema of the output
+    Schema,
+}
+
+/// How to list.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ListArgs {
+    /// Format of the list
+    #[arg(short = 'T', long = "format", value_name = "FORMAT", default_value = "text")]
+    pub(super) format: ListFormat,
+}
+
+/// Formats of lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ListFormat {
+    /// For a person
+    Text,
+    /// One JSON array
+    Json,
+}
+
+fn parse_language(tag: &str) -> Result<Language, String> {
+    tag.parse().map_err(|_| "known languages are en, zh, de, tr and fr".to_owned())
+}

@@ -1,0 +1,143 @@
+//! The closing handshake as a table: one state for each side, moved by Close frames and the end of TCP.
+
+use crate::units::{PerSide, Side};
+
+/// Where one side stands in the closing handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ClosingState {
+    /// No Close frame has been sent or received.
+    #[default]
+    Open,
+    /// It sent a Close frame and has not received one.
+    CloseSent,
+    /// It received a Close frame and has not sent one.
+    CloseReceived,
+    /// Both Close frames are out: the closing handshake is done, TCP is not.
+    HandshakeDone,
+    /// TCP ended after the closing handshake.
+    Clean,
+    /// TCP ended before the closing handshake was done.
+    Abnormal,
+}
+
+/// What moves a side from one state to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClosingEvent {
+    /// It sent its first Close frame.
+    CloseSent,
+    /// Its peer's first Close frame arrived.
+    CloseReceived,
+    /// TCP ended in either direction.
+    TcpEnded,
+}
+
+/// One row: in state `from`, `event` leads to `to`.
+#[derive(Debug, Clone, Copy)]
+pub struct Transition {
+    /// The state before.
+    pub from: ClosingState,
+    /// What happened.
+    pub event: ClosingEvent,
+    /// The state after.
+    pub to: ClosingState,
+    /// The section of RFC 6455 that says so.
+    pub section: &'static str,
+}
+
+/// Every move of the closing handshake; what is not listed changes nothing.
+pub const TRANSITIONS: &[Transition] = &{
+    use ClosingEvent as E;
+    use ClosingState as S;
+    const fn row(from: S, event: E, to: S, section: &'static str) -> Transition {
+        Transition { from, event, to, section }
+    }
+    [
+        row(S::Open, E::CloseSent, S::CloseSent, "7.1.2"),
+        row(S::Open, E::CloseReceived, S::CloseReceived, "7.1.3"),
+        row(S::Open, E::TcpEnded, S::Abnormal, "7.1.5"),
+        row(S::CloseSent, E::CloseReceived, S::HandshakeDone, "7.1.3"),
+        row(S::CloseSent, E::TcpEnded, S::Abnormal, "7.1.4"),
+        row(S::CloseReceived, E::CloseSent, S::HandshakeDone, "5.5.1"),
+        row(S::CloseReceived, E::TcpEnded, S::Abnormal, "7.1.4"),
+        row(S::HandshakeDone, E::TcpEnded, S::Clean, "7.1.4"),
+    ]
+};
+
+impl ClosingState {
+    /// The state after `event`.
+    #[must_use]
+    pub fn after(self, event: ClosingEvent) -> Self {
+        TRANSITIONS.iter().find(|row| row.from == self && row.event == event).map_or(self, |row| row.to)
+    }
+}
+
+/// Both sides' closing handshake, as seen from the place of the capture.
+#[derive(Debug, Clone, Default)]
+pub struct ClosingHandshake {
+    /// Where each side stands.
+    pub states: PerSide<ClosingState>,
+    /// Who sent the first Close frame.
+    pub initiator: Option<Side>,
+}
+
+impl ClosingHandshake {
+    pub(super) fn close_frame(&mut self, by: Side) {
+        self.initiator.get_or_insert(by);
+        self.states[by] = self.states[by].after(ClosingEvent::CloseSent);
+        self.states[by.other()] = self.states[by.other()].after(ClosingEvent::CloseReceived);
+    }
+
+    /// TCP ended.
+    pub fn tcp_ended(&mut self) {
+        for side in Side::BOTH {
+            self.states[side] = self.states[side].after(ClosingEvent::TcpEnded);
+        }
+    }
+
+    /// Both sides sent a Close frame before TCP ended (RFC 6455 §7.1.4).
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        Side::BOTH.iter().all(|&side| matches!(self.states[side], ClosingState::HandshakeDone | ClosingState::Clean))
+    }
+
+    /// The peer of the initiator answered with a Close frame.
+    #[must_use]
+    pub fn is_echoed(&self) -> bool {
+        self.is_clean()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_close_frames_before_tcp_ends_are_clean() {
+        let mut closing = ClosingHandshake::default();
+        closing.close_frame(Side::Server);
+        assert_eq!(closing.states[Side::Client], ClosingState::CloseReceived);
+        closing.close_frame(Side::Client);
+        closing.tcp_ended();
+        assert!(closing.is_clean());
+        assert_eq!(closing.states[Side::Server], ClosingState::Clean);
+        assert_eq!(closing.initiator, Some(Side::Server));
+    }
+
+    #[test]
+    fn tcp_that_ends_first_is_abnormal() {
+        let mut closing = ClosingHandshake::default();
+        closing.close_frame(Side::Client);
+        closing.tcp_ended();
+        closing.close_frame(Side::Server);
+        assert!(!closing.is_clean());
+        assert_eq!(closing.states[Side::Server], ClosingState::Abnormal);
+    }
+
+    #[test]
+    fn no_state_has_two_ways_out_on_one_event() {
+        for (index, row) in TRANSITIONS.iter().enumerate() {
+            let twin = TRANSITIONS[index + 1..].iter().any(|other| other.from == row.from && other.event == row.event);
+            assert!(!twin, "{row:?}");
+        }
+    }
+}

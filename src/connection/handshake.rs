@@ -1,0 +1,50 @@
+//! The opening handshake of one connection, as far as the capture shows it (RFC 6455 §4).
+
+use crate::http::{Negotiated, Request, Response};
+
+/// How the opening handshake ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Outcome {
+    /// A 101 that a client may accept.
+    Accepted,
+    /// An HTTP response other than 101.
+    Rejected,
+    /// A request without any HTTP response, or a 101 that a client must refuse.
+    Failed,
+    /// The connection was open before the capture began.
+    NotCaptured,
+    /// The connection ended before a request was sent.
+    #[default]
+    None,
+}
+
+impl Outcome {
+    /// The name in the JSON output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::NotCaptured => "not_captured",
+            Self::None => "none",
+        }
+    }
+}
+
+/// The upgrade request, its response, and what they agreed on.
+#[derive(Debug, Clone, Default)]
+pub struct Handshake {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The request that wanted a WebSocket.
+    pub request: Option<Box<Request>>,
+    /// The response to it.
+    pub response: Option<Box<Response>>,
+    /// Subprotocol and extensions in force; meaningful when accepted.
+    pub negotiated: Negotiated,
+    /// The server answered the plain request with TLS records.
+    pub answered_with_tls: bool,
+    /// The server answered the plain request with bytes that are neither HTTP nor TLS.
+    pub answered_with_other: bool,
+}

@@ -1,0 +1,251 @@
+//! What we know about one WebSocket connection: small owned facts, collected in packet order while its bytes go by.
+//!
+//! `stack` feeds a [`Connection`] with what the protocol layers found; `evidence` and the reports read it. It holds no
+//! payload beyond Close reasons and a constant number of observations, however long the connection lives.
+
+mod api_view;
+mod closing;
+mod ending;
+mod handshake;
+mod pings;
+mod timeline;
+mod traffic;
+mod visibility;
+
+pub use api_view::ApiView;
+pub use closing::{ClosingEvent, ClosingHandshake, ClosingState, TRANSITIONS, Transition};
+pub use ending::{EndSignal, EndSignalKind, LastWord};
+pub use handshake::{Handshake, Outcome};
+pub use pings::Pings;
+pub use timeline::{Observation, Observed, Timeline};
+pub use traffic::{FrameCounts, MessageNote, Traffic};
+pub use visibility::Visibility;
+
+use crate::limits::Limits;
+use crate::tcp::EndFacts;
+use crate::tls::TlsFacts;
+use crate::units::{Endpoint, Origin, PerSide, Side};
+use crate::violation::Violation;
+use crate::websocket::{self, ClosePayload, Event, Opcode};
+
+/// Which connection of the capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId {
+    /// The TCP connection, numbered as `tcp.stream` in Wireshark.
+    pub flow: u64,
+    /// The HTTP/2 or HTTP/3 stream inside it; `None` when the WebSocket has the TCP connection to itself.
+    pub tunnel: Option<u64>,
+}
+
+/// What carries the WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// Plain TCP: `ws://`.
+    Ws,
+    /// TLS: `wss://`.
+    Wss,
+}
+
+impl Transport {
+    /// The name in the JSON output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        }
+    }
+}
+
+/// What told us which end is the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Basis {
+    /// It sent the upgrade request, or its peer the response.
+    Upgrade,
+    /// It sent the TLS ClientHello.
+    ClientHello,
+    /// It sent the SYN.
+    Syn,
+    /// Its packet came first; a guess.
+    FirstPacket,
+}
+
+/// Everything known about one connection.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Its number.
+    pub id: ConnectionId,
+    /// Addresses and ports.
+    pub endpoints: PerSide<Endpoint>,
+    /// What carries it.
+    pub transport: Transport,
+    /// Why we believe that the client is the client.
+    pub basis: Basis,
+    /// First packet of its TCP connection.
+    pub first: Origin,
+    /// Last packet of its TCP connection.
+    pub last: Origin,
+    /// The opening handshake.
+    pub handshake: Handshake,
+    /// What TLS showed; `None` without TLS.
+    pub tls: Option<Box<TlsFacts>>,
+    /// What each side sent.
+    pub traffic: PerSide<Traffic>,
+    /// The closing handshake.
+    pub closing: ClosingHandshake,
+    /// Signs that the connection is ending, in packet order; a handful at most.
+    pub ending: Vec<EndSignal>,
+    /// Rules that were broken, in packet order, at most [`Limits::violations`].
+    pub violations: Vec<Violation>,
+    /// Violations beyond that bound.
+    pub violations_dropped: u64,
+    /// The first and last observations.
+    pub timeline: Timeline,
+    /// What the capture shows of each side's bytes.
+    pub visibility: PerSide<Visibility>,
+    /// What TCP showed of each side.
+    pub tcp: PerSide<EndFacts>,
+    /// The packet that opened TCP.
+    pub syn: Option<Origin>,
+    /// The packet that accepted it.
+    pub syn_ack: Option<Origin>,
+    /// The last packet that carried a payload byte of either side.
+    pub last_payload: Option<Origin>,
+    /// The last packet of the capture, when the TCP connection was still open then.
+    pub open_until: Option<Origin>,
+}
+
+impl Connection {
+    /// A connection of which nothing but its addresses is known.
+    #[must_use]
+    pub fn new(id: ConnectionId, endpoints: PerSide<Endpoint>, first: Origin, limits: &Limits) -> Self {
+        Self {
+            id,
+            endpoints,
+            transport: Transport::Ws,
+            basis: Basis::FirstPacket,
+            first,
+            last: first,
+            handshake: Handshake::default(),
+            tls: None,
+            traffic: PerSide::default(),
+            closing: ClosingHandshake::default(),
+            ending: Vec::new(),
+            violations: Vec::new(),
+            violations_dropped: 0,
+            timeline: Timeline::new(limits),
+            visibility: PerSide::default(),
+            tcp: PerSide::default(),
+            syn: None,
+            syn_ack: None,
+            last_payload: None,
+            open_until: None,
+        }
+    }
+
+    /// Notes that a packet carried payload of either side.
+    pub fn payload(&mut self, at: Origin) {
+        self.last_payload = Some(at);
+    }
+
+    /// Takes in what the frame decoder of one side found.
+    pub fn websocket_event(&mut self, side: Side, event: &Event<'_>, limits: &Limits) {
+        match event {
+            Event::Frame(frame) => {
+                self.traffic[side].frame(frame);
+                if frame.header.opcode != Opcode::Close {
+                    self.payload(frame.first);
+                }
+            }
+            Event::Message(message) => {
+                let note = self.traffic[side].message(message);
+                let observed = Observed::Message { kind: note.kind, len: note.size, compressed: note.compressed };
+                self.observe(note.last.unwrap_or(note.first), Some(side), observed);
+            }
+            Event::Control { opcode, payload, last, .. } => {
+                self.control(side, *opcode, payload, *last);
+            }
+            Event::Close(close) => self.close_frame(side, close),
+            Event::Violation(violation) => self.violation(violation.clone(), limits),
+            Event::Unfinished(unfinished) => self.traffic[side].unfinished(unfinished),
+            Event::FrameEnd(_) | Event::Payload(_) => {}
+        }
+    }
+
+    fn control(&mut self, side: Side, opcode: Opcode, payload: &[u8], at: Origin) {
+        let len = payload.len() as u64;
+        if opcode == Opcode::Ping {
+            self.traffic[side].pings.sent(payload, at);
+            self.observe(at, Some(side), Observed::Ping { len });
+        } else {
+            self.traffic[side.other()].pings.answered(payload, at);
+            self.observe(at, Some(side), Observed::Pong { len });
+        }
+    }
+
+    fn close_frame(&mut self, side: Side, close: &websocket::CloseFrame) {
+        self.observe(close.last, Some(side), Observed::Close(close_code(&close.payload)));
+        if self.traffic[side].close.is_some() {
+            return;
+        }
+        self.end_signal(EndSignalKind::CloseFrame, side, close.last);
+        self.closing.close_frame(side);
+        self.traffic[side].close = Some(close.clone());
+    }
+
+    /// Notes a broken rule.
+    pub fn violation(&mut self, violation: Violation, limits: &Limits) {
+        self.observe(violation.at, Some(violation.side), Observed::Violation(violation.rule));
+        if self.violations.len() < limits.violations {
+            self.violations.push(violation);
+        } else {
+            self.violations_dropped += 1;
+        }
+    }
+
+    /// Notes a sign that the connection is ending, with the last word of the other side at that moment.
+    pub fn end_signal(&mut self, kind: EndSignalKind, by: Side, at: Origin) {
+        let last_word = LastWord::of(&self.traffic[by.other()], &self.violations, by.other());
+        self.ending.push(EndSignal { kind, by, at, quiet_since: self.last_payload, peer: last_word });
+    }
+
+    /// Adds a line to the timeline.
+    pub fn observe(&mut self, at: Origin, side: Option<Side>, observed: Observed) {
+        self.timeline.push(Observation { at, side, observed });
+    }
+
+    /// The first sign of the end: the first Close frame, or without one the first FIN or RST.
+    ///
+    /// A TLS alert or FIN that only follows a Close frame is no sign of its own.
+    #[must_use]
+    pub fn first_end(&self) -> Option<&EndSignal> {
+        self.first_close().or_else(|| self.tcp_end()).or_else(|| self.ending.first())
+    }
+
+    /// The signal of the first Close frame.
+    #[must_use]
+    pub fn first_close(&self) -> Option<&EndSignal> {
+        self.ending.iter().find(|signal| signal.kind == EndSignalKind::CloseFrame)
+    }
+
+    /// The first FIN or RST.
+    #[must_use]
+    pub fn tcp_end(&self) -> Option<&EndSignal> {
+        self.ending.iter().find(|signal| matches!(signal.kind, EndSignalKind::Fin | EndSignalKind::Rst))
+    }
+
+    /// Seconds from the accepting response (or, without one, from the first packet) to `end`.
+    #[must_use]
+    pub fn lifetime(&self, end: Origin) -> Option<f64> {
+        let start = self.handshake.response.as_ref().map_or(self.first, |response| response.last);
+        end.seconds_since(&start)
+    }
+}
+
+/// The code of a Close payload that has one.
+fn close_code(payload: &ClosePayload) -> Option<u16> {
+    match payload {
+        ClosePayload::Status { code, .. } => Some(code.0),
+        ClosePayload::Empty | ClosePayload::OneByte(_) => None,
+    }
+}

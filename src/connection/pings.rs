@@ -1,0 +1,115 @@
+//! Pings of one side matched to the Pongs that answer them (RFC 6455 §5.5.2, §5.5.3).
+
+use crate::units::Origin;
+use std::collections::VecDeque;
+
+/// The Pings of one side.
+///
+/// A Pong answers the Ping with the same payload and, because a peer may answer only the latest, all Pings before it.
+/// At most [`Pings::OUTSTANDING`] unanswered Pings are remembered; the oldest is always kept.
+#[derive(Debug, Clone, Default)]
+pub struct Pings {
+    /// Pings sent.
+    pub count: u64,
+    /// Pings answered by a Pong with their payload.
+    pub answered: u64,
+    /// The first Ping.
+    pub first: Option<Origin>,
+    /// The latest Ping.
+    pub last: Option<Origin>,
+    /// The latest Pong that answered one.
+    pub last_pong: Option<Origin>,
+    /// Round trip of the last answered Ping, in seconds.
+    pub last_round_trip: Option<f64>,
+    outstanding: VecDeque<(Origin, u64)>,
+}
+
+impl Pings {
+    /// Unanswered Pings remembered at once.
+    pub const OUTSTANDING: usize = 16;
+
+    pub(super) fn sent(&mut self, payload: &[u8], at: Origin) {
+        self.count += 1;
+        self.first.get_or_insert(at);
+        self.last = Some(at);
+        if self.outstanding.len() == Self::OUTSTANDING {
+            // The oldest tells how long the silence lasts, so a later one gives way.
+            self.outstanding.remove(1);
+        }
+        self.outstanding.push_back((at, fingerprint(payload)));
+    }
+
+    pub(super) fn answered(&mut self, payload: &[u8], at: Origin) {
+        let wanted = fingerprint(payload);
+        let Some(index) = self.outstanding.iter().rposition(|&(_, sent)| sent == wanted) else {
+            return;
+        };
+        self.last_round_trip = at.seconds_since(&self.outstanding[index].0);
+        self.last_pong = Some(at);
+        self.answered += index as u64 + 1;
+        self.outstanding.drain(..=index);
+    }
+
+    /// The oldest Ping that no Pong has answered.
+    #[must_use]
+    pub fn oldest_unanswered(&self) -> Option<Origin> {
+        self.outstanding.front().map(|&(at, _)| at)
+    }
+
+    /// Mean distance between Pings, in seconds.
+    #[must_use]
+    pub fn interval(&self) -> Option<f64> {
+        let intervals = self.count.checked_sub(1).filter(|&n| n > 0)?;
+        Some(self.last?.seconds_since(&self.first?)? / intervals as f64)
+    }
+}
+
+/// FNV-1a: enough to tell the Pings of one connection apart without keeping their payload.
+fn fingerprint(payload: &[u8]) -> u64 {
+    payload.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{PacketNumber, Timestamp};
+
+    fn at(second: i64) -> Origin {
+        Origin {
+            packet: PacketNumber::new(second as u64 + 1).unwrap(),
+            time: Some(Timestamp::from_nanos(second * 1_000_000_000)),
+        }
+    }
+
+    #[test]
+    fn a_pong_answers_its_ping_and_all_before() {
+        let mut pings = Pings::default();
+        pings.sent(b"a", at(0));
+        pings.sent(b"b", at(20));
+        pings.sent(b"c", at(40));
+        pings.answered(b"b", at(41));
+        assert_eq!(pings.answered, 2);
+        assert_eq!(pings.last_round_trip, Some(21.0));
+        assert_eq!(pings.oldest_unanswered(), Some(at(40)));
+        assert_eq!(pings.interval(), Some(20.0));
+    }
+
+    #[test]
+    fn an_unsolicited_pong_answers_nothing() {
+        let mut pings = Pings::default();
+        pings.sent(b"a", at(0));
+        pings.answered(b"x", at(1));
+        assert_eq!(pings.oldest_unanswered(), Some(at(0)));
+    }
+
+    #[test]
+    fn the_oldest_unanswered_ping_survives_a_flood() {
+        let mut pings = Pings::default();
+        for second in 0..100 {
+            pings.sent(&second.to_string().into_bytes(), at(second));
+        }
+        assert_eq!(pings.oldest_unanswered(), Some(at(0)));
+        pings.answered(b"99", at(100));
+        assert_eq!(pings.oldest_unanswered(), None);
+    }
+}

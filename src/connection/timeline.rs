@@ -1,0 +1,159 @@
+//! The story of a connection in a constant number of lines: how it began, and its last moments.
+
+use crate::limits::Limits;
+use crate::units::{Origin, Side};
+use crate::violation::ViolationRule;
+use crate::websocket::Opcode;
+use std::collections::VecDeque;
+
+/// One thing that happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observation {
+    /// When and in which packet.
+    pub at: Origin,
+    /// Who did it; `None` for what nobody did, like a gap.
+    pub side: Option<Side>,
+    /// What it was.
+    pub observed: Observed,
+}
+
+/// The things a timeline shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Observed {
+    /// TCP SYN or SYN-ACK.
+    Syn,
+    /// The upgrade request.
+    Request,
+    /// The response to it, with its status.
+    Response(u16),
+    /// A TLS ClientHello.
+    ClientHello,
+    /// A TLS ServerHello.
+    ServerHello,
+    /// A TLS alert, with its description code.
+    Alert(u8),
+    /// A complete data message.
+    Message {
+        /// [`Opcode::Text`] or [`Opcode::Binary`].
+        kind: Opcode,
+        /// Payload bytes, inflated if it was compressed.
+        len: u64,
+        /// It was compressed.
+        compressed: bool,
+    },
+    /// A frame whose payload never came completely.
+    UnfinishedFrame {
+        /// Its opcode.
+        opcode: Opcode,
+        /// Payload bytes it claims.
+        len: u64,
+        /// Payload bytes that came.
+        seen: u64,
+    },
+    /// A Ping.
+    Ping {
+        /// Payload bytes.
+        len: u64,
+    },
+    /// A Pong.
+    Pong {
+        /// Payload bytes.
+        len: u64,
+    },
+    /// A Close frame, with its code if it has one.
+    Close(Option<u16>),
+    /// A broken rule.
+    Violation(ViolationRule),
+    /// Bytes that the capture lacks; how many, if known.
+    Gap(Option<u64>),
+    /// A segment that was sent again and not acknowledged until the end.
+    Retransmission,
+    /// TCP FIN.
+    Fin,
+    /// TCP RST.
+    Rst,
+}
+
+/// The first and the last observations of a connection, and how many lie between.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    first: Vec<Observation>,
+    last: VecDeque<Observation>,
+    keep_first: usize,
+    keep_last: usize,
+    skipped: u64,
+}
+
+impl Timeline {
+    /// An empty timeline with the bounds of `limits`.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            first: Vec::new(),
+            last: VecDeque::new(),
+            keep_first: limits.timeline_first,
+            keep_last: limits.timeline_last.max(1),
+            skipped: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, observation: Observation) {
+        if self.first.len() < self.keep_first {
+            self.first.push(observation);
+            return;
+        }
+        if self.last.len() == self.keep_last {
+            self.last.pop_front();
+            self.skipped += 1;
+        }
+        self.last.push_back(observation);
+    }
+
+    /// Adds an observation that belongs before all others.
+    pub(crate) fn prepend(&mut self, observation: Observation) {
+        self.first.insert(0, observation);
+    }
+
+    /// Adds an observation where its packet belongs; only for timelines that fit into [`Self::first`].
+    pub(crate) fn insert(&mut self, observation: Observation) {
+        let place = self.first.partition_point(|seen| seen.at.packet <= observation.at.packet);
+        self.first.insert(place, observation);
+    }
+
+    /// The observations from the beginning, in order.
+    #[must_use]
+    pub fn first(&self) -> &[Observation] {
+        &self.first
+    }
+
+    /// How many observations were dropped between [`Self::first`] and [`Self::last`].
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// The observations from the end, in order; empty while everything fits into [`Self::first`].
+    pub fn last(&self) -> impl DoubleEndedIterator<Item = &Observation> + ExactSizeIterator {
+        self.last.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::PacketNumber;
+
+    #[test]
+    fn the_middle_is_dropped_and_counted() {
+        let limits = Limits { timeline_first: 2, timeline_last: 3, ..Limits::default() };
+        let mut timeline = Timeline::new(&limits);
+        for number in 1..=10 {
+            let at = Origin { packet: PacketNumber::new(number).unwrap(), time: None };
+            timeline.push(Observation { at, side: None, observed: Observed::Fin });
+        }
+        let numbers = |observation: &Observation| observation.at.packet.value();
+        assert_eq!(timeline.first().iter().map(numbers).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(timeline.last().map(numbers).collect::<Vec<_>>(), [8, 9, 10]);
+        assert_eq!(timeline.skipped(), 5);
+    }
+}

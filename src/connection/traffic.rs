@@ -1,0 +1,177 @@
+//! What one side sent: counters, its last message, its Pings, its Close frame.
+
+use super::pings::Pings;
+use crate::units::Origin;
+use crate::websocket::{self, CloseFrame, Frame, Message, Opcode, OpenFrame, Utf8State};
+
+/// The traffic of one side.
+#[derive(Debug, Clone, Default)]
+pub struct Traffic {
+    /// Frames whose header was seen, by opcode; all reserved opcodes together.
+    pub frames: FrameCounts,
+    /// Complete text messages.
+    pub text_messages: u64,
+    /// Complete binary messages.
+    pub binary_messages: u64,
+    /// Payload bytes on the wire of all frames, as their headers claim.
+    pub payload_bytes: u64,
+    /// The last complete message.
+    pub last_message: Option<MessageNote>,
+    /// Payload bytes of the largest message before the last one.
+    largest_before_last: Option<u64>,
+    /// The message that has begun and is not complete.
+    pub open_message: Option<MessageNote>,
+    /// Its Pings and their answers.
+    pub pings: Pings,
+    /// Its first Close frame.
+    pub close: Option<CloseFrame>,
+    /// The frame it began and never finished.
+    pub unfinished: Option<OpenFrame>,
+}
+
+/// Frames by opcode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FrameCounts {
+    /// Continuation frames.
+    pub continuation: u64,
+    /// Text frames.
+    pub text: u64,
+    /// Binary frames.
+    pub binary: u64,
+    /// Close frames.
+    pub close: u64,
+    /// Ping frames.
+    pub ping: u64,
+    /// Pong frames.
+    pub pong: u64,
+    /// Frames with an opcode that RFC 6455 reserves.
+    pub reserved: u64,
+}
+
+impl FrameCounts {
+    /// Each opcode's name and count.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, u64); 7] {
+        [
+            ("continuation", self.continuation),
+            ("text", self.text),
+            ("binary", self.binary),
+            ("close", self.close),
+            ("ping", self.ping),
+            ("pong", self.pong),
+            ("reserved", self.reserved),
+        ]
+    }
+
+    fn count(&mut self, opcode: Opcode) {
+        let counter = match opcode {
+            Opcode::Continuation => &mut self.continuation,
+            Opcode::Text => &mut self.text,
+            Opcode::Binary => &mut self.binary,
+            Opcode::Close => &mut self.close,
+            Opcode::Ping => &mut self.ping,
+            Opcode::Pong => &mut self.pong,
+            Opcode::Reserved(_) => &mut self.reserved,
+        };
+        *counter += 1;
+    }
+}
+
+/// What is kept of one data message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageNote {
+    /// [`Opcode::Text`] or [`Opcode::Binary`].
+    pub kind: Opcode,
+    /// Payload bytes: inflated when it was compressed and could be inflated, else on the wire. For an unfinished message
+    /// what its frame headers claim so far.
+    pub size: u64,
+    /// Payload bytes on the wire.
+    pub wire_len: u64,
+    /// It was compressed.
+    pub compressed: bool,
+    /// All of it was sent.
+    pub complete: bool,
+    /// Whether its text is UTF-8.
+    pub utf8: Utf8State,
+    /// The packet with its first byte.
+    pub first: Origin,
+    /// The packet with its last byte; `None` when it is not complete.
+    pub last: Option<Origin>,
+}
+
+impl Traffic {
+    pub(super) fn frame(&mut self, frame: &Frame) {
+        let header = &frame.header;
+        self.frames.count(header.opcode);
+        self.payload_bytes = self.payload_bytes.saturating_add(header.payload_len);
+        match header.opcode {
+            Opcode::Text | Opcode::Binary => {
+                self.open_message = Some(MessageNote {
+                    kind: header.opcode,
+                    size: header.payload_len,
+                    wire_len: header.payload_len,
+                    compressed: header.rsv.rsv1(),
+                    complete: false,
+                    utf8: Utf8State::Unknown,
+                    first: frame.first,
+                    last: None,
+                });
+            }
+            Opcode::Continuation => {
+                if let Some(open) = &mut self.open_message {
+                    open.wire_len = open.wire_len.saturating_add(header.payload_len);
+                    open.size = open.wire_len;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn message(&mut self, message: &Message) -> MessageNote {
+        let note = MessageNote {
+            kind: match message.kind {
+                websocket::MessageKind::Text => Opcode::Text,
+                websocket::MessageKind::Binary => Opcode::Binary,
+            },
+            size: message.inflated_len.unwrap_or(message.wire_len),
+            wire_len: message.wire_len,
+            compressed: message.compressed,
+            complete: true,
+            utf8: message.utf8,
+            first: message.first,
+            last: Some(message.last),
+        };
+        match note.kind {
+            Opcode::Text => self.text_messages += 1,
+            _ => self.binary_messages += 1,
+        }
+        self.largest_before_last = self.largest_before_last.max(self.last_message.map(|last| last.size));
+        self.last_message = Some(note);
+        self.open_message = None;
+        note
+    }
+
+    pub(super) fn unfinished(&mut self, unfinished: &websocket::Unfinished) {
+        self.unfinished = unfinished.frame;
+    }
+
+    /// The message under way, or else the last complete one.
+    pub(super) fn current_or_last(&self) -> Option<MessageNote> {
+        self.open_message.or(self.last_message)
+    }
+
+    /// Payload bytes of the largest complete message before `message`.
+    pub(super) fn largest_before(&self, message: Option<&MessageNote>) -> Option<u64> {
+        match message {
+            Some(note) if note.complete => self.largest_before_last,
+            _ => self.largest_before_last.max(self.last_message.map(|last| last.size)),
+        }
+    }
+
+    /// Complete messages of `kind` before the current or last message.
+    pub(super) fn messages_before_last(&self, kind: Opcode) -> u64 {
+        let count = if kind == Opcode::Text { self.text_messages } else { self.binary_messages };
+        let last_is_one = self.open_message.is_none() && self.last_message.is_some_and(|last| last.kind == kind);
+        count - u64::from(last_is_one)
+    }
+}

@@ -1,0 +1,62 @@
+//! What the capture shows of one side's bytes, and therefore what may be concluded from not seeing something.
+
+use crate::units::Origin;
+
+/// The limits of sight on one side; everything false means all its bytes were there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Visibility {
+    /// Its first bytes were sent before the capture began.
+    pub joined_late: bool,
+    /// Bytes are missing, first noticed here.
+    pub gap: Option<Origin>,
+    /// Packets were recorded short.
+    pub cut: bool,
+    /// Not one of its packets is in the capture, though it must have sent some.
+    pub one_sided: bool,
+    /// Its bytes went by encrypted and could not be read.
+    pub encrypted: bool,
+    /// From here on the frame boundaries are unknown, so that nothing may be claimed about frames.
+    pub frames_lost: Option<Origin>,
+}
+
+impl Visibility {
+    /// The worst limit as one word of the JSON output.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        if self.encrypted {
+            "encrypted"
+        } else if self.one_sided {
+            "one_sided"
+        } else if self.joined_late {
+            "joined_late"
+        } else if self.gap.is_some() {
+            "gap"
+        } else if self.cut {
+            "cut"
+        } else {
+            "full"
+        }
+    }
+
+    /// Whether every frame of this side was seen, so that "it never sent one" may be said.
+    #[must_use]
+    pub fn frames_complete(&self) -> bool {
+        self.frames_lost.is_none() && !self.encrypted && !self.one_sided
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_limit_names_the_side() {
+        let mut visibility = Visibility::default();
+        assert_eq!(visibility.name(), "full");
+        visibility.cut = true;
+        assert_eq!(visibility.name(), "cut");
+        visibility.encrypted = true;
+        assert_eq!(visibility.name(), "encrypted");
+        assert!(!visibility.frames_complete());
+    }
+}

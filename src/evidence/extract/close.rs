@@ -1,0 +1,108 @@
+//! Facts about the closing handshake.
+
+use super::{Answer, View, absent, boolean, int, or_unknown, seconds, side, text, unknown, word};
+use crate::connection::EndSignal;
+use crate::evidence::WhyUnknown;
+use crate::websocket::{CloseFrame, ClosePayload};
+
+/// The first Close frame seen and its signal.
+fn first<'a>(view: &View<'a>) -> Option<(&'a EndSignal, &'a CloseFrame)> {
+    let signal = view.connection.first_close()?;
+    Some((signal, view.connection.traffic[signal.by].close.as_ref()?))
+}
+
+/// Asks the first Close frame. That there is none may be said only when all frames were seen.
+fn of_first(view: &View<'_>, ask: impl FnOnce(&EndSignal, &CloseFrame) -> Answer) -> Answer {
+    match first(view) {
+        Some((signal, close)) => ask(signal, close).at([signal.at]),
+        None if !view.is_open() => absent(),
+        None => or_unknown(view.all_frames().map(|()| absent())),
+    }
+}
+
+pub(in crate::evidence) fn initiator(view: &View<'_>) -> Answer {
+    of_first(view, |signal, _| match view.frames_of(signal.by.other()) {
+        Ok(()) => side(signal.by),
+        // The other side's Close frame may be in the hole, before this one.
+        Err(why) => unknown(why),
+    })
+}
+
+pub(in crate::evidence) fn payload(view: &View<'_>) -> Answer {
+    of_first(view, |_, close| {
+        word(match &close.payload {
+            ClosePayload::Empty => "empty",
+            ClosePayload::OneByte(_) => "one_byte",
+            ClosePayload::Status { .. } => "status",
+        })
+    })
+}
+
+pub(in crate::evidence) fn code(view: &View<'_>) -> Answer {
+    of_first(view, |_, close| code_of(close).map_or_else(absent, int))
+}
+
+fn code_of(close: &CloseFrame) -> Option<u64> {
+    match &close.payload {
+        ClosePayload::Status { code, .. } => Some(code.0.into()),
+        ClosePayload::Empty | ClosePayload::OneByte(_) => None,
+    }
+}
+
+pub(in crate::evidence) fn reason(view: &View<'_>) -> Answer {
+    of_first(view, |_, close| match &close.payload {
+        ClosePayload::Status { reason, .. } if !reason.is_empty() => text(&reason.text()),
+        _ => absent(),
+    })
+}
+
+pub(in crate::evidence) fn code_allowed(view: &View<'_>) -> Answer {
+    of_first(view, |_, close| match &close.payload {
+        ClosePayload::Status { code, .. } => boolean(code.allowed_on_wire()),
+        _ => absent(),
+    })
+}
+
+/// The Close frame that answered the first one.
+fn echo<'a>(view: &View<'a>) -> Option<&'a CloseFrame> {
+    let (signal, _) = first(view)?;
+    view.connection.traffic[signal.by.other()].close.as_ref()
+}
+
+pub(in crate::evidence) fn echoed(view: &View<'_>) -> Answer {
+    of_first(view, |signal, _| match echo(view) {
+        Some(echo) => boolean(true).at([echo.last]),
+        None if view.connection.tcp_end().is_none() => unknown(WhyUnknown::CaptureEnded),
+        None => or_unknown(view.frames_of(signal.by.other()).map(|()| boolean(false))),
+    })
+}
+
+pub(in crate::evidence) fn echo_code(view: &View<'_>) -> Answer {
+    of_first(view, |signal, _| match echo(view) {
+        Some(echo) => code_of(echo).map_or_else(absent, int).at([echo.last]),
+        None => or_unknown(view.frames_of(signal.by.other()).map(|()| absent())),
+    })
+}
+
+/// Seconds from the first Close frame to the end of TCP, when no Close frame came back.
+pub(in crate::evidence) fn crossed(_: &View<'_>) -> Answer {
+    unknown(WhyUnknown::NotCaptured)
+}
+pub(in crate::evidence) fn wait_s(view: &View<'_>) -> Answer {
+    of_first(view, |signal, _| {
+        if echo(view).is_some() {
+            return absent();
+        }
+        or_unknown(view.frames_of(signal.by.other()).map(|()| match view.connection.tcp_end() {
+            Some(end) => seconds(end.at.seconds_since(&signal.at)).at([end.at]),
+            None => unknown(WhyUnknown::CaptureEnded),
+        }))
+    })
+}
+
+pub(in crate::evidence) fn after_handshake_s(view: &View<'_>) -> Answer {
+    of_first(view, |signal, _| match &view.connection.handshake.response {
+        Some(response) => seconds(signal.at.seconds_since(&response.last)).at([response.last]),
+        None => unknown(WhyUnknown::NotCaptured),
+    })
+}

@@ -1,0 +1,118 @@
+//! Facts about how the connection ended, above all in TCP.
+
+use super::{Answer, View, absent, int, or_unknown, seconds, side, unknown, word};
+use crate::connection::EndSignalKind;
+use crate::evidence::WhyUnknown;
+use crate::units::Side;
+
+pub(in crate::evidence) fn tcp(view: &View<'_>) -> Answer {
+    match view.connection.tcp_end() {
+        Some(end) if end.kind == EndSignalKind::Rst => word("rst").at([end.at]),
+        Some(end) => word("fin").at([end.at]),
+        None => absent(),
+    }
+}
+
+pub(in crate::evidence) fn tcp_side(view: &View<'_>) -> Answer {
+    match view.connection.tcp_end() {
+        Some(end) => side(end.by).at([end.at]),
+        None => absent(),
+    }
+}
+
+pub(in crate::evidence) fn ender(view: &View<'_>) -> Answer {
+    match view.end {
+        None => absent(),
+        Some(end) => or_unknown(view.ender().map(side)).at([end.at]),
+    }
+}
+
+pub(in crate::evidence) fn peer(view: &View<'_>) -> Answer {
+    match view.end {
+        None => absent(),
+        Some(_) => or_unknown(view.ender().map(|ender| side(ender.other()))),
+    }
+}
+
+pub(in crate::evidence) fn silence_s(view: &View<'_>) -> Answer {
+    let connection = view.connection;
+    let (since, until) = match view.end {
+        Some(end) => (end.quiet_since, Some(end.at)),
+        None => (connection.last_payload, connection.open_until),
+    };
+    let (Some(since), Some(until)) = (since, until) else {
+        return absent();
+    };
+    // A hole may hide the bytes that broke the silence.
+    for sender in Side::BOTH {
+        let visibility = &connection.visibility[sender];
+        if visibility.one_sided {
+            return unknown(WhyUnknown::OneSided);
+        }
+        if visibility.gap.is_some_and(|gap| gap.packet >= since.packet) {
+            return unknown(WhyUnknown::Gap);
+        }
+    }
+    seconds(until.seconds_since(&since)).at([since, until])
+}
+
+pub(in crate::evidence) fn since_peer_data_s(view: &View<'_>) -> Answer {
+    or_unknown(view.end_by().map(|(end, _)| match &end.peer.message {
+        Some(message) => {
+            let last = message.last.unwrap_or(message.first);
+            seconds(end.at.seconds_since(&last)).at([last, end.at])
+        }
+        None => absent(),
+    }))
+}
+
+pub(in crate::evidence) fn unfinished_frame(view: &View<'_>) -> Answer {
+    for sender in Side::BOTH {
+        if let Some(unfinished) = &view.connection.traffic[sender].unfinished {
+            return side(sender).at([unfinished.first]);
+        }
+    }
+    or_unknown(view.all_frames().map(|()| absent()))
+}
+
+/// The side whose last bytes were sent again and again without an acknowledgement.
+fn unacknowledged(view: &View<'_>) -> Option<(Side, u32)> {
+    let tcp = &view.connection.tcp;
+    Side::BOTH
+        .into_iter()
+        .map(|sender| (sender, tcp[sender].anomalies().retransmitted_since_last_ack))
+        .filter(|&(sender, times)| times > 0 && has_unacknowledged(view, sender))
+        .max_by_key(|&(_, times)| times)
+}
+
+/// Whether the peer of `sender` never acknowledged all of its bytes.
+fn has_unacknowledged(view: &View<'_>, sender: Side) -> bool {
+    let tcp = &view.connection.tcp;
+    tcp[sender.other()].acked.is_none_or(|acked| acked.0 < tcp[sender].bytes)
+}
+
+pub(in crate::evidence) fn unacked_side(view: &View<'_>) -> Answer {
+    if let Some(one_sided) = one_sided(view) {
+        return one_sided;
+    }
+    match unacknowledged(view) {
+        Some((sender, _)) => side(sender).at(view.connection.tcp[sender].anomalies().last_retransmission),
+        None => absent(),
+    }
+}
+
+pub(in crate::evidence) fn unanswered_retransmissions(view: &View<'_>) -> Answer {
+    if let Some(one_sided) = one_sided(view) {
+        return one_sided;
+    }
+    match unacknowledged(view) {
+        Some((sender, times)) => int(times.into()).at(view.connection.tcp[sender].anomalies().last_retransmission),
+        None => absent(),
+    }
+}
+
+/// In a one-sided capture nobody's acknowledgements can be missed.
+fn one_sided(view: &View<'_>) -> Option<Answer> {
+    let hidden = Side::BOTH.into_iter().any(|sender| view.connection.visibility[sender].one_sided);
+    hidden.then(|| unknown(WhyUnknown::OneSided))
+}

@@ -1,0 +1,210 @@
+//! Facts about the opening handshake.
+
+use super::{Answer, View, absent, boolean, int, side, text, unknown, word};
+use crate::connection::{Handshake, Outcome};
+use crate::evidence::WhyUnknown;
+use crate::http::{Extension, Request, Response, Text};
+use crate::violation::ViolationRule;
+
+pub(in crate::evidence) fn outcome(view: &View<'_>) -> Answer {
+    let handshake = &view.connection.handshake;
+    let request = handshake.request.as_ref().map(|request| request.last);
+    let response = handshake.response.as_ref().map(|response| response.last);
+    word(handshake.outcome.name()).at([request, response].into_iter().flatten())
+}
+
+/// Asks the request, or says why there is none.
+fn of_request(view: &View<'_>, ask: impl FnOnce(&Request) -> Answer) -> Answer {
+    let handshake = &view.connection.handshake;
+    match &handshake.request {
+        Some(request) => ask(request).at([request.last]),
+        None => no_head(handshake),
+    }
+}
+
+/// Asks the response, or says why there is none.
+fn of_response(view: &View<'_>, ask: impl FnOnce(&Response) -> Answer) -> Answer {
+    let handshake = &view.connection.handshake;
+    match &handshake.response {
+        Some(response) => ask(response).at([response.last]),
+        None if view.connection.visibility.server.one_sided => unknown(WhyUnknown::OneSided),
+        None if view.connection.visibility.server.gap.is_some() => unknown(WhyUnknown::Gap),
+        None => no_head(handshake),
+    }
+}
+
+fn no_head(handshake: &Handshake) -> Answer {
+    let captured = handshake.request.is_some() || handshake.outcome == Outcome::None;
+    if captured { absent() } else { unknown(WhyUnknown::NotCaptured) }
+}
+
+fn optional(value: Option<&Text>) -> Answer {
+    value.map_or_else(absent, |value| text(value.as_str()))
+}
+
+fn list(values: &[Text]) -> Answer {
+    if values.is_empty() {
+        return absent();
+    }
+    text(&values.iter().map(Text::as_str).collect::<Vec<_>>().join(", "))
+}
+
+pub(in crate::evidence) fn status(view: &View<'_>) -> Answer {
+    of_response(view, |response| int(response.status.into()))
+}
+
+pub(in crate::evidence) fn upgrade_token(view: &View<'_>) -> Answer {
+    of_request(view, |request| boolean(request.upgrade.iter().any(|token| token.is_ignoring_case("websocket"))))
+}
+
+pub(in crate::evidence) fn connection_token(view: &View<'_>) -> Answer {
+    of_request(view, |request| boolean(request.connection.iter().any(|token| token.is_ignoring_case("upgrade"))))
+}
+
+pub(in crate::evidence) fn http_version(view: &View<'_>) -> Answer {
+    of_request(view, |request| text(&format!("{}.{}", request.http_version.0, request.http_version.1)))
+}
+
+pub(in crate::evidence) fn version(view: &View<'_>) -> Answer {
+    of_request(view, |request| {
+        let version = request.version.as_ref().and_then(|version| version.as_str().trim().parse().ok());
+        version.map_or_else(absent, int)
+    })
+}
+
+pub(in crate::evidence) fn accepted_version(view: &View<'_>) -> Answer {
+    of_response(view, |response| optional(response.version.as_ref()))
+}
+
+pub(in crate::evidence) fn accept(view: &View<'_>) -> Answer {
+    let broken = |rule| view.connection.violations.iter().any(|violation| violation.rule == rule);
+    of_response(view, |response| {
+        if response.status != 101 {
+            absent()
+        } else if broken(ViolationRule::MissingAccept) {
+            word("missing")
+        } else if broken(ViolationRule::BadAccept) {
+            word("wrong")
+        } else if view.connection.handshake.request.is_none() {
+            unknown(WhyUnknown::NotCaptured)
+        } else {
+            word("valid")
+        }
+    })
+}
+
+pub(in crate::evidence) fn response_upgrade(view: &View<'_>) -> Answer {
+    let broken =
+        view.connection.violations.iter().any(|violation| violation.rule == ViolationRule::MissingUpgradeToken);
+    of_response(view, |response| if response.status == 101 { boolean(!broken) } else { absent() })
+}
+
+pub(in crate::evidence) fn extensions_offered(view: &View<'_>) -> Answer {
+    of_request(view, |request| optional(request.extensions_raw.as_ref()))
+}
+
+pub(in crate::evidence) fn extensions(view: &View<'_>) -> Answer {
+    of_response(view, |response| optional(response.extensions_raw.as_ref()))
+}
+
+pub(in crate::evidence) fn extensions_missing(view: &View<'_>) -> Answer {
+    let Some(request) = &view.connection.handshake.request else {
+        return no_head(&view.connection.handshake);
+    };
+    of_response(view, |response| {
+        let answered = |offer: &Extension| response.extensions.iter().any(|answer| answer.name == offer.name);
+        let mut missing: Vec<&str> = Vec::new();
+        for offer in request.extensions.iter().filter(|offer| !answered(offer)) {
+            if !missing.contains(&offer.name.as_str()) {
+                missing.push(offer.name.as_str());
+            }
+        }
+        if missing.is_empty() { absent() } else { text(&missing.join(", ")) }
+    })
+}
+
+pub(in crate::evidence) fn subprotocols_offered(view: &View<'_>) -> Answer {
+    of_request(view, |request| list(&request.protocols))
+}
+
+pub(in crate::evidence) fn subprotocol(view: &View<'_>) -> Answer {
+    of_response(view, |response| list(&response.protocols))
+}
+
+pub(in crate::evidence) fn origin(view: &View<'_>) -> Answer {
+    of_request(view, |request| optional(request.origin.as_ref()))
+}
+
+pub(in crate::evidence) fn origin_matches_host(view: &View<'_>) -> Answer {
+    of_request(view, |request| match (&request.origin, &request.host) {
+        (Some(origin), Some(host)) => {
+            let authority = origin.as_str().split_once("://").map_or(origin.as_str(), |(_, authority)| authority);
+            boolean(host_name(authority).eq_ignore_ascii_case(host_name(host.as_str())))
+        }
+        _ => absent(),
+    })
+}
+
+/// The host of `host:port`, with the brackets of an IPv6 address.
+fn host_name(authority: &str) -> &str {
+    match authority.rfind(':') {
+        Some(colon) if !authority[colon..].contains(']') => &authority[..colon],
+        _ => authority,
+    }
+}
+
+pub(in crate::evidence) fn location(view: &View<'_>) -> Answer {
+    of_response(view, |response| optional(response.location.as_ref()))
+}
+
+pub(in crate::evidence) fn challenge(view: &View<'_>) -> Answer {
+    of_response(view, |response| list(&response.www_authenticate))
+}
+
+pub(in crate::evidence) fn content_type(view: &View<'_>) -> Answer {
+    of_response(view, |response| optional(response.content_type.as_ref()))
+}
+
+pub(in crate::evidence) fn server(view: &View<'_>) -> Answer {
+    of_response(view, |response| optional(response.server.as_ref()))
+}
+
+pub(in crate::evidence) fn proxy(view: &View<'_>) -> Answer {
+    of_response(view, |response| match (&response.via, response.intermediaries.first()) {
+        (Some(via), _) => text(&format!("Via: {}", via.as_str())),
+        (None, Some(header)) => text(header),
+        (None, None) => absent(),
+    })
+}
+
+/// The first broken rule that has no place in a frame stream.
+fn first_violation<'a>(view: &View<'a>) -> Option<&'a crate::violation::Violation> {
+    view.connection.violations.iter().find(|violation| violation.offset.is_none())
+}
+
+pub(in crate::evidence) fn violation(view: &View<'_>) -> Answer {
+    match first_violation(view) {
+        Some(violation) => text(violation.rule.name()).at([violation.at]),
+        None => absent(),
+    }
+}
+
+pub(in crate::evidence) fn violation_side(view: &View<'_>) -> Answer {
+    match first_violation(view) {
+        Some(violation) => side(violation.side).at([violation.at]),
+        None => absent(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host_name;
+
+    #[test]
+    fn a_host_loses_its_port_only() {
+        assert_eq!(host_name("example.com:8080"), "example.com");
+        assert_eq!(host_name("example.com"), "example.com");
+        assert_eq!(host_name("[::1]:80"), "[::1]");
+        assert_eq!(host_name("[::1]"), "[::1]");
+    }
+}

@@ -1,0 +1,137 @@
+//! How each fact is read off a connection: one function for a row of the table, named as the fact.
+
+pub(super) mod close;
+pub(super) mod end;
+pub(super) mod handshake;
+pub(super) mod peer;
+pub(super) mod tls;
+pub(super) mod whole;
+
+use super::{Known, PacketRefs, Value, WhyUnknown};
+use crate::connection::{Connection, EndSignal, EndSignalKind, Outcome};
+use crate::units::{Origin, Side};
+
+/// The answer to one fact with the packets that show it.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) value: Known<Value>,
+    pub(super) packets: PacketRefs,
+}
+
+impl Answer {
+    fn new(value: Known<Value>) -> Self {
+        Self { value, packets: PacketRefs::default() }
+    }
+
+    /// The same answer, shown by these packets.
+    fn at(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
+        origins.into_iter().for_each(|origin| self.packets.push(origin.packet));
+        self
+    }
+}
+
+fn absent() -> Answer {
+    Answer::new(Known::Absent)
+}
+
+fn unknown(why: WhyUnknown) -> Answer {
+    Answer::new(Known::Unknown(why))
+}
+
+fn boolean(value: bool) -> Answer {
+    Answer::new(Known::Seen(Value::Bool(value)))
+}
+
+/// A count or number of bytes; saturates at `i64::MAX`, which only a false length can reach.
+fn int(value: u64) -> Answer {
+    Answer::new(Known::Seen(Value::Int(i64::try_from(value).unwrap_or(i64::MAX))))
+}
+
+/// Seconds between two moments, unknown when a packet carries no time.
+fn seconds(value: Option<f64>) -> Answer {
+    match value {
+        Some(seconds) => Answer::new(Known::Seen(Value::Float(seconds))),
+        None => unknown(WhyUnknown::NoTime),
+    }
+}
+
+fn text(value: &str) -> Answer {
+    Answer::new(Known::Seen(Value::Text(value.into())))
+}
+
+fn word(value: &'static str) -> Answer {
+    Answer::new(Known::Seen(Value::Enum(value)))
+}
+
+fn side(value: Side) -> Answer {
+    word(value.name())
+}
+
+/// A connection with the questions that most facts ask of it answered once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) connection: &'a Connection,
+    /// The first sign of the end.
+    pub(super) end: Option<&'a EndSignal>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(connection: &'a Connection) -> Self {
+        Self { connection, end: connection.first_end() }
+    }
+
+    /// The side that ended the connection, when that may be said.
+    ///
+    /// An end before which frames of the other side are missing may have been an answer to a Close frame in the hole.
+    fn ender(&self) -> Result<Side, WhyUnknown> {
+        let Some(end) = self.end else {
+            return Err(self.why_no_end());
+        };
+        if end.kind != EndSignalKind::CloseFrame {
+            self.frames_of(end.by)?;
+        }
+        self.frames_of(end.by.other())?;
+        Ok(end.by)
+    }
+
+    fn why_no_end(&self) -> WhyUnknown {
+        WhyUnknown::CaptureEnded
+    }
+
+    /// Whether every frame of `side` was seen, so that absence may be concluded.
+    fn frames_of(&self, side: Side) -> Result<(), WhyUnknown> {
+        let visibility = &self.connection.visibility[side];
+        if visibility.encrypted || self.connection.tls.is_some() {
+            Err(WhyUnknown::Encrypted)
+        } else if visibility.one_sided {
+            Err(WhyUnknown::OneSided)
+        } else if visibility.frames_lost.is_some() {
+            Err(WhyUnknown::Gap)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether every frame of both sides was seen.
+    fn all_frames(&self) -> Result<(), WhyUnknown> {
+        Side::BOTH.into_iter().try_for_each(|side| self.frames_of(side))
+    }
+
+    /// The first sign of the end, its sender and the sender's peer.
+    fn end_by(&self) -> Result<(&'a EndSignal, Side), WhyUnknown> {
+        let ender = self.ender()?;
+        let end = self.end.ok_or(WhyUnknown::CaptureEnded)?;
+        Ok((end, ender))
+    }
+
+    /// The connection was upgraded, or was already when the capture began.
+    fn is_open(&self) -> bool {
+        matches!(self.connection.handshake.outcome, Outcome::Accepted | Outcome::NotCaptured)
+            || self.connection.handshake.response.as_ref().is_some_and(|response| response.status == 101)
+    }
+}
+
+/// Turns "cannot tell" into an answer, so that extractors can use `?`.
+fn or_unknown(answer: Result<Answer, WhyUnknown>) -> Answer {
+    answer.unwrap_or_else(unknown)
+}

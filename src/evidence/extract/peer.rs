@@ -1,0 +1,101 @@
+//! Facts about what the ender's peer had said before the end, and about the ender's own faults.
+
+use super::{Answer, View, absent, boolean, int, or_unknown, seconds, text, unknown, word};
+use crate::connection::{EndSignal, MessageNote};
+use crate::evidence::WhyUnknown;
+use crate::units::Side;
+use crate::violation::Violation;
+use crate::websocket::{Opcode, Utf8State};
+
+/// Asks the peer's last word before the end.
+fn of_end(view: &View<'_>, ask: impl FnOnce(&EndSignal, Side) -> Answer) -> Answer {
+    match view.end {
+        None => absent(),
+        Some(_) => or_unknown(view.end_by().map(|(end, ender)| ask(end, ender))),
+    }
+}
+
+/// Asks the peer's last message before the end.
+fn of_message(view: &View<'_>, ask: impl FnOnce(&EndSignal, &MessageNote) -> Answer) -> Answer {
+    of_end(view, |end, _| match &end.peer.message {
+        Some(message) => ask(end, message).at([message.last.unwrap_or(message.first)]),
+        None => absent(),
+    })
+}
+
+pub(in crate::evidence) fn last_kind(view: &View<'_>) -> Answer {
+    of_message(view, |_, message| word(if message.kind == Opcode::Text { "text" } else { "binary" }))
+}
+
+pub(in crate::evidence) fn last_size(view: &View<'_>) -> Answer {
+    of_message(view, |_, message| int(message.size))
+}
+
+pub(in crate::evidence) fn last_complete(view: &View<'_>) -> Answer {
+    of_message(view, |_, message| boolean(message.complete))
+}
+
+pub(in crate::evidence) fn last_utf8(view: &View<'_>) -> Answer {
+    of_message(view, |end, message| {
+        let found_invalid = view.connection.violations.iter().any(|violation| {
+            violation.rule == crate::violation::ViolationRule::InvalidUtf8Text
+                && violation.side != end.by
+                && violation.at.packet >= message.first.packet
+        });
+        match message.utf8 {
+            Utf8State::NotText => word("not_text"),
+            Utf8State::Valid => word("valid"),
+            Utf8State::Invalid { .. } => word("invalid"),
+            Utf8State::Unknown if found_invalid => word("invalid"),
+            Utf8State::Unknown if message.kind != Opcode::Text => word("not_text"),
+            Utf8State::Unknown => unknown(WhyUnknown::NotCaptured),
+        }
+    })
+}
+
+pub(in crate::evidence) fn other_kind_before(view: &View<'_>) -> Answer {
+    of_message(view, |end, _| boolean(end.peer.other_kind_before))
+}
+
+pub(in crate::evidence) fn largest_before(view: &View<'_>) -> Answer {
+    of_end(view, |end, _| end.peer.largest_before.map_or_else(absent, int))
+}
+
+pub(in crate::evidence) fn messages(view: &View<'_>) -> Answer {
+    of_end(view, |end, _| int(end.peer.messages))
+}
+
+pub(in crate::evidence) fn own_messages(view: &View<'_>) -> Answer {
+    of_end(view, |_, ender| {
+        let traffic = &view.connection.traffic[ender];
+        int(traffic.text_messages + traffic.binary_messages)
+    })
+}
+
+/// The first framing rule that `culprit` broke not later than the end.
+fn framing_violation<'a>(view: &View<'a>, culprit: Side, end: &EndSignal) -> Option<&'a Violation> {
+    view.connection.violations.iter().find(|violation| {
+        violation.side == culprit && violation.offset.is_some() && violation.at.packet <= end.at.packet
+    })
+}
+
+pub(in crate::evidence) fn violation(view: &View<'_>) -> Answer {
+    of_end(view, |end, ender| match framing_violation(view, ender.other(), end) {
+        Some(violation) => text(violation.rule.name()).at([violation.at]),
+        None => absent(),
+    })
+}
+
+pub(in crate::evidence) fn violation_s(view: &View<'_>) -> Answer {
+    of_end(view, |end, ender| match framing_violation(view, ender.other(), end) {
+        Some(violation) => seconds(end.at.seconds_since(&violation.at)).at([violation.at, end.at]),
+        None => absent(),
+    })
+}
+
+pub(in crate::evidence) fn own_violation(view: &View<'_>) -> Answer {
+    of_end(view, |end, ender| match framing_violation(view, ender, end) {
+        Some(violation) => text(violation.rule.name()).at([violation.at]),
+        None => absent(),
+    })
+}

@@ -1,0 +1,81 @@
+//! Facts about the connection as a whole and the capture around it.
+
+use super::{Answer, View, boolean, int, or_unknown, seconds, unknown, word};
+use crate::connection::Basis;
+use crate::evidence::WhyUnknown;
+use crate::units::Side;
+
+/// Limits of sight from the least to the worst.
+const WORSE: [&str; 6] = ["full", "cut", "gap", "joined_late", "one_sided", "encrypted"];
+
+pub(in crate::evidence) fn visibility(view: &View<'_>) -> Answer {
+    let rank = |name: &str| WORSE.iter().position(|known| *known == name);
+    let names = Side::BOTH.map(|side| view.connection.visibility[side].name());
+    word(if rank(names[0]) > rank(names[1]) { names[0] } else { names[1] })
+}
+
+pub(in crate::evidence) fn open_at_capture_end(view: &View<'_>) -> Answer {
+    match view.end {
+        Some(end) => boolean(false).at([end.at]),
+        None => boolean(true).at(view.connection.last_payload),
+    }
+}
+
+pub(in crate::evidence) fn lifetime_s(view: &View<'_>) -> Answer {
+    let until = view.end.map(|end| end.at).or(view.connection.open_until).unwrap_or(view.connection.last);
+    seconds(view.connection.lifetime(until))
+}
+
+pub(in crate::evidence) fn messages(view: &View<'_>) -> Answer {
+    or_unknown(view.all_frames().map(|()| {
+        let traffic = &view.connection.traffic;
+        int(traffic.iter().map(|(_, side)| side.text_messages + side.binary_messages).sum())
+    }))
+}
+
+pub(in crate::evidence) fn browser(view: &View<'_>) -> Answer {
+    match &view.connection.handshake.request {
+        Some(request) => boolean(request.is_browser()).at([request.last]),
+        None => unknown(WhyUnknown::NotCaptured),
+    }
+}
+
+pub(in crate::evidence) fn tcp_open(view: &View<'_>) -> Answer {
+    let tcp = &view.connection.tcp;
+    match (view.connection.syn, view.connection.syn_ack) {
+        (Some(syn), Some(answer)) => word("completed").at([syn, answer]),
+        (Some(syn), None) => match tcp.server.rst {
+            Some(rst) if view.connection.basis == Basis::Syn => word("refused").at([syn, rst]),
+            _ if tcp.server.segments > 0 => word("completed").at([syn]),
+            _ => word("unanswered").at([syn]),
+        },
+        (None, _) => word("not_captured"),
+    }
+}
+
+pub(in crate::evidence) fn ping_unanswered_s(view: &View<'_>) -> Answer {
+    or_unknown(view.end_by().and_then(|(end, ender)| {
+        view.frames_of(ender.other())?;
+        Ok(match view.connection.traffic[ender].pings.oldest_unanswered() {
+            Some(ping) => seconds(end.at.seconds_since(&ping)).at([ping, end.at]),
+            None => super::absent(),
+        })
+    }))
+}
+
+pub(in crate::evidence) fn ping_sent(view: &View<'_>) -> Answer {
+    or_unknown(view.ender().map(|ender| {
+        let pings = &view.connection.traffic[ender].pings;
+        int(pings.count).at(pings.first)
+    }))
+}
+
+pub(in crate::evidence) fn ping_interval_s(view: &View<'_>) -> Answer {
+    or_unknown(view.ender().map(|ender| {
+        let pings = &view.connection.traffic[ender].pings;
+        match pings.interval() {
+            Some(interval) => seconds(Some(interval)).at(pings.last),
+            None => super::absent(),
+        }
+    }))
+}

@@ -1,0 +1,599 @@
+//! The JSON output, frozen as `wsdissect/1`: one object for each connection and one summary. Fields are only ever added.
+//!
+//! Its structs are its own: nothing of the analysis is serialised directly, so that a refactoring cannot change what
+//! pipelines rely on. Sentences follow the chosen language; names and codes never do.
+
+use super::{Closing, Speaker, code_name, community_id, violation_reference};
+use crate::analyzer::ConnectionReport;
+use crate::connection::{ApiView, Connection, EndSignalKind};
+use crate::evidence::{Known, Value, WhyUnknown};
+use crate::fleet::Incident;
+use crate::units::{Endpoint, Origin, Side};
+use crate::websocket::{CloseFrame, ClosePayload};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Name and version of the format, in every object.
+pub const SCHEMA: &str = "wsdissect/1";
+
+/// One value for each side.
+#[derive(Debug, Serialize)]
+struct Sides<T> {
+    client: T,
+    server: T,
+}
+
+impl<T> Sides<T> {
+    fn of(mut f: impl FnMut(Side) -> T) -> Self {
+        Self { client: f(Side::Client), server: f(Side::Server) }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Address {
+    ip: String,
+    port: u16,
+}
+
+impl From<Endpoint> for Address {
+    fn from(endpoint: Endpoint) -> Self {
+        Self { ip: endpoint.ip.to_string(), port: endpoint.port }
+    }
+}
+
+/// A value, or why the capture cannot tell it: `{"unknown": "gap"}`.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Maybe<T> {
+    Value(T),
+    Unknown { unknown: &'static str },
+}
+
+impl<T> Maybe<T> {
+    fn unknown(why: WhyUnknown) -> Self {
+        Self::Unknown { unknown: why.name() }
+    }
+}
+
+/// One connection.
+#[derive(Debug, Serialize)]
+pub struct ConnectionObject {
+    r#type: &'static str,
+    schema: &'static str,
+    stream: u64,
+    tunnel: Option<u64>,
+    community_id: String,
+    transport: &'static str,
+    capture: String,
+    client: Address,
+    server: Address,
+    first_packet: u64,
+    last_packet: u64,
+    start: Option<String>,
+    end: Option<String>,
+    duration_s: Option<f64>,
+    handshake: HandshakeObject,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<TlsObject>,
+    messages: Sides<MessageCounts>,
+    frames: Sides<BTreeMap<&'static str, u64>>,
+    close: CloseObject,
+    api_view: Sides<Option<ApiViewObject>>,
+    violations: Vec<ViolationObject>,
+    violations_total: u64,
+    visibility: VisibilityObject,
+    diagnosis: DiagnosisObject,
+}
+
+#[derive(Debug, Serialize)]
+struct HandshakeObject {
+    outcome: &'static str,
+    status: Option<u16>,
+    host: Option<String>,
+    path: Option<String>,
+    subprotocol: Option<String>,
+    subprotocols_offered: Vec<String>,
+    extensions: Option<String>,
+    extensions_offered: Option<String>,
+    request_packet: Option<u64>,
+    response_packet: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct TlsObject {
+    version: Option<String>,
+    sni: Option<String>,
+    alpn: Option<String>,
+    alert: Option<AlertObject>,
+    decrypted: &'static str,
+    why_not: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct AlertObject {
+    code: u8,
+    name: &'static str,
+    side: &'static str,
+    packet: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct MessageCounts {
+    text: u64,
+    binary: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct CloseObject {
+    code: Option<u16>,
+    name: Option<&'static str>,
+    reason: Option<String>,
+    initiator: Option<&'static str>,
+    echoed: Maybe<Option<bool>>,
+    clean: bool,
+    client_frame: Maybe<Option<CloseFrameObject>>,
+    server_frame: Maybe<Option<CloseFrameObject>>,
+    tcp_end: TcpEndObject,
+}
+
+#[derive(Debug, Serialize)]
+struct CloseFrameObject {
+    code: Option<u16>,
+    reason: String,
+    packet: u64,
+    time: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct TcpEndObject {
+    kind: &'static str,
+    side: Option<&'static str>,
+    packet: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct ApiViewObject {
+    code: u16,
+    reason: String,
+    was_clean: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct ViolationObject {
+    rule: &'static str,
+    side: &'static str,
+    packet: u64,
+    offset: Option<u64>,
+    reference: &'static str,
+    detail: String,
+}
+
+#[derive(Debug, Serialize)]
+struct VisibilityObject {
+    client: &'static str,
+    server: &'static str,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct DiagnosisObject {
+    rule: String,
+    title: String,
+    cause: &'static str,
+    explanation: String,
+    party: &'static str,
+    confidence: &'static str,
+    evidence: Vec<EvidenceObject>,
+    fixes: Vec<FixObject>,
+    references: Vec<String>,
+    alternatives: Vec<AlternativeObject>,
+}
+
+#[derive(Debug, Serialize)]
+struct EvidenceObject {
+    fact: &'static str,
+    value: Option<serde_json::Value>,
+    text: String,
+    packets: Vec<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct FixObject {
+    who: &'static str,
+    text: String,
+}
+
+#[derive(Debug, Serialize)]
+struct AlternativeObject {
+    rule: String,
+    title: String,
+    undecided: Vec<&'static str>,
+    settled_by: Option<String>,
+}
+
+impl ConnectionObject {
+    /// The object of one report.
+    #[must_use]
+    pub fn new(report: &ConnectionReport, capture: &str, speaker: &Speaker) -> Self {
+        let connection = &*report.connection;
+        let traffic = |side: Side| &connection.traffic[side];
+        Self {
+            r#type: "connection",
+            schema: SCHEMA,
+            stream: connection.id.flow,
+            tunnel: connection.id.tunnel,
+            community_id: community_id(connection.endpoints.client, connection.endpoints.server),
+            transport: connection.transport.name(),
+            capture: capture.to_owned(),
+            client: connection.endpoints.client.into(),
+            server: connection.endpoints.server.into(),
+            first_packet: connection.first.packet.value(),
+            last_packet: connection.last.packet.value(),
+            start: time(connection.first),
+            end: time(connection.last),
+            duration_s: connection.last.seconds_since(&connection.first),
+            handshake: handshake(connection),
+            tls: tls(connection),
+            messages: Sides::of(|side| MessageCounts {
+                text: traffic(side).text_messages,
+                binary: traffic(side).binary_messages,
+            }),
+            frames: Sides::of(|side| traffic(side).frames.named().into_iter().filter(|&(_, n)| n > 0).collect()),
+            close: close(connection),
+            api_view: Sides::of(|side| connection.api_view(side).map(ApiViewObject::from)),
+            violations: connection.violations.iter().map(violation).collect(),
+            violations_total: connection.violations.len() as u64 + connection.violations_dropped,
+            visibility: visibility(connection),
+            diagnosis: diagnosis(report, speaker),
+        }
+    }
+}
+
+fn time(origin: Origin) -> Option<String> {
+    origin.time.map(|time| time.to_string())
+}
+
+fn handshake(connection: &Connection) -> HandshakeObject {
+    let handshake = &connection.handshake;
+    let (request, response) = (handshake.request.as_deref(), handshake.response.as_deref());
+    let owned = |text: &crate::http::Text| text.as_str().to_owned();
+    HandshakeObject {
+        outcome: handshake.outcome.name(),
+        status: response.map(|response| response.status),
+        host: request.and_then(|request| request.host.as_ref()).map(owned),
+        path: request.map(|request| request.path.as_str().to_owned()),
+        subprotocol: response.and_then(|response| response.protocol()).map(owned),
+        subprotocols_offered: request.map(|request| request.protocols.iter().map(owned).collect()).unwrap_or_default(),
+        extensions: response.and_then(|response| response.extensions_raw.as_ref()).map(owned),
+        extensions_offered: request.and_then(|request| request.extensions_raw.as_ref()).map(owned),
+        request_packet: request.map(|request| request.last.packet.value()),
+        response_packet: response.map(|response| response.last.packet.value()),
+    }
+}
+
+fn tls(connection: &Connection) -> Option<TlsObject> {
+    let tls = connection.tls.as_deref()?;
+    Some(TlsObject {
+        version: tls.version_name(),
+        sni: tls.client_hello.as_ref().and_then(|hello| hello.sni.as_ref()).map(ToString::to_string),
+        alpn: tls.server_hello.as_ref().and_then(|hello| hello.alpn.as_ref()).map(ToString::to_string),
+        alert: tls.fatal_alert().map(|alert| AlertObject {
+            code: alert.description,
+            name: alert.name(),
+            side: alert.side.name(),
+            packet: alert.origin.packet.value(),
+        }),
+        decrypted: "no",
+        why_not: "no_keys",
+    })
+}
+
+fn close(connection: &Connection) -> CloseObject {
+    let first = connection.first_close();
+    let frame = first.and_then(|signal| connection.traffic[signal.by].close.as_ref());
+    let code = frame.and_then(code_of);
+    let tcp_end = connection.tcp_end();
+    CloseObject {
+        code,
+        name: code.map(code_name),
+        reason: frame.map(reason_of),
+        initiator: first.map(|signal| signal.by.name()),
+        echoed: match first {
+            None => Maybe::Value(None),
+            Some(signal) => match &connection.traffic[signal.by.other()].close {
+                Some(_) => Maybe::Value(Some(true)),
+                None => match why_frames_unknown(connection, signal.by.other()) {
+                    Some(why) => Maybe::unknown(why),
+                    None => Maybe::Value(Some(false)),
+                },
+            },
+        },
+        clean: connection.closing.is_clean(),
+        client_frame: close_frame(connection, Side::Client),
+        server_frame: close_frame(connection, Side::Server),
+        tcp_end: TcpEndObject {
+            kind: match tcp_end.map(|end| end.kind) {
+                Some(EndSignalKind::Rst) => "rst",
+                Some(_) => "fin",
+                None => "none",
+            },
+            side: tcp_end.map(|end| end.by.name()),
+            packet: tcp_end.map(|end| end.at.packet.value()),
+        },
+    }
+}
+
+fn close_frame(connection: &Connection, side: Side) -> Maybe<Option<CloseFrameObject>> {
+    match (&connection.traffic[side].close, why_frames_unknown(connection, side)) {
+        (Some(close), _) => Maybe::Value(Some(CloseFrameObject {
+            code: code_of(close),
+            reason: reason_of(close),
+            packet: close.last.packet.value(),
+            time: time(close.last),
+        })),
+        (None, Some(why)) => Maybe::unknown(why),
+        (None, None) => Maybe::Value(None),
+    }
+}
+
+/// Why it cannot be said that `side` sent no Close frame.
+fn why_frames_unknown(connection: &Connection, side: Side) -> Option<WhyUnknown> {
+    let visibility = &connection.visibility[side];
+    if connection.tls.is_some() || visibility.encrypted {
+        Some(WhyUnknown::Encrypted)
+    } else if visibility.one_sided {
+        Some(WhyUnknown::OneSided)
+    } else if visibility.frames_lost.is_some() {
+        Some(WhyUnknown::Gap)
+    } else {
+        None
+    }
+}
+
+fn code_of(close: &CloseFrame) -> Option<u16> {
+    match &close.payload {
+        ClosePayload::Status { code, .. } => Some(code.0),
+        ClosePayload::Empty | ClosePayload::OneByte(_) => None,
+    }
+}
+
+fn reason_of(close: &CloseFrame) -> String {
+    match &close.payload {
+        ClosePayload::Status { reason, .. } => reason.text().into_owned(),
+        ClosePayload::Empty | ClosePayload::OneByte(_) => String::new(),
+    }
+}
+
+impl From<ApiView> for ApiViewObject {
+    fn from(view: ApiView) -> Self {
+        Self { code: view.code, reason: view.reason, was_clean: view.was_clean }
+    }
+}
+
+fn violation(violation: &crate::violation::Violation) -> ViolationObject {
+    ViolationObject {
+        rule: violation.rule.name(),
+        side: violation.side.name(),
+        packet: violation.at.packet.value(),
+        offset: violation.offset.map(|offset| offset.0),
+        reference: violation_reference(violation.rule),
+        detail: violation.detail.to_string(),
+    }
+}
+
+fn visibility(connection: &Connection) -> VisibilityObject {
+    let mut notes = Vec::new();
+    for (side, visibility) in connection.visibility.iter() {
+        let tcp = &connection.tcp[side];
+        if let Some(gap) = visibility.gap {
+            notes.push(format!(
+                "{side}: {} bytes missing, first noticed at packet {}",
+                tcp.anomalies().gap_bytes,
+                gap.packet.value()
+            ));
+        }
+        if let Some(lost) = visibility.frames_lost {
+            notes.push(format!("{side}: frame boundaries unknown from packet {}", lost.packet.value()));
+        }
+        if visibility.cut {
+            notes.push(format!("{side}: {} bytes cut by the snapshot length", tcp.anomalies().cut_bytes));
+        }
+    }
+    VisibilityObject { client: connection.visibility.client.name(), server: connection.visibility.server.name(), notes }
+}
+
+fn diagnosis(report: &ConnectionReport, speaker: &Speaker) -> DiagnosisObject {
+    let diagnosis = &report.diagnosis;
+    DiagnosisObject {
+        rule: diagnosis.rule.as_str().to_owned(),
+        title: speaker.title(&diagnosis.rule).to_owned(),
+        cause: diagnosis.cause.name(),
+        explanation: speaker.explanation(report),
+        party: diagnosis.party.name(),
+        confidence: diagnosis.confidence.name(),
+        evidence: diagnosis
+            .because
+            .iter()
+            .map(|evidence| EvidenceObject {
+                fact: evidence.fact.name(),
+                value: match &evidence.value {
+                    Known::Seen(value) => Some(plain(value)),
+                    Known::Absent | Known::Unknown(_) => None,
+                },
+                text: speaker.evidence(evidence),
+                packets: evidence.packets.as_slice().iter().map(|packet| packet.value()).collect(),
+            })
+            .collect(),
+        fixes: diagnosis
+            .fixes
+            .iter()
+            .map(|fix| FixObject { who: fix.who.name(), text: speaker.fix(fix).to_owned() })
+            .collect(),
+        references: diagnosis.references.iter().map(ToString::to_string).collect(),
+        alternatives: diagnosis
+            .alternatives
+            .iter()
+            .map(|candidate| AlternativeObject {
+                rule: candidate.rule.as_str().to_owned(),
+                title: speaker.title(&candidate.rule).to_owned(),
+                undecided: candidate.undecided.iter().map(|(fact, _)| fact.name()).collect(),
+                settled_by: speaker.settled_by(candidate),
+            })
+            .collect(),
+    }
+}
+
+fn plain(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Bool(value) => (*value).into(),
+        Value::Int(value) => (*value).into(),
+        Value::Float(value) => (*value).into(),
+        Value::Text(value) => (&**value).into(),
+        Value::Enum(value) => (*value).into(),
+    }
+}
+
+/// The last object: what the whole capture held.
+#[derive(Debug, Serialize)]
+pub struct SummaryObject {
+    r#type: &'static str,
+    schema: &'static str,
+    capture: String,
+    packets: PacketsObject,
+    start: Option<String>,
+    end: Option<String>,
+    duration_s: Option<f64>,
+    tcp_connections: u64,
+    connections: ConnectionsObject,
+    other: OtherObject,
+    incidents: Vec<IncidentObject>,
+    limits_hit: BTreeMap<&'static str, u64>,
+    damage: Vec<DamageObject>,
+}
+
+#[derive(Debug, Serialize)]
+struct PacketsObject {
+    read: u64,
+    analysed: u64,
+    skipped: u64,
+    skipped_by_reason: BTreeMap<&'static str, u64>,
+    cut: u64,
+    dropped_by_capture: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct ConnectionsObject {
+    total: u64,
+    by_code: BTreeMap<String, u64>,
+    by_rule: BTreeMap<String, u64>,
+    by_cause: BTreeMap<&'static str, u64>,
+    by_party: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct OtherObject {
+    http: u64,
+    tls_unread: u64,
+    attempts: u64,
+    other: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct IncidentObject {
+    rule: String,
+    title: String,
+    cause: &'static str,
+    party: &'static str,
+    confidence: &'static str,
+    count: u64,
+    code: Option<u16>,
+    status: Option<u16>,
+    hosts: Vec<String>,
+    first: Option<String>,
+    last: Option<String>,
+    streams: Vec<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct DamageObject {
+    what: String,
+    offset: u64,
+    after_packet: Option<u64>,
+}
+
+impl SummaryObject {
+    /// The summary of a whole analysis with its incidents, worst first.
+    #[must_use]
+    pub fn new(closing: &Closing<'_>, incidents: &[&Incident], speaker: &Speaker) -> Self {
+        let summary = &closing.summary;
+        let span = summary.span;
+        Self {
+            r#type: "summary",
+            schema: SCHEMA,
+            capture: closing.capture.to_owned(),
+            packets: PacketsObject {
+                read: summary.packets,
+                analysed: summary.analysed,
+                skipped: summary.skipped.total(),
+                skipped_by_reason: summary.skipped.named().into_iter().filter(|&(_, count)| count > 0).collect(),
+                cut: summary.cut,
+                dropped_by_capture: closing.dropped,
+            },
+            start: span.map(|(first, _)| first.to_string()),
+            end: span.map(|(_, last)| last.to_string()),
+            duration_s: span.map(|(first, last)| last.seconds_since(first)),
+            tcp_connections: summary.flows,
+            connections: ConnectionsObject {
+                total: summary.connections,
+                by_code: count_by(incidents, |incident| incident.key.closing.name()),
+                by_rule: count_by(incidents, |incident| incident.key.rule.as_str().to_owned()),
+                by_cause: count_by(incidents, |incident| incident.cause.name()),
+                by_party: count_by(incidents, |incident| incident.party.name()),
+            },
+            other: OtherObject {
+                http: summary.http,
+                tls_unread: summary.tls,
+                attempts: summary.attempts,
+                other: summary.other,
+            },
+            incidents: incidents.iter().map(|incident| IncidentObject::new(incident, speaker)).collect(),
+            limits_hit: summary.limits.named().into_iter().filter(|&(_, count)| count > 0).collect(),
+            damage: closing
+                .damage
+                .iter()
+                .map(|damage| DamageObject {
+                    what: damage.what.clone(),
+                    offset: damage.offset,
+                    after_packet: damage.after_packet.map(|packet| packet.value()),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn count_by<K: Ord>(incidents: &[&Incident], key: impl Fn(&Incident) -> K) -> BTreeMap<K, u64> {
+    let mut counts = BTreeMap::new();
+    for incident in incidents {
+        *counts.entry(key(incident)).or_default() += incident.count;
+    }
+    counts
+}
+
+impl IncidentObject {
+    fn new(incident: &Incident, speaker: &Speaker) -> Self {
+        Self {
+            rule: incident.key.rule.as_str().to_owned(),
+            title: speaker.title(&incident.key.rule).to_owned(),
+            cause: incident.cause.name(),
+            party: incident.party.name(),
+            confidence: incident.confidence.name(),
+            count: incident.count,
+            code: incident.key.closing.code(),
+            status: incident.key.closing.status(),
+            hosts: incident.servers.iter().map(ToString::to_string).collect(),
+            first: incident.span.map(|(first, _)| first.to_string()),
+            last: incident.span.map(|(_, last)| last.to_string()),
+            streams: incident.streams.clone(),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The words of a report in one language: the one place where a diagnosis becomes sentences.
+
+use crate::analyzer::ConnectionReport;
+use crate::catalog::language::Language;
+use crate::catalog::rules::RuleId;
+use crate::catalog::rules::words::Words;
+use crate::catalog::text;
+use crate::diagnosis::{Candidate, Fix, render, value_text};
+use crate::evidence::{Evidence, Known};
+use crate::violation::ViolationRule;
+
+/// Speaks one language.
+#[derive(Debug, Clone)]
+pub struct Speaker {
+    /// The language spoken.
+    pub language: Language,
+    words: Words,
+}
+
+impl Speaker {
+    /// A speaker with the words that come with the program.
+    ///
+    /// # Panics
+    /// Never: a test loads the words of every language.
+    #[must_use]
+    pub fn new(language: Language) -> Self {
+        let words = Words::builtin(language.tag()).and_then(Result::ok);
+        Self { language, words: words.expect("the built-in words load: tests/rules.rs checks every language") }
+    }
+
+    /// A text of the report itself, by its key in `report.toml`.
+    #[must_use]
+    pub fn say(&self, key: &str) -> &'static str {
+        text::find(self.language, &format!("report.{key}")).unwrap_or_default()
+    }
+
+    /// The same with values put into its `{places}`.
+    #[must_use]
+    pub fn say_with(&self, key: &str, values: &[(&str, &str)]) -> String {
+        text::fill(self.say(key), values)
+    }
+
+    /// The headline of a rule.
+    #[must_use]
+    pub fn title<'a>(&'a self, rule: &'a RuleId) -> &'a str {
+        self.words.rule(rule.as_str()).map_or(rule.as_str(), |words| words.title.as_str())
+    }
+
+    /// What happened, and why we think so.
+    #[must_use]
+    pub fn explanation(&self, report: &ConnectionReport) -> String {
+        let rule = self.words.rule(report.diagnosis.rule.as_str());
+        rule.map(|words| render(&words.cause, &report.facts, &self.words)).unwrap_or_default()
+    }
+
+    /// One thing to do.
+    #[must_use]
+    pub fn fix<'a>(&'a self, fix: &'a Fix) -> &'a str {
+        self.fix_text(&fix.id)
+    }
+
+    /// One piece of evidence as a sentence.
+    #[must_use]
+    pub fn evidence(&self, evidence: &Evidence) -> String {
+        let Some(words) = self.words.fact(evidence.fact) else {
+            return evidence.fact.name().to_owned();
+        };
+        match &evidence.value {
+            Known::Seen(value) => words.seen.replace("{value}", &value_text(evidence.fact, value, &self.words)),
+            Known::Absent => words.absent.clone(),
+            Known::Unknown(why) => format!("{}: {}", words.label, self.words.why(*why)),
+        }
+    }
+
+    /// What capture would settle whether an alternative holds; `None` when it holds already.
+    #[must_use]
+    pub fn settled_by(&self, candidate: &Candidate) -> Option<String> {
+        let mut ways: Vec<&str> = candidate.undecided.iter().map(|(_, why)| self.words.settled_by(*why)).collect();
+        ways.dedup();
+        (!ways.is_empty()).then(|| ways.join(" "))
+    }
+
+    /// The sentence of a fix by its key.
+    #[must_use]
+    pub fn fix_text<'a>(&'a self, id: &'a str) -> &'a str {
+        self.words.fix(id).unwrap_or(id)
+    }
+
+    /// What a rule says of a connection, with the facts it speaks of named in braces.
+    #[must_use]
+    pub fn pattern(&self, rule: &RuleId) -> String {
+        self.words.rule(rule.as_str()).map(|words| words.cause.to_string()).unwrap_or_default()
+    }
+
+    /// The title of a broken rule.
+    #[must_use]
+    pub fn violation(&self, rule: ViolationRule) -> &'static str {
+        text::find(self.language, &format!("violations.{}.title", rule.name())).unwrap_or(rule.name())
+    }
+
+    /// The word for a fixed value, such as a side or a party.
+    #[must_use]
+    pub fn word<'a>(&'a self, name: &'a str) -> &'a str {
+        self.words.value(name)
+    }
+
+    /// A whole number with the separators of the language.
+    #[must_use]
+    pub fn number(&self, value: u64) -> String {
+        let digits = value.to_string();
+        let separator = &self.words.numbers().thousands;
+        let mut out = String::with_capacity(digits.len() * 2);
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index) % 3 == 0 {
+                out.push_str(separator);
+            }
+            out.push(digit);
+        }
+        out
+    }
+
+    /// Seconds with as many digits as tell something, and the decimal sign of the language.
+    #[must_use]
+    pub fn seconds(&self, value: f64) -> String {
+        let digits = if value.abs() < 10.0 { 3 } else { 1 };
+        format!("{value:.digits$}").replace('.', &self.words.numbers().decimal)
+    }
+}

@@ -1,0 +1,271 @@
+//! What lies on top of what, for each TCP connection: the only module that sees tcp, tls, http and websocket together.
+//!
+//! A [`Stack`] is in one [`Stage`] at a time. It looks at the first bytes, passes chunks on to the protocol they belong
+//! to, and moves on when that protocol says so: a 101 turns HTTP into WebSocket. What the protocols find goes into the
+//! [`Connection`] that the stage owns. TCP connections that hold nothing of interest fall to [`Stage::Opaque`], which
+//! keeps nothing.
+
+mod http;
+mod tls;
+mod websocket;
+
+use crate::connection::{Basis, Connection, ConnectionId, EndSignalKind, Observation, Observed};
+use crate::limits::{LimitHits, Limits};
+use crate::stream::{Chunk, End, Gap, GapReason, PerEnd, StreamEnd, StreamEndKind, StreamSink};
+use crate::tcp::{Flow, FlowStart};
+use crate::tls::looks_like_tls;
+use crate::units::{Origin, PerSide, Side};
+use crate::websocket::Scratch;
+
+/// What all connections of an analysis share: bounds, scratch buffers, counters.
+#[derive(Debug)]
+pub struct Shared {
+    /// The bounds in force.
+    pub limits: Limits,
+    /// How often they were reached.
+    pub hits: LimitHits,
+    /// Buffers for unmasking and inflating.
+    pub scratch: Scratch,
+}
+
+impl Shared {
+    /// Fresh buffers and counters under these bounds.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, hits: LimitHits::default(), scratch: Scratch::new(&limits) }
+    }
+}
+
+/// The protocols of one TCP connection.
+#[derive(Debug)]
+pub struct Stack {
+    start: FlowStart,
+    stage: Stage,
+    ends: PerEnd<Option<StreamEndKind>>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// No payload yet.
+    Probing,
+    Tls(Box<tls::TlsStage>),
+    Http(Box<http::HttpStage>),
+    WebSocket(Box<websocket::WebSocketStage>),
+    /// Nothing that can be told apart; not looked at any more.
+    Opaque(Traffic),
+}
+
+/// What a TCP connection without a WebSocket was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Traffic {
+    /// HTTP that never asked for a WebSocket.
+    Http,
+    /// TLS whose content could not be read.
+    Tls,
+    /// Something else.
+    Other,
+    /// Not a byte of payload.
+    Empty,
+}
+
+/// What is left of a TCP connection when it ends.
+#[derive(Debug)]
+pub enum Finished {
+    /// A WebSocket connection, or something that was to become one.
+    Connection(Box<Connection>),
+    /// A connection attempt that never got through: only other evidence can tell whether it was for a WebSocket.
+    Attempt(Box<Connection>),
+    /// Other traffic.
+    Other(Traffic),
+}
+
+impl Stack {
+    /// The stack of a TCP connection that has just been seen first.
+    #[must_use]
+    pub fn new(start: &FlowStart) -> Self {
+        Self { start: start.clone(), stage: Stage::Probing, ends: PerEnd::default() }
+    }
+
+    /// Closes the books on a finished TCP connection.
+    #[must_use]
+    pub fn finish(flow: Flow<Self>, shared: &mut Shared) -> Finished {
+        let Flow { tcp, sink: stack, last, .. } = flow;
+        let opened = tcp.syn.map(|(end, _)| end);
+        let (client, basis, connection) = match stack.stage {
+            Stage::Probing => {
+                let (Some(client), None) = (opened, tcp.syn_ack) else {
+                    return Finished::Other(Traffic::Empty);
+                };
+                let mut connection = new_connection(&stack.start, client, &shared.limits);
+                record_ends_of_attempt(&mut connection, client, &tcp);
+                (client, Basis::Syn, Finished::Attempt(Box::new(connection)))
+            }
+            Stage::Opaque(traffic) => return Finished::Other(traffic),
+            Stage::Tls(stage) => {
+                let client = stage.client();
+                match stage.finish(shared) {
+                    Some(connection) => (client, Basis::ClientHello, Finished::Connection(connection)),
+                    None => return Finished::Other(Traffic::Tls),
+                }
+            }
+            Stage::Http(stage) => {
+                let client = stage.client();
+                match stage.finish() {
+                    Some(connection) => (client, Basis::Upgrade, Finished::Connection(connection)),
+                    None => return Finished::Other(Traffic::Http),
+                }
+            }
+            Stage::WebSocket(stage) => (stage.client(), Basis::Upgrade, Finished::Connection(stage.finish(shared))),
+        };
+        match connection {
+            Finished::Connection(mut connection) => {
+                add_tcp(&mut connection, client, basis, tcp, last);
+                Finished::Connection(connection)
+            }
+            Finished::Attempt(mut connection) => {
+                add_tcp(&mut connection, client, basis, tcp, last);
+                Finished::Attempt(connection)
+            }
+            other => other,
+        }
+    }
+
+    /// Chooses the protocol from the first bytes that either end sent.
+    fn probe(&mut self, chunk: &Chunk<'_>, limits: &Limits) -> Stage {
+        let bytes = chunk.bytes;
+        if looks_like_tls(bytes).unwrap_or(false) {
+            return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk, limits)));
+        }
+        match crate::http::looks_like_http(bytes) {
+            Some(crate::http::Role::Request) => Stage::Http(Box::new(http::HttpStage::new(chunk.from))),
+            Some(crate::http::Role::Response) => Stage::Http(Box::new(http::HttpStage::new(chunk.from.other()))),
+            None => Stage::Opaque(Traffic::Other),
+        }
+    }
+}
+
+impl StreamSink for Stack {
+    type Context = Shared;
+
+    fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
+        if matches!(self.stage, Stage::Probing) {
+            self.stage = self.probe(&chunk, &shared.limits);
+        }
+        match &mut self.stage {
+            Stage::Probing | Stage::Opaque(_) => {}
+            Stage::Tls(stage) => stage.chunk(shared, chunk),
+            Stage::Http(stage) => match stage.chunk(&self.start, shared, chunk) {
+                http::Next::Stay => {}
+                http::Next::Opaque => self.stage = Stage::Opaque(Traffic::Http),
+                http::Next::Upgrade(stage) => self.stage = Stage::WebSocket(stage),
+            },
+            Stage::WebSocket(stage) => stage.chunk(shared, chunk),
+        }
+    }
+
+    fn gap(&mut self, shared: &mut Shared, gap: Gap) {
+        match &mut self.stage {
+            // Without its first bytes there is nothing to tell the protocol by.
+            Stage::Probing => self.stage = Stage::Opaque(Traffic::Other),
+            Stage::Opaque(_) => {}
+            Stage::Tls(stage) => stage.gap(gap),
+            Stage::Http(stage) => {
+                if !stage.gap(gap) {
+                    self.stage = Stage::Opaque(Traffic::Http);
+                }
+            }
+            Stage::WebSocket(stage) => stage.gap(shared, gap),
+        }
+    }
+
+    fn end(&mut self, shared: &mut Shared, end: StreamEnd) {
+        self.ends[end.from] = Some(end.kind);
+        let tcp_ended = end.kind == StreamEndKind::Rst || self.ends[end.from.other()].is_some();
+        match &mut self.stage {
+            Stage::Probing | Stage::Opaque(_) => {}
+            Stage::Tls(stage) => stage.end(end),
+            Stage::Http(stage) => stage.end(end),
+            Stage::WebSocket(stage) => stage.end(shared, end, tcp_ended),
+        }
+    }
+}
+
+/// The role of `end` when `client` is the client's end.
+fn side_of(end: End, client: End) -> Side {
+    if end == client { Side::Client } else { Side::Server }
+}
+
+fn new_connection(start: &FlowStart, client: End, limits: &Limits) -> Connection {
+    let endpoints = match client {
+        End::A => PerSide { client: start.a, server: start.b },
+        End::B => PerSide { client: start.b, server: start.a },
+    };
+    let id = ConnectionId { flow: start.number.0, tunnel: None };
+    Connection::new(id, endpoints, start.origin, limits)
+}
+
+/// Notes FIN or RST of one side as a sign of the end.
+fn record_end(connection: &mut Connection, end: StreamEnd, side: Side) {
+    let (kind, observed) = match end.kind {
+        StreamEndKind::Fin => (EndSignalKind::Fin, Observed::Fin),
+        StreamEndKind::Rst => (EndSignalKind::Rst, Observed::Rst),
+    };
+    connection.observe(end.origin, Some(side), observed);
+    connection.end_signal(kind, side, end.origin);
+}
+
+/// Notes bytes that one side sent and the capture lacks.
+fn record_gap(connection: &mut Connection, gap: Gap, side: Side) {
+    let visibility = &mut connection.visibility[side];
+    match gap.reason {
+        GapReason::CutByCapture => visibility.cut = true,
+        GapReason::NotCaptured | GapReason::Limit => {
+            visibility.gap.get_or_insert(gap.origin);
+        }
+    }
+    connection.observe(gap.origin, Some(side), Observed::Gap(gap.len));
+}
+
+/// An attempt has no stage that could have seen its FIN or RST.
+fn record_ends_of_attempt(connection: &mut Connection, client: End, tcp: &crate::tcp::TcpFacts) {
+    let mut ends = Vec::new();
+    for end in End::BOTH {
+        let side = side_of(end, client);
+        ends.extend(tcp.ends[end].fin.map(|at| (at, side, EndSignalKind::Fin, Observed::Fin)));
+        ends.extend(tcp.ends[end].rst.map(|at| (at, side, EndSignalKind::Rst, Observed::Rst)));
+    }
+    ends.sort_by_key(|&(at, ..)| at.packet);
+    for (at, side, kind, observed) in ends {
+        connection.observe(at, Some(side), observed);
+        connection.end_signal(kind, side, at);
+    }
+}
+
+/// Adds what TCP knows, now that it is complete.
+fn add_tcp(connection: &mut Connection, client: End, basis: Basis, tcp: crate::tcp::TcpFacts, last: Origin) {
+    connection.basis = basis;
+    connection.last = last;
+    for (side, at) in [tcp.syn, tcp.syn_ack].into_iter().flatten().map(|(end, at)| (side_of(end, client), at)).rev() {
+        connection.timeline.prepend(Observation { at, side: Some(side), observed: Observed::Syn });
+    }
+    let joined_late = tcp.syn.is_none() && tcp.syn_ack.is_none() && connection.handshake.request.is_none();
+    connection.syn = tcp.syn.map(|(_, at)| at);
+    connection.syn_ack = tcp.syn_ack.map(|(_, at)| at);
+    let PerEnd { a, b } = tcp.ends;
+    let (client_facts, server_facts) = if client == End::A { (a, b) } else { (b, a) };
+    for (side, facts) in [(Side::Client, &client_facts), (Side::Server, &server_facts)] {
+        let anomalies = facts.anomalies();
+        let visibility = &mut connection.visibility[side];
+        visibility.joined_late |= joined_late;
+        visibility.one_sided |= facts.segments == 0;
+        if anomalies.gaps > 0 {
+            visibility.gap.get_or_insert(last);
+        }
+        if anomalies.retransmitted_since_last_ack > 0
+            && let Some(at) = anomalies.last_retransmission
+        {
+            connection.observe(at, Some(side), Observed::Retransmission);
+        }
+    }
+    connection.tcp = PerSide { client: client_facts, server: server_facts };
+}
