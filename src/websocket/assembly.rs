@@ -209,7 +209,10 @@ impl Assembly {
         }
         let Feed { scratch, origin, sink } = feed;
         let mut inspector = Inspector { sender: self.sender, frame, origin: *origin, sink: &mut **sink };
+        // No byte at all is no DEFLATE block, so the tail would not fit behind it. But it is what zlib writes when it is
+        // flushed twice in a row: take it for the empty message that was meant.
         if open.compressed
+            && open.wire_len > 0
             && let Some(inflation) = &mut self.inflation
         {
             let mut produced = open.inflated_len;
