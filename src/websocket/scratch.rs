@@ -12,7 +12,7 @@ pub struct Scratch {
     pub(super) unmasked: Box<[u8]>,
     pub(super) inflated: Box<[u8]>,
     /// Inflaters of senders that start every message afresh; they need one only inside a message.
-    pub(super) spare_inflaters: Vec<Box<Decompress>>,
+    pub(super) spare_inflaters: Vec<Decompress>,
     pub(super) inflated_message_bytes: u64,
     pub(super) inflate_limit_hits: u64,
 }

@@ -31,7 +31,7 @@ enum Seen {
     Unfinished(Unfinished),
 }
 
-/// Keeps every event; joins payload pieces that follow each other, because where they are cut means nothing.
+/// Keeps every event; joins the payload pieces of a message, because where they are cut means nothing.
 #[derive(Default)]
 struct Recorder {
     seen: Vec<Seen>,
@@ -49,10 +49,12 @@ impl EventSink for Recorder {
             Event::Violation(violation) => Seen::Violation(violation),
             Event::Unfinished(unfinished) => Seen::Unfinished(unfinished),
             Event::Payload(PayloadPiece { kind, position, bytes }) => {
-                if let Some(Seen::Payload(_, start, joined)) = self.seen.last_mut()
-                    && position > 0
-                {
-                    assert_eq!(usize::from(*start) + joined.len(), usize::from(position));
+                let before = self.seen.iter_mut().rev().find_map(|seen| match seen {
+                    Seen::Payload(_, start, joined) if position > 0 => Some((*start, joined)),
+                    _ => None,
+                });
+                if let Some((start, joined)) = before {
+                    assert_eq!(usize::from(start) + joined.len(), usize::from(position));
                     joined.extend_from_slice(bytes);
                     return;
                 }

@@ -20,7 +20,11 @@ struct Message {
     frames: u64,
     wire: Vec<u8>,
     clear: Vec<u8>,
+    /// How much of it can be checked.
+    checked: usize,
     fault: Option<(usize, Option<u8>)>,
+    /// It refers to bytes that nobody knows.
+    blurred: bool,
 }
 
 #[derive(Default)]
@@ -31,6 +35,8 @@ struct Reference {
     history: Vec<u8>,
     /// What they inflate to, before the current message.
     inflated_before: usize,
+    /// Whether the history begins with a window of bytes that nobody knows.
+    unknown_window: bool,
     context_lost: bool,
     closed: bool,
     late: bool,
@@ -184,22 +190,28 @@ impl Reference {
 
     fn begin(&mut self, setup: &Setup, text: bool, rsv: u8) {
         if self.message.take().is_some_and(|old| old.compressed && !old.unreadable) {
-            self.context_lost = true;
+            self.forget();
         }
         let compressed = setup.takeover.is_some() && rsv & 4 != 0;
         if setup.takeover == Some(false) {
             self.context_lost = false;
+            self.unknown_window = false;
             self.history.clear();
         }
         let unexplained = if compressed { rsv & 3 } else { rsv };
         let unreadable = unexplained != 0 || compressed && self.context_lost;
         if compressed && unreadable {
-            self.context_lost = true;
+            self.forget();
         }
         if compressed && !unreadable {
-            self.inflated_before = inflate_all(&self.history).clear.len();
+            self.inflated_before = inflate_all(&self.history, self.unknown_window).clear.len();
         }
         self.message = Some(Message { text, compressed, unreadable, ..Message::default() });
+    }
+
+    fn forget(&mut self) {
+        self.history.clear();
+        self.unknown_window = true;
     }
 
     fn payload(&mut self, at: usize, payload: &[u8]) {
@@ -214,22 +226,32 @@ impl Reference {
             self.look_at_inflated(at);
         } else {
             message.clear = message.wire.clone();
+            message.checked = message.clear.len();
             self.look_at_text(at, false);
         }
     }
 
     fn look_at_inflated(&mut self, at: usize) {
         let Some(message) = &mut self.message else { return };
-        let all = inflate_all(&self.history);
+        let all = inflate_all(&self.history, self.unknown_window);
         message.clear = all.clear[self.inflated_before..].to_vec();
+        let unsure_from = all.unsure_from.max(self.inflated_before) - self.inflated_before;
+        let unknown = message.clear.iter().enumerate().position(|(i, byte)| i >= unsure_from && *byte == 0xFF);
+        if message.text
+            && let Some(unknown) = unknown
+        {
+            message.blurred = true;
+            message.checked = unknown;
+        } else {
+            message.checked = message.clear.len();
+        }
         self.look_at_text(at, false);
-        let Some(message) = &mut self.message else { return };
-        if let Some(blame) = all.failed {
+        if all.failed
+            && let Some(message) = &mut self.message
+        {
             message.unreadable = true;
             self.context_lost = true;
-            if blame {
-                self.lines.push(format!("@{at} inflate_failed"));
-            }
+            self.lines.push(format!("@{at} inflate_failed"));
         }
     }
 
@@ -238,8 +260,8 @@ impl Reference {
         if !message.text || message.fault.is_some() {
             return;
         }
-        match first_fault(&message.clear) {
-            Some((_, None)) if !ended => {}
+        match first_fault(&message.clear[..message.checked]) {
+            Some((_, None)) if !ended || message.blurred => {}
             Some(fault) => {
                 message.fault = Some(fault);
                 self.lines.push(format!("@{at} invalid_utf8_text {fault:?}"));
@@ -253,7 +275,7 @@ impl Reference {
         if message.compressed
             && !message.unreadable
             && !message.wire.is_empty()
-            && !inflate_all(&self.history).ends_at_final_block
+            && !inflate_all(&self.history, self.unknown_window).ends_at_final_block
         {
             self.history.extend([0, 0, 0xFF, 0xFF]);
             self.look_at_inflated(at);
@@ -265,7 +287,7 @@ impl Reference {
         let utf8 = match (message.text, message.fault) {
             (false, _) => "not text".into(),
             (true, Some(fault)) => format!("{fault:?}"),
-            (true, None) if message.unreadable => "unknown".into(),
+            (true, None) if message.unreadable || message.blurred => "unknown".into(),
             (true, None) => "valid".into(),
         };
         let inflated = (message.compressed && !message.unreadable).then_some(message.clear.len());
@@ -305,39 +327,43 @@ impl Reference {
 
 struct Inflated {
     clear: Vec<u8>,
-    /// It failed; true if that can be held against the sender.
-    failed: Option<bool>,
+    failed: bool,
+    /// From here on 0xFF may stand for a byte that nobody knows.
+    unsure_from: usize,
     ends_at_final_block: bool,
 }
 
 /// Inflates everything, anew after each final block.
-fn inflate_all(mut compressed: &[u8]) -> Inflated {
-    let mut clear = Vec::with_capacity(1 << 20);
-    let mut final_block_seen = false;
-    let mut ends_at_final_block = false;
+fn inflate_all(mut compressed: &[u8], unknown_window: bool) -> Inflated {
+    let mut all = Inflated {
+        clear: Vec::with_capacity(1 << 20),
+        failed: false,
+        unsure_from: if unknown_window { 0 } else { usize::MAX },
+        ends_at_final_block: false,
+    };
     while !compressed.is_empty() {
         let mut decompress = Decompress::new(false);
-        let result = decompress.decompress_vec(compressed, &mut clear, FlushDecompress::Sync);
+        if all.unsure_from < usize::MAX {
+            decompress.set_dictionary(&[0xFF; 32_768]).expect("a raw inflater takes one");
+        }
+        let result = decompress.decompress_vec(compressed, &mut all.clear, FlushDecompress::Sync);
         compressed = &compressed[decompress.total_in() as usize..];
         match result {
             Ok(Status::StreamEnd) => {
-                final_block_seen = true;
-                ends_at_final_block = compressed.is_empty();
+                all.ends_at_final_block = compressed.is_empty();
+                all.unsure_from = all.unsure_from.min(all.clear.len());
             }
             Ok(_) => {
+                all.ends_at_final_block = false;
                 assert!(compressed.is_empty(), "the streams here inflate to less than a megabyte");
             }
-            Err(error) => {
-                let too_far_back = error.to_string().contains("too far back");
-                return Inflated {
-                    clear,
-                    failed: Some(!(too_far_back && final_block_seen)),
-                    ends_at_final_block: false,
-                };
+            Err(_) => {
+                all.failed = true;
+                break;
             }
         }
     }
-    Inflated { clear, failed: None, ends_at_final_block }
+    all
 }
 
 /// The table of RFC 3629 §4. `None` as value: the bytes end inside the character that starts there.
