@@ -14,8 +14,9 @@ use super::utf8::Utf8Checker;
 use crate::units::{Origin, Side, StreamOffset};
 use crate::violation::{Detail, Violation, ViolationRule};
 
-/// What goes along with a piece of input: shared room, its packet, where events go.
+/// What goes along with a piece of input: who sent it, shared room, its packet, where events go.
 pub(super) struct Feed<'f, S> {
+    pub(super) sender: Side,
     pub(super) scratch: &'f mut Scratch,
     pub(super) origin: Origin,
     pub(super) sink: &'f mut S,
@@ -23,7 +24,6 @@ pub(super) struct Feed<'f, S> {
 
 /// The data messages of one side.
 pub(super) struct Assembly {
-    sender: Side,
     inflation: Option<Inflation>,
     open: Option<Open>,
 }
@@ -48,8 +48,8 @@ struct Open {
 }
 
 impl Assembly {
-    pub(super) fn new(sender: Side, deflate: Option<Deflate>) -> Self {
-        Self { sender, inflation: deflate.map(Inflation::new), open: None }
+    pub(super) fn new(deflate: Option<Deflate>) -> Self {
+        Self { inflation: deflate.map(Inflation::new), open: None }
     }
 
     pub(super) fn deflate_negotiated(&self) -> bool {
@@ -127,8 +127,8 @@ impl Assembly {
         if open.content != Content::Whole {
             return;
         }
-        let Feed { scratch, origin, sink } = feed;
-        let mut inspector = Inspector { sender: self.sender, frame, origin: *origin, sink: &mut **sink };
+        let Feed { sender, scratch, origin, sink } = feed;
+        let mut inspector = Inspector { sender: *sender, frame, origin: *origin, sink: &mut **sink };
         if open.compressed {
             let Some(inflation) = &mut self.inflation else { return };
             let mut stopped = None;
@@ -211,8 +211,8 @@ impl Assembly {
         if open.content != Content::Whole {
             return;
         }
-        let Feed { scratch, origin, sink } = feed;
-        let mut inspector = Inspector { sender: self.sender, frame, origin: *origin, sink: &mut **sink };
+        let Feed { sender, scratch, origin, sink } = feed;
+        let mut inspector = Inspector { sender: *sender, frame, origin: *origin, sink: &mut **sink };
         // No byte at all is no DEFLATE block, so the tail would not fit behind it. But it is what zlib writes when it is
         // flushed twice in a row: take it for the empty message that was meant.
         if open.compressed
@@ -252,7 +252,7 @@ impl Assembly {
                 let detail = Detail::Text(format!("fails after {inflated_len} inflated bytes").into());
                 feed.sink.event(Event::Violation(Violation {
                     rule: ViolationRule::InflateFailed,
-                    side: self.sender,
+                    side: feed.sender,
                     at: feed.origin,
                     offset: Some(frame),
                     detail,

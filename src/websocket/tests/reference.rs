@@ -148,7 +148,7 @@ impl Reference {
         if (opcode == 1 || opcode == 2) && self.message.is_some() {
             broken.push("interleaved_data_frame");
         }
-        if key_at == 4 && len < 126 || key_at == 10 && (len < 65_536 || len >= 1 << 63) {
+        if key_at == 4 && len < 126 || key_at == 10 && !(65_536..1 << 63).contains(&len) {
             broken.push("bad_length_encoding");
         }
         if setup.masks && !masked {
