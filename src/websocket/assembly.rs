@@ -197,6 +197,12 @@ impl Assembly {
         self.open = None;
     }
 
+    /// Nothing more will be understood: gives up everything.
+    pub(super) fn shut(&mut self) {
+        self.lose_context();
+        self.open = None;
+    }
+
     /// Earlier compressed messages of this side were not seen.
     pub(super) fn lose_context(&mut self) {
         self.lose(Content::ContextLost);

@@ -179,7 +179,7 @@ impl Decoder {
                 }
             }
             (State::Payload(_) | State::Header(_), _) => {
-                self.assembly.discard();
+                self.assembly.shut();
                 self.state = State::Lost { since: offset, at: origin };
             }
         }
@@ -264,7 +264,7 @@ impl Decoder {
                 Examined::Http => {
                     let offset = partial.offset;
                     self.violation(ViolationRule::HttpInWebsocket, Detail::None, offset, feed);
-                    self.assembly.discard();
+                    self.assembly.shut();
                     self.state = State::Foreign { since: offset, at: feed.origin };
                     break;
                 }

@@ -8,8 +8,8 @@
 //! the next one inflates to its right length, and where it refers to missing data the filling shows. Only a message
 //! that does not inflate makes all later ones unreadable.
 //!
-//! Inflating always uses the largest window, which reads what any smaller one wrote; whether a sender kept to the
-//! smaller window it promised is not checked.
+//! Inflating always uses the largest window, which reads what any smaller one wrote. Whether a sender keeps to the smaller
+//! one it promised is not checked: zlib-rs keeps 32 KiB whatever window it is asked for, so it cannot tell.
 
 use super::scratch::Scratch;
 use flate2::{Decompress, FlushDecompress, Status};
@@ -79,6 +79,9 @@ impl Context {
     }
 }
 
+/// Inflaters that wait for a message. Boxed, so that they move between here and a decoder without a new allocation.
+pub(super) type SpareInflaters = Vec<Box<Decompress>>;
+
 /// The inflater of one side.
 pub(super) struct Inflation {
     config: Deflate,
@@ -94,7 +97,7 @@ impl Inflation {
     }
 
     /// A compressed message begins.
-    pub(super) fn start(&mut self, spare: &mut Vec<Decompress>) -> Result<(), Stop> {
+    pub(super) fn start(&mut self, spare: &mut SpareInflaters) -> Result<(), Stop> {
         if self.config.no_context_takeover {
             self.context = Context::Known;
             self.after_final_block = false;
@@ -103,7 +106,7 @@ impl Inflation {
             return Err(Stop::ContextLost);
         }
         if self.config.no_context_takeover || self.inflater.is_none() {
-            let mut inflater = self.inflater.take().or_else(|| spare.pop().map(Box::new)).unwrap_or_else(new_inflater);
+            let mut inflater = self.inflater.take().or_else(|| spare.pop()).unwrap_or_else(new_inflater);
             restart(&mut inflater, self.context);
             self.inflater = Some(inflater);
         }
@@ -173,12 +176,12 @@ impl Inflation {
     }
 
     /// The inflater is not needed until the next message; hands it back when it need not remember.
-    pub(super) fn release(&mut self, spare: &mut Vec<Decompress>) {
+    pub(super) fn release(&mut self, spare: &mut SpareInflaters) {
         if self.config.no_context_takeover
             && spare.len() < Scratch::SPARE_INFLATERS
             && let Some(inflater) = self.inflater.take()
         {
-            spare.push(*inflater);
+            spare.push(inflater);
         }
     }
 
