@@ -147,6 +147,27 @@ fn uncompressed_messages_between_compressed_ones() {
     assert_eq!(bench.rules(), []);
 }
 
+/// Three messages that refer to each other, compressed by zlib 1.2.13 (Python, `compressobj(level=9, wbits=-9)`): "κόσμε
+/// grün", "grün κόσμε κόσμε" and, wrongly, "plain κ" with a surrogate.
+#[test]
+fn what_another_compressor_wrote() {
+    let messages: [&[u8]; 3] = [
+        &[
+            0x3A, 0xB7, 0xEB, 0x7C, 0xCF, 0xF9, 0xE6, 0x73, 0x7B, 0xCE, 0x6D, 0x55, 0x48, 0x2F, 0x3A, 0xBC, 0x27, 0x0F,
+            0x00,
+        ],
+        &[0x02, 0x13, 0x0A, 0xE7, 0x10, 0xA2, 0x08, 0x26, 0x00],
+        &[0x2A, 0xC8, 0x49, 0xCC, 0x04, 0x49, 0xBD, 0x5D, 0xD0, 0x00, 0x00],
+    ];
+    let stream = messages.map(|payload| frame(0xC1, payload)).concat();
+    let bench = decode(Side::Server, Some(Deflate { window_bits: 9, ..TAKEOVER }), &stream);
+    assert_eq!(bench.payloads()[..2], ["κόσμε grün".as_bytes(), "grün κόσμε κόσμε".as_bytes()]);
+    let lens: Vec<_> = bench.messages().iter().map(|message| message.inflated_len).collect();
+    assert_eq!(lens, [Some(16), Some(27), Some(11)]);
+    assert_eq!(bench.rules(), [Rule::InvalidUtf8Text]);
+    assert_eq!(bench.violations()[0].detail, Detail::Byte { offset: 8, value: Some(0xED) });
+}
+
 // Frame rules: the table of header rules is in `rules`; here they are met in a stream.
 
 #[test]
