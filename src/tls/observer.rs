@@ -538,6 +538,33 @@ mod tests {
     }
 
     #[test]
+    fn a_message_with_a_hole_is_not_read_on() {
+        let limits = Limits::default();
+        let (_, hello) = &segments(TLS_1_2)[0];
+        let mut observer = Observer::new();
+        observer.push(&limits, Side::Client, StreamOffset(0), packet(1), &hello[..100]);
+        observer.gap(Side::Client, Some(100));
+        observer.push(&limits, Side::Client, StreamOffset(200), packet(2), &hello[200..]);
+        observer.push(&limits, Side::Client, StreamOffset(517), packet(3), &hello[..100]);
+        assert_eq!(observer.facts().client_hello, None);
+        assert_eq!(observer.facts().last_record.client.map(|record| record.origin), Some(packet(2)));
+    }
+
+    #[test]
+    fn early_data_is_not_taken_for_a_finished_message() {
+        // An empty encrypt_then_mac extension, as OpenSSL sends it, turned into an empty early_data.
+        let mut segments = segments(TLS_1_3);
+        let hello = &mut segments[0].1;
+        let at = hello.windows(4).position(|bytes| bytes == [0, 0x16, 0, 0]).expect("sent by OpenSSL");
+        hello[at + 1] = 42;
+        let mut observer = Observer::new();
+        for (index, (side, bytes)) in segments.iter().enumerate() {
+            observer.push(&Limits::default(), *side, StreamOffset(0), packet(index + 1), bytes);
+        }
+        assert_eq!(observer.facts().finished_handshake, HandshakeState::Probably);
+    }
+
+    #[test]
     fn a_hello_retry_request_gives_way_to_the_server_hello() {
         // RFC 8446 §4.1.4: a ServerHello whose random is SHA-256 of "HelloRetryRequest".
         let (_, server) = &segments(TLS_1_3)[1];
