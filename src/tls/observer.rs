@@ -545,9 +545,9 @@ mod tests {
         observer.push(&limits, Side::Client, StreamOffset(0), packet(1), &hello[..100]);
         observer.gap(Side::Client, Some(100));
         observer.push(&limits, Side::Client, StreamOffset(200), packet(2), &hello[200..]);
-        observer.push(&limits, Side::Client, StreamOffset(517), packet(3), &hello[..100]);
-        assert_eq!(observer.facts().client_hello, None);
-        assert_eq!(observer.facts().last_record.client.map(|record| record.origin), Some(packet(2)));
+        observer.push(&limits, Side::Client, StreamOffset(517), packet(3), hello);
+        assert_eq!((&observer.facts().client_hello, observer.facts().hellos_malformed), (&None, 0));
+        assert_eq!(observer.facts().last_record.client.map(|record| record.origin), Some(packet(3)));
     }
 
     #[test]
