@@ -7,7 +7,7 @@ use super::EndFacts;
 use super::reorder::{Budget, Reorder, Span, differ};
 use crate::packet::{Segment, SeqNumber};
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd, StreamEndKind, StreamSink};
-use crate::units::{Origin, StreamOffset};
+use crate::units::{Origin, PacketNumber, StreamOffset};
 
 /// Sequence numbers further from the stream than any window (RFC 7323 §2.3) are not of it.
 const PLAUSIBLE: i32 = 1 << 30;
@@ -272,6 +272,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
             self.note_data(span.origin);
             self.note_late(span.origin, later);
         }
+        let mut conflict = None;
         while span.len() > 0 {
             let waiting = self.half.waiting.as_mut();
             let piece = waiting.and_then(|waiting| waiting.pop_first_before(span.end(), self.budget));
@@ -281,7 +282,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
             };
             let known = piece.span();
             if differ(&known, &span) {
-                self.note_conflict(&known, &span);
+                conflict.get_or_insert(known.origin.packet);
             }
             let free = span.until(known.start);
             if free.len() > 0 {
@@ -290,6 +291,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
             self.emit(known);
             span = span.skip_to(self.facts.bytes);
         }
+        self.note_conflict(conflict, span.origin);
         self.drain();
     }
 
@@ -297,11 +299,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
     fn wait(&mut self, span: Span<'_>) {
         let segments = self.facts.segments;
         let overlap = self.half.waiting.get_or_insert_default().insert(span, segments, self.budget);
-        if let Some(known) = overlap.conflict {
-            let anomalies = self.facts.anomalies_mut();
-            anomalies.conflicting_overlaps += 1;
-            anomalies.first_conflict.get_or_insert((known, span.origin.packet));
-        }
+        self.note_conflict(overlap.conflict, span.origin);
         if overlap.adds {
             self.note_data(span.origin);
         }
@@ -452,9 +450,12 @@ impl<S: StreamSink> Reassembly<'_, S> {
         }
     }
 
-    fn note_conflict(&mut self, known: &Span<'_>, span: &Span<'_>) {
-        let anomalies = self.facts.anomalies_mut();
-        anomalies.conflicting_overlaps += 1;
-        anomalies.first_conflict.get_or_insert((known.origin.packet, span.origin.packet));
+    /// The segment at `origin` contradicts what the packet `known` brought first.
+    fn note_conflict(&mut self, known: Option<PacketNumber>, origin: Origin) {
+        if let Some(known) = known {
+            let anomalies = self.facts.anomalies_mut();
+            anomalies.conflicting_overlaps += 1;
+            anomalies.first_conflict.get_or_insert((known, origin.packet));
+        }
     }
 }

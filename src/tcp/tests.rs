@@ -574,6 +574,22 @@ fn a_flood_of_new_flows_displaces_itself() {
     assert_eq!(lived.end, FlowEnd::CaptureEnded);
 }
 
+/// One connection after the other on the same ports, all in one moment: nothing is kept of those that are gone.
+#[test]
+fn reused_ports_leave_nothing_behind() {
+    let mut talk = Conversation::silent();
+    for round in 0..1000 {
+        talk.next = PerEnd { a: round * 1000, b: 0 };
+        talk.bare(A, TcpFlags::SYN);
+        talk.rst(B);
+    }
+    talk.sent.iter_mut().for_each(|sent| sent.delay = 0);
+    let played = talk.play();
+    assert_eq!(played.flows.len(), 1000);
+    assert!(played.flows.iter().all(|flow| flow.end == FlowEnd::Reset));
+    assert!(played.most_lingering <= 70, "{}", played.most_lingering);
+}
+
 /// The memory of an idle flow, beside its consumer and the index.
 #[test]
 fn a_flow_is_small() {
