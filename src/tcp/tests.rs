@@ -590,6 +590,73 @@ fn reused_ports_leave_nothing_behind() {
     assert!(played.most_lingering <= 70, "{}", played.most_lingering);
 }
 
+/// Random segments on two pairs of ports: whether tshark 4.0.17 starts a stream, milliseconds since the packet before,
+/// sender, port, flags, sequence number, acknowledgement, bytes of data.
+#[rustfmt::skip]
+const NUMBERED_BY_TSHARK: [(bool, u64, End, u16, u8, u32, u32, usize); 44] = [
+    (true, 0, B, 1001, 0x10, 100, 90000, 0),
+    (false, 500, A, 1001, 0x11, 5000, 4000000001, 5),
+    (false, 500, B, 1001, 0x10, 4000000000, 5006, 0),
+    (true, 500, B, 1000, 0x12, 100, 101, 0),
+    (false, 500, B, 1000, 0x10, 5000, 90001, 5),
+    (false, 500, A, 1001, 0x10, 100, 90001, 0),
+    (false, 3000, B, 1001, 0x14, 90001, 106, 0),
+    (false, 500, A, 1001, 0x12, 4000000000, 4000000000, 0),
+    (false, 0, A, 1001, 0x18, 106, 4000000001, 0),
+    (true, 3000, B, 1000, 0x02, 4000000000, 0, 0),
+    (false, 20000, B, 1001, 0x11, 90000, 100, 0),
+    (false, 0, A, 1000, 0x10, 90001, 5001, 0),
+    (false, 3000, B, 1001, 0x12, 5000, 101, 0),
+    (true, 500, B, 1000, 0x02, 100, 0, 0),
+    (false, 0, B, 1001, 0x10, 4000000000, 4000000001, 0),
+    (false, 0, A, 1000, 0x12, 5000, 4000000001, 0),
+    (true, 500, A, 1000, 0x02, 4000000000, 0, 0),
+    (false, 20000, A, 1000, 0x04, 4000000001, 0, 0),
+    (false, 20000, B, 1001, 0x18, 100, 5001, 0),
+    (false, 0, B, 1000, 0x11, 90001, 90001, 0),
+    (false, 0, A, 1001, 0x11, 90000, 90001, 0),
+    (true, 3000, B, 1001, 0x02, 4000000000, 0, 0),
+    (false, 3000, B, 1001, 0x10, 90006, 90001, 5),
+    (false, 500, B, 1001, 0x10, 5000, 90006, 5),
+    (false, 3000, B, 1001, 0x10, 4000000006, 101, 0),
+    (false, 500, A, 1000, 0x12, 5000, 4000000001, 0),
+    (false, 0, A, 1000, 0x11, 5000, 5001, 0),
+    (false, 20000, A, 1001, 0x12, 100, 4000000000, 0),
+    (false, 3000, A, 1000, 0x12, 90000, 101, 0),
+    (true, 3000, A, 1001, 0x02, 90000, 0, 0),
+    (false, 20000, B, 1001, 0x14, 90006, 90001, 0),
+    (false, 20000, B, 1001, 0x12, 4000000000, 5001, 0),
+    (false, 500, A, 1000, 0x10, 101, 4000000006, 0),
+    (false, 20000, A, 1001, 0x18, 5006, 4000000001, 0),
+    (false, 0, A, 1001, 0x10, 90006, 4000000001, 0),
+    (false, 20000, A, 1001, 0x10, 5000, 4000000000, 0),
+    (false, 500, B, 1000, 0x18, 4000000001, 100, 5),
+    (false, 3000, A, 1000, 0x11, 90001, 5006, 5),
+    (false, 3000, B, 1000, 0x02, 90000, 0, 0),
+    (false, 3000, B, 1001, 0x14, 101, 90001, 0),
+    (true, 0, B, 1000, 0x02, 4000000000, 0, 0),
+    (false, 20000, B, 1000, 0x02, 4000000000, 0, 0),
+    (false, 0, A, 1001, 0x11, 4000000006, 5000, 0),
+    (false, 500, A, 1001, 0x14, 90000, 4000000006, 0),
+];
+
+#[test]
+fn flow_numbers_equal_those_of_tshark() {
+    let mut talk = Conversation::silent();
+    let mut expected = Vec::new();
+    for (packet, (new, delay, from, port, flags, seq, ack, length)) in (1u64..).zip(NUMBERED_BY_TSHARK) {
+        talk.port = port;
+        talk.bare(from, TcpFlags(flags));
+        let sent = talk.last();
+        (sent.delay, sent.seq, sent.data) = (delay, seq, vec![b'x'; length]);
+        sent.ack = sent.flags.ack().then_some(ack);
+        if new {
+            expected.push(packet);
+        }
+    }
+    assert_eq!(talk.play().opened, expected);
+}
+
 /// The memory of an idle flow, beside its consumer and the index.
 #[test]
 fn a_flow_is_small() {
