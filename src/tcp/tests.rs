@@ -590,10 +590,13 @@ fn reused_ports_leave_nothing_behind() {
     assert!(played.most_lingering <= 70, "{}", played.most_lingering);
 }
 
-/// Random segments on two pairs of ports: whether tshark 4.0.17 starts a stream, milliseconds since the packet before,
-/// sender, port, flags, sequence number, acknowledgement, bytes of data.
+/// Whether tshark 4.0.17 starts a stream, milliseconds since the packet before, sender, port, flags, sequence number,
+/// acknowledgement, bytes of data.
+type Row = (bool, u64, End, u16, u8, u32, u32, usize);
+
+/// Random segments on two pairs of ports.
 #[rustfmt::skip]
-const NUMBERED_BY_TSHARK: [(bool, u64, End, u16, u8, u32, u32, usize); 44] = [
+const NUMBERED_BY_TSHARK: [Row; 44] = [
     (true, 0, B, 1001, 0x10, 100, 90000, 0),
     (false, 500, A, 1001, 0x11, 5000, 4000000001, 5),
     (false, 500, B, 1001, 0x10, 4000000000, 5006, 0),
