@@ -168,7 +168,6 @@ impl<S: StreamSink> Reassembly<'_, S> {
     pub(super) fn segment(&mut self, segment: &Segment<'_>) -> Anchored {
         let seq = segment.seq.plus(u32::from(segment.flags.syn()));
         let len = segment.data_len();
-        self.facts.data_segments += u64::from(len > 0);
         if len == 0 && !segment.flags.fin() {
             return self.bare(segment, seq);
         }
@@ -181,6 +180,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
             self.facts.keep_alives += 1;
             return anchored;
         }
+        self.facts.data_segments += u64::from(len > 0);
         // Bytes before the start of a stream that was joined late have no offset.
         let start = self.facts.bytes.cast_signed().saturating_add(distance);
         let before = start.min(0).unsigned_abs();
@@ -188,10 +188,11 @@ impl<S: StreamSink> Reassembly<'_, S> {
             Span { start: 0, bytes: segment.payload, cut: u64::from(segment.payload_cut), origin: segment.origin };
         let span = Span { start: start.max(0).unsigned_abs(), ..whole.skip_to(before) };
         let repeats_fin = segment.flags.fin() && !self.fin(span.end(), segment.origin);
-        if (distance < 0 && len > 0) || repeats_fin {
+        let repeats = (distance < 0 && len > 0) || repeats_fin;
+        if repeats {
             self.facts.note_retransmission(segment.origin);
         }
-        self.data(span.skip_to(self.facts.bytes));
+        self.data(span.skip_to(self.facts.bytes), repeats);
         self.deliver_fin();
         anchored
     }
@@ -228,8 +229,8 @@ impl<S: StreamSink> Reassembly<'_, S> {
         true
     }
 
-    /// Bytes that start at or after the next one.
-    fn data(&mut self, mut span: Span<'_>) {
+    /// Bytes that start at or after the next one. `repeats`: their segment counts as a retransmission already.
+    fn data(&mut self, mut span: Span<'_>, repeats: bool) {
         if let Some(fin) = self.half.fin_at.filter(|fin| span.end() > *fin) {
             self.facts.anomalies_mut().out_of_window += 1;
             span = span.until(fin);
@@ -245,7 +246,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
         if span.start > self.facts.bytes {
             self.wait(span);
         } else if self.half.waiting.is_some() {
-            self.fill(span);
+            self.fill(span, repeats);
         } else if span.len() > 0 {
             self.note_data(span.origin);
             self.emit(span);
@@ -266,11 +267,13 @@ impl<S: StreamSink> Reassembly<'_, S> {
     }
 
     /// Bytes that are next while others wait behind them: delivered between those, which came first.
-    fn fill(&mut self, mut span: Span<'_>) {
+    fn fill(&mut self, mut span: Span<'_>, repeats: bool) {
         let first = self.half.waiting.as_ref().and_then(|waiting| waiting.first());
         if let Some(later) = first.map(|first| first.origin).filter(|_| span.len() > 0) {
             self.note_data(span.origin);
-            self.note_late(span.origin, later);
+            if !repeats {
+                self.note_late(span.origin, later);
+            }
         }
         let mut conflict = None;
         while span.len() > 0 {

@@ -128,6 +128,22 @@ fn a_retransmission_may_bring_more() {
 }
 
 #[test]
+fn a_segment_is_one_retransmission_whatever_it_repeats() {
+    let mut talk = Conversation::open();
+    talk.say(A, "one ");
+    talk.lose(A, "two ");
+    talk.say(A, "three ");
+    talk.lose(A, "four ");
+    talk.say(A, "five");
+    talk.wait(300);
+    talk.repeat(A, 23, "one two three four five");
+    let played = talk.play();
+    assert_eq!(played.stream(A), "one two three four five");
+    let anomalies = played.end(A).anomalies();
+    assert_eq!((anomalies.retransmissions, anomalies.out_of_order, anomalies.gaps), (1, 0, 0));
+}
+
+#[test]
 fn of_two_versions_the_first_counts() {
     let mut talk = Conversation::open();
     talk.lose(A, "one ");
@@ -315,6 +331,7 @@ fn keep_alives_are_no_data() {
     let played = talk.play();
     assert_eq!(played.stream(A), "hellostill here");
     assert_eq!((played.end(A).keep_alives, played.end(A).anomalies().retransmissions), (2, 0));
+    assert_eq!(played.end(A).data_segments, 2);
     // One byte that the peer has not acknowledged is a retransmission.
     let mut talk = Conversation::open();
     talk.say(A, "x");
