@@ -611,14 +611,14 @@ mod tests {
     fn block_lengths_that_cannot_be() {
         // A Process Information Block of 8 bytes makes pcap-parser subtract below zero.
         for (block_type, claimed, min, max) in [
-            (0x8000_0001, 8, 12, 16 << 20),
-            (0x7777, 0, 12, 16 << 20),
-            (0x7777, 13, 12, 16 << 20),
-            (0x7777, u32::MAX - 3, 12, 16 << 20),
-            (6, 28, 32, 16 << 20),
+            (0x8000_0001, 8, 12, 64 << 20),
+            (0x7777, 0, 12, 64 << 20),
+            (0x7777, 13, 12, 64 << 20),
+            (0x7777, u32::MAX - 3, 12, 64 << 20),
+            (6, 28, 32, 64 << 20),
             (1, 16, 20, 1 << 20),
             (1, (1 << 20) + 4, 20, 1 << 20),
-            (10, 16, 20, 16 << 20),
+            (10, 16, 20, 64 << 20),
         ] {
             for writer in [LE, BE] {
                 let block = [writer.words(&[block_type, claimed]), vec![0; 64]].concat();
