@@ -400,21 +400,21 @@ mod tests {
 
     #[test]
     fn the_content_decides_not_the_packing() {
-        let text = Reader::open(&gzip(b"<html><body>log in</body></html>")[..]).err().unwrap();
+        let text = Reader::open(&gzip(b"<html><body>log in</body></html>")[..]).unwrap_err();
         assert!(matches!(
             text,
             CaptureError::NotACapture { looks_like: LooksLike::Html, compression: Compression::Gzip }
         ));
-        let empty = Reader::open(&gzip(b"")[..]).err().unwrap();
+        let empty = Reader::open(&gzip(b"")[..]).unwrap_err();
         assert!(matches!(empty, CaptureError::Empty { compression: Compression::Gzip }));
-        let twice = Reader::open(&gzip(&gzip(&small_pcap()))[..]).err().unwrap();
+        let twice = Reader::open(&gzip(&gzip(&small_pcap()))[..]).unwrap_err();
         assert!(twice.to_string().contains("looks like gzip data"), "{twice}");
     }
 
     #[cfg(not(feature = "zstd"))]
     #[test]
     fn a_build_without_zstd_says_so() {
-        let error = Reader::open(&unhex(ZSTD)[..]).err().unwrap();
+        let error = Reader::open(&unhex(ZSTD)[..]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "zstd-compressed input, which this build cannot unpack: built without the `zstd` feature"

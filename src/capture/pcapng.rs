@@ -681,7 +681,7 @@ mod tests {
         let mut file = section(LE);
         file[12] = 2;
         assert_eq!(
-            Reader::open(&file[..]).err().unwrap().to_string(),
+            Reader::open(&file[..]).unwrap_err().to_string(),
             "block of type 0xa0d0d0a is malformed: its version is not 1.x (offset 0x0)"
         );
     }
