@@ -5,6 +5,7 @@
 //! them; skippable frames are skipped. A decoder is only asked for what it can give, so packets of a slow pipe come out
 //! as soon as the compressing program has flushed them.
 
+use super::CaptureError;
 use flate2::bufread::MultiGzDecoder;
 use lz4_flex::frame::FrameDecoder;
 use std::fmt;
@@ -72,20 +73,18 @@ pub(super) enum Unpacked<R: Read> {
 
 impl<R: Read> Unpacked<R> {
     /// Looks at the first bytes and prepares the decoder they call for.
-    ///
-    /// `Ok(Err(_))` is a compression that this build lacks.
-    pub(super) fn open(source: R) -> io::Result<Result<Self, Compression>> {
+    pub(super) fn open(source: R) -> Result<Self, CaptureError> {
         let mut input = Input::new(source);
         input.skip_skippable_frames()?;
         let compression = Compression::recognise(input.peek(4)?);
         Ok(match compression {
-            Compression::None => Ok(Self::Plain(input)),
-            Compression::Gzip => Ok(Self::Gzip(Box::new(MultiGzDecoder::new(input)))),
+            Compression::None => Self::Plain(input),
+            Compression::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(input))),
             #[cfg(feature = "zstd")]
-            Compression::Zstd => Ok(Self::Zstd(Box::new(zstd::Decoder::with_buffer(input)?))),
+            Compression::Zstd => Self::Zstd(Box::new(zstd::Decoder::with_buffer(input)?)),
             #[cfg(not(feature = "zstd"))]
-            Compression::Zstd => Err(compression),
-            Compression::Lz4 => Ok(Self::Lz4(Lz4::new(input))),
+            Compression::Zstd => return Err(CaptureError::Unsupported(compression)),
+            Compression::Lz4 => Self::Lz4(Lz4::new(input)),
         })
     }
 
@@ -261,7 +260,7 @@ const INPUT_BUFFER: usize = 64 << 10;
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Trickle, read, small_pcap};
-    use super::super::{CaptureError, Damage, DamageKind, LooksLike, Reader};
+    use super::super::{Damage, DamageKind, LooksLike, Reader};
     use super::*;
     use lz4_flex::frame::{BlockSize, FrameEncoder, FrameInfo};
     use proptest::prelude::*;

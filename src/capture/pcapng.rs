@@ -124,7 +124,7 @@ impl PcapNg {
             available = window.fill_to(header_len)?;
         }
         if available < header_len {
-            let within = if new_section { Within::FileHeader } else { Within::Block };
+            let within = if new_section { Within::SectionHeader } else { Within::Block };
             let (needed, available) = (header_len as u64, available as u64);
             return Err(DamageKind::Cut { within, needed, available }.into());
         }
@@ -149,7 +149,7 @@ impl PcapNg {
         if available < len {
             let within = match block_type {
                 EPB_MAGIC | SPB_MAGIC | PB_MAGIC => Within::Packet(number),
-                SHB_MAGIC => Within::FileHeader,
+                SHB_MAGIC => Within::SectionHeader,
                 _ => Within::Block,
             };
             return Err(DamageKind::Cut { within, needed: len as u64, available: available as u64 }.into());

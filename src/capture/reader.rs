@@ -61,8 +61,7 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// As [`Reader::open`].
     pub fn with_limits(input: R, limits: CaptureLimits) -> Result<Self, CaptureError> {
-        let unpacked = Unpacked::open(input)?.map_err(CaptureError::Unsupported)?;
-        let mut window = Window::new(unpacked);
+        let mut window = Window::new(Unpacked::open(input)?);
         let mut summary = CaptureSummary::default();
         let container = match recognise(&mut window, &limits, &mut summary) {
             Ok(state) => state,
