@@ -172,10 +172,10 @@ impl PcapNg {
         limits: &CaptureLimits,
         summary: &mut CaptureSummary,
     ) -> Result<Record, DamageKind> {
-        let word = |at| self.byte_order.u32(body, at).ok_or(malformed(block_type, SHORT));
+        let word = |at| self.byte_order.u32(body, at).ok_or_else(|| malformed(block_type, SHORT));
         let interface = match block_type {
             // The other half of the word counts packets lost since the last one.
-            PB_MAGIC => self.byte_order.u16(body, 0).ok_or(malformed(block_type, SHORT))?.into(),
+            PB_MAGIC => self.byte_order.u16(body, 0).ok_or_else(|| malformed(block_type, SHORT))?.into(),
             _ => word(0)?,
         };
         let ticks = u64::from(word(4)?) << 32 | u64::from(word(8)?);
@@ -192,7 +192,7 @@ impl PcapNg {
 
     /// Simple Packet Block: always of the first interface, without time and without captured length.
     fn simple_packet(&self, body: &[u8], number: PacketNumber, limits: &CaptureLimits) -> Result<Record, DamageKind> {
-        let original_len = self.byte_order.u32(body, 0).ok_or(malformed(SPB_MAGIC, SHORT))?;
+        let original_len = self.byte_order.u32(body, 0).ok_or_else(|| malformed(SPB_MAGIC, SHORT))?;
         let interface = self.interface(0, number)?;
         let captured = match interface.snaplen {
             0 => original_len,
@@ -205,8 +205,8 @@ impl PcapNg {
     #[inline]
     fn interface(&self, id: u32, number: PacketNumber) -> Result<&SectionInterface, DamageKind> {
         let described = self.interfaces.len() as u32;
-        let unknown = DamageKind::UnknownInterface { packet: number, interface: id, described };
-        self.interfaces.get(id as usize).ok_or(unknown)
+        let unknown = || DamageKind::UnknownInterface { packet: number, interface: id, described };
+        self.interfaces.get(id as usize).ok_or_else(unknown)
     }
 
     /// Takes from a block without packet what there is to know.
@@ -319,7 +319,7 @@ impl PcapNg {
     }
 
     fn secrets(&mut self, body: &[u8], limits: &CaptureLimits, summary: &mut CaptureSummary) -> Result<(), DamageKind> {
-        let word = |at| self.byte_order.u32(body, at).ok_or(malformed(DSB_MAGIC, SHORT));
+        let word = |at| self.byte_order.u32(body, at).ok_or_else(|| malformed(DSB_MAGIC, SHORT));
         let (secrets_type, len) = (word(0)?, word(4)? as usize);
         let too_long = malformed(DSB_MAGIC, "its secrets are longer than the block");
         let bytes = body.get(8..).and_then(|rest| rest.get(..len)).ok_or(too_long)?;
