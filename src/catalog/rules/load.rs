@@ -1,0 +1,342 @@
+//! From TOML tables to a checked [`RuleSet`]. Every mistake is told with file, line and column.
+
+use super::condition::{self, Condition};
+use super::{Cause, Confidence, Example, Outcome, Role, Rule, RuleFix, RuleId, RuleSet};
+use crate::evidence::{FactId, Facts, Known, PacketRefs, Value, WhyUnknown};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+use toml::Spanned;
+
+/// A mistake in a table or text, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}")]
+pub struct LoadError {
+    /// Name of the file.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl LoadError {
+    /// A mistake at a byte range of `text`.
+    pub(super) fn at(file: &str, text: &str, span: Range<usize>, message: impl Into<String>) -> Self {
+        let before = text.get(..span.start).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self {
+            file: file.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            message: message.into(),
+        }
+    }
+
+    /// A mistake that the TOML reader found.
+    pub(super) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
+        Self::at(file, text, error.span().unwrap_or(0..0), error.message())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    rule: Vec<RuleTable>,
+}
+
+type Given = BTreeMap<Spanned<String>, Spanned<toml::Value>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleTable {
+    id: Spanned<String>,
+    extends: Option<Spanned<String>>,
+    #[serde(default)]
+    refines: Vec<Spanned<String>>,
+    when: Spanned<Given>,
+    cause: Spanned<String>,
+    party: Spanned<String>,
+    confidence: Spanned<String>,
+    #[serde(default)]
+    fix: Vec<FixTable>,
+    #[serde(default)]
+    references: Vec<String>,
+    source: Option<String>,
+    #[serde(default)]
+    example: Vec<Spanned<ExampleTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FixTable {
+    who: Spanned<String>,
+    id: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExampleTable {
+    expect: Spanned<String>,
+    given: Option<Given>,
+    but: Option<Given>,
+}
+
+/// A rule whose own table is read, with what is needed to join it to the others.
+struct Draft {
+    rule: Rule,
+    /// Directly more specific than these, with the place that says so.
+    parents: Vec<(String, Range<usize>)>,
+    examples: Vec<DraftExample>,
+    source: usize,
+    id_span: Range<usize>,
+}
+
+/// An example as written: what differs from the example it is based on.
+struct DraftExample {
+    expect: Outcome,
+    changes: Vec<(FactId, Known<Value>)>,
+}
+
+pub(super) fn load(files: &[(&str, &str)]) -> Result<RuleSet, LoadError> {
+    let mut drafts: BTreeMap<String, Draft> = BTreeMap::new();
+    for (index, (file, text)) in files.iter().enumerate() {
+        let parsed: File = toml::from_str(text).map_err(|error| LoadError::toml(file, text, &error))?;
+        let reader = Reader { file, text, index };
+        for table in parsed.rule {
+            let draft = reader.rule(table)?;
+            let id = draft.rule.id.as_str().to_owned();
+            if drafts.contains_key(&id) {
+                return Err(reader.error(draft.id_span, format!("rule `{id}` is there twice")));
+            }
+            drafts.insert(id, draft);
+        }
+    }
+    join(files, drafts)
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    text: &'a str,
+    index: usize,
+}
+
+impl Reader<'_> {
+    fn error(&self, span: Range<usize>, message: impl Into<String>) -> LoadError {
+        LoadError::at(self.file, self.text, span, message)
+    }
+
+    fn rule(&self, table: RuleTable) -> Result<Draft, LoadError> {
+        let id_span = table.id.span();
+        let id = self.id(&table.id)?;
+        let mut conditions = Vec::new();
+        for (name, toml) in table.when.get_ref() {
+            let fact = condition::fact(name.get_ref()).map_err(|message| self.error(name.span(), message))?;
+            let parsed = Condition::parse(fact, toml.get_ref());
+            conditions.extend(parsed.map_err(|message| self.error(toml.span(), message))?);
+        }
+        let extends = table.extends.as_ref().map(|parent| RuleId(parent.get_ref().as_str().into()));
+        let parents = table.refines.iter().chain(&table.extends);
+        let parents = parents.map(|parent| (parent.get_ref().clone(), parent.span())).collect();
+        let mut fixes = Vec::new();
+        for fix in &table.fix {
+            let who = self.word(&fix.who, Role::by_name, Role::ALL)?;
+            if matches!(who, Role::None | Role::Unknown) {
+                return Err(self.error(fix.who.span(), "a fix is for someone: `either` when anyone can"));
+            }
+            fixes.push(RuleFix { who, id: self.id(&fix.id)? });
+        }
+        let rule = Rule {
+            id: RuleId(id),
+            file: self.file.into(),
+            extends,
+            conditions,
+            cause: self.word(&table.cause, Cause::by_name, Cause::ALL)?,
+            party: self.word(&table.party, Role::by_name, Role::ALL)?,
+            confidence: self.word(&table.confidence, Confidence::by_name, Confidence::ALL)?,
+            fixes,
+            references: table.references.iter().map(|reference| reference.as_str().into()).collect(),
+            source: table.source.as_deref().unwrap_or_default().into(),
+            examples: Vec::new(),
+            index: 0,
+            ancestors: Box::default(),
+        };
+        let examples = self.examples(&table.example)?;
+        if matches!(rule.party, Role::Either) {
+            return Err(self.error(table.party.span(), "`either` is for fixes only"));
+        }
+        Ok(Draft { rule, parents, examples, source: self.index, id_span })
+    }
+
+    fn id(&self, id: &Spanned<String>) -> Result<Arc<str>, LoadError> {
+        let text = id.get_ref().as_str();
+        let words = text.split('-');
+        let good = words.into_iter().all(|word| {
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        });
+        match good {
+            true => Ok(text.into()),
+            false => Err(self.error(id.span(), format!("`{text}` is no id: lowercase words with dashes between"))),
+        }
+    }
+
+    fn word<T: Copy + std::fmt::Display>(
+        &self,
+        word: &Spanned<String>,
+        by_name: fn(&str) -> Option<T>,
+        all: &[T],
+    ) -> Result<T, LoadError> {
+        by_name(word.get_ref()).ok_or_else(|| {
+            let names: Vec<_> = all.iter().map(ToString::to_string).collect();
+            self.error(word.span(), format!("unknown word `{}`; one of: {}", word.get_ref(), names.join(", ")))
+        })
+    }
+
+    fn examples(&self, tables: &[Spanned<ExampleTable>]) -> Result<Vec<DraftExample>, LoadError> {
+        let mut examples: Vec<DraftExample> = Vec::new();
+        for spanned in tables {
+            let table = spanned.get_ref();
+            let expect = self.word(&table.expect, Outcome::by_name, Outcome::ALL)?;
+            let given = match (&table.given, &table.but) {
+                (Some(given), None) if examples.is_empty() && expect == Outcome::Fires => given,
+                (None, Some(but)) if !examples.is_empty() => but,
+                _ => {
+                    let message = "the first example has `given` and fires, the others have `but`";
+                    return Err(self.error(spanned.span(), message));
+                }
+            };
+            let mut changes = Vec::new();
+            for (name, toml) in given {
+                let fact = condition::fact(name.get_ref()).map_err(|message| self.error(name.span(), message))?;
+                let value = match toml.get_ref().as_str() {
+                    Some("absent") => Known::Absent,
+                    Some("unknown") => Known::Unknown(WhyUnknown::NotCaptured),
+                    _ => Known::Seen(
+                        condition::value(fact, toml.get_ref()).map_err(|message| self.error(toml.span(), message))?,
+                    ),
+                };
+                changes.push((fact, value));
+            }
+            examples.push(DraftExample { expect, changes });
+        }
+        Ok(examples)
+    }
+}
+
+/// The first example of each rule in `chain`, from the most general one down, laid over each other.
+fn first_example<'a>(chain: impl DoubleEndedIterator<Item = &'a Draft>) -> Facts {
+    let mut facts = Facts::all(&Known::Absent);
+    for example in chain.rev().filter_map(|draft| draft.examples.first()) {
+        change(&mut facts, &example.changes);
+    }
+    facts
+}
+
+fn change(facts: &mut Facts, changes: &[(FactId, Known<Value>)]) {
+    for (fact, value) in changes {
+        facts.set(*fact, value.clone(), PacketRefs::default());
+    }
+}
+
+/// What a rule has once the rules above it are known.
+struct Joined {
+    ancestors: BTreeSet<String>,
+    conditions: Vec<Condition>,
+    references: Vec<Arc<str>>,
+    source: Arc<str>,
+    examples: Vec<Example>,
+}
+
+/// Resolves `extends` and `refines`, and checks the set as a whole.
+fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<RuleSet, LoadError> {
+    let error = |draft: &Draft, span: &Range<usize>, message: String| {
+        let (file, text) = files[draft.source];
+        LoadError::at(file, text, span.clone(), message)
+    };
+    let roots: Vec<&Draft> =
+        drafts.values().filter(|draft| draft.rule.conditions.is_empty() && draft.rule.extends.is_none()).collect();
+    let catch_all = match roots.as_slice() {
+        [root] => root.rule.id.as_str().to_owned(),
+        [] => {
+            let (file, text) = files.first().copied().unwrap_or(("", ""));
+            return Err(LoadError::at(file, text, 0..0, "no rule without conditions: one must catch all the rest"));
+        }
+        [_, second, ..] => {
+            let message = format!("`{}` has no conditions, but only one rule may catch all", second.rule.id);
+            return Err(error(second, &second.id_span, message));
+        }
+    };
+    for draft in drafts.values() {
+        for (parent, span) in &draft.parents {
+            if !drafts.contains_key(parent) {
+                return Err(error(draft, span, format!("there is no rule `{parent}`")));
+            }
+        }
+        if draft.rule.id.as_str() == catch_all && !draft.parents.is_empty() {
+            return Err(error(draft, &draft.id_span, "the rule that catches all refines nothing".to_owned()));
+        }
+    }
+
+    let ids: Vec<String> = drafts.keys().cloned().collect();
+    let mut joined: BTreeMap<String, Joined> = BTreeMap::new();
+    for id in &ids {
+        let draft = &drafts[id];
+        let mut ancestors = BTreeSet::new();
+        let mut open: Vec<&str> = draft.parents.iter().map(|(parent, _)| parent.as_str()).collect();
+        while let Some(next) = open.pop() {
+            if next == id {
+                return Err(error(draft, &draft.id_span, format!("`{id}` refines itself, in a circle")));
+            }
+            if ancestors.insert(next.to_owned()) {
+                open.extend(drafts[next].parents.iter().map(|(parent, _)| parent.as_str()));
+            }
+        }
+        if *id != catch_all {
+            ancestors.insert(catch_all.clone());
+        }
+        // This rule is in no circle, but one further up must end the walk as well: hence the bound.
+        let up = |draft: &&Draft| draft.rule.extends.as_ref().and_then(|parent| drafts.get(parent.as_str()));
+        let chain: Vec<&Draft> = std::iter::successors(Some(draft), up).take(ids.len()).collect();
+        let first = first_example(chain.iter().copied());
+        let example = |(at, written): (usize, &DraftExample)| {
+            let mut facts = first.clone();
+            if at > 0 {
+                change(&mut facts, &written.changes);
+            }
+            Example { facts, expect: written.expect }
+        };
+        let above = |pick: fn(&Draft) -> bool| chain.iter().copied().find(|draft| pick(draft)).unwrap_or(draft);
+        let own = Joined {
+            ancestors,
+            conditions: chain.iter().flat_map(|draft| draft.rule.conditions.iter().cloned()).collect(),
+            references: above(|draft| !draft.rule.references.is_empty()).rule.references.clone(),
+            source: above(|draft| !draft.rule.source.is_empty()).rule.source.clone(),
+            examples: draft.examples.iter().enumerate().map(example).collect(),
+        };
+        if own.source.is_empty() {
+            return Err(error(draft, &draft.id_span, format!("`{id}` has no `source`, nor has a rule it extends")));
+        }
+        joined.insert(id.clone(), own);
+    }
+    for (index, (id, own)) in joined.into_iter().enumerate() {
+        let mut bits = vec![0_u64; ids.len().div_ceil(64)];
+        for above in ids.iter().enumerate().filter(|(_, above)| own.ancestors.contains(*above)).map(|(at, _)| at) {
+            bits[above / 64] |= 1 << (above % 64);
+        }
+        if let Some(draft) = drafts.get_mut(&id) {
+            draft.rule.index = index;
+            draft.rule.ancestors = bits.into();
+            draft.rule.conditions = own.conditions;
+            draft.rule.references = own.references;
+            draft.rule.source = own.source;
+            draft.rule.examples = own.examples;
+        }
+    }
+    let rules: Vec<Rule> = drafts.into_values().map(|draft| draft.rule).collect();
+    let catch_all = rules.iter().position(|rule| rule.id.as_str() == catch_all).unwrap_or(0);
+    Ok(RuleSet { rules, catch_all })
+}

@@ -1,0 +1,234 @@
+//! Facts and rules in, one diagnosis out.
+//!
+//! A rule *fails* when any condition fails, is *undecided* when none fails but one cannot be answered, and *fires* when
+//! all hold. Of the rules that fire, those that no other firing rule refines are candidates; the most confident wins,
+//! then the first by id. The catch-all rule always fires, so there is always exactly one diagnosis. Whatever else fires,
+//! and whatever might have fired had the capture shown more, is told as an alternative. Pure: no text, no I/O.
+
+mod render;
+
+pub use render::{render, value_text};
+
+use crate::catalog::rules::{Cause, Condition, Confidence, Outcome, Party, Role, Rule, RuleId, RuleSet, Test, Who};
+use crate::evidence::{Evidence, FactId, Facts, Known, Value, WhyUnknown};
+use std::sync::Arc;
+
+/// Why a connection ended, and what says so.
+#[derive(Debug, Clone)]
+pub struct Diagnosis {
+    /// The rule that won.
+    pub rule: RuleId,
+    /// Its stable cause.
+    pub cause: Cause,
+    /// Who can change it, in this connection.
+    pub party: Party,
+    /// How well the evidence carries it; never `Certain` while a more specific rule is undecided.
+    pub confidence: Confidence,
+    /// The facts that the rule and the rules it refines rest on, seen or absent, each once.
+    pub because: Vec<Evidence>,
+    /// What to do, best first.
+    pub fixes: Vec<Fix>,
+    /// Where the standard speaks of it.
+    pub references: Vec<Arc<str>>,
+    /// What else it could be, best first.
+    pub alternatives: Vec<Candidate>,
+}
+
+/// One thing to do; its words are under `fix.<id>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// Who can do it, in this connection.
+    pub who: Who,
+    /// Key of the words.
+    pub id: Arc<str>,
+}
+
+/// A rule that did not win.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The rule.
+    pub rule: RuleId,
+    /// Its cause.
+    pub cause: Cause,
+    /// How well its conditions would carry it.
+    pub confidence: Confidence,
+    /// The facts that this capture cannot answer, and why; empty when the rule fires.
+    pub undecided: Vec<(FactId, WhyUnknown)>,
+}
+
+/// What a rule makes of these facts.
+#[must_use]
+pub fn evaluate(rule: &Rule, facts: &Facts) -> Outcome {
+    let mut outcome = Outcome::Fires;
+    for condition in &rule.conditions {
+        match holds(condition, facts) {
+            Truth::Yes => {}
+            Truth::No => return Outcome::Fails,
+            Truth::Open => outcome = Outcome::Undecided,
+        }
+    }
+    outcome
+}
+
+/// The one diagnosis of a connection with these facts.
+#[must_use]
+pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
+    let mut firing = Vec::new();
+    let mut undecided = Vec::new();
+    for rule in rules.iter() {
+        match evaluate(rule, facts) {
+            Outcome::Fires => firing.push(rule),
+            Outcome::Undecided => undecided.push(rule),
+            Outcome::Fails => {}
+        }
+    }
+    let mut candidates: Vec<&Rule> =
+        firing.iter().copied().filter(|rule| !firing.iter().any(|other| other.is_refinement_of(rule))).collect();
+    // The rules come ordered by id and the sort is stable, so that equal confidence keeps that order.
+    candidates.sort_by_key(|rule| std::cmp::Reverse(rule.confidence));
+    let winner = candidates.first().copied().unwrap_or_else(|| rules.catch_all());
+
+    // An undecided rule that refines another undecided one adds no new question.
+    let open: Vec<&Rule> = undecided
+        .iter()
+        .copied()
+        .filter(|rule| !winner.is_refinement_of(rule))
+        .filter(|rule| !undecided.iter().any(|other| rule.is_refinement_of(other)))
+        .collect();
+    let questioned = undecided.iter().any(|rule| rule.is_refinement_of(winner));
+    let confidence = if questioned { winner.confidence.min(Confidence::Likely) } else { winner.confidence };
+
+    let others = candidates.iter().skip(1).map(|rule| candidate(rule, facts));
+    let mut alternatives: Vec<Candidate> = others.chain(open.iter().map(|rule| candidate(rule, facts))).collect();
+    alternatives.sort_by_key(|each| (!each.undecided.is_empty(), std::cmp::Reverse(each.confidence)));
+
+    Diagnosis {
+        rule: winner.id.clone(),
+        cause: winner.cause,
+        party: party(winner.party, facts),
+        confidence,
+        because: because(rules, winner, facts),
+        fixes: winner.fixes.iter().map(|fix| Fix { who: who(fix.who, facts), id: fix.id.clone() }).collect(),
+        references: winner.references.clone(),
+        alternatives,
+    }
+}
+
+fn candidate(rule: &Rule, facts: &Facts) -> Candidate {
+    let mut undecided = Vec::new();
+    for condition in &rule.conditions {
+        for fact in facts_of(condition) {
+            if let Known::Unknown(why) = facts.get(fact)
+                && !undecided.contains(&(fact, *why))
+            {
+                undecided.push((fact, *why));
+            }
+        }
+    }
+    Candidate { rule: rule.id.clone(), cause: rule.cause, confidence: rule.confidence, undecided }
+}
+
+/// The evidence of the winner's conditions first, then of the rules it refines that fire as well.
+fn because(rules: &RuleSet, winner: &Rule, facts: &Facts) -> Vec<Evidence> {
+    let refined = rules.iter().filter(|rule| winner.is_refinement_of(rule));
+    let refined = refined.filter(|rule| evaluate(rule, facts) == Outcome::Fires);
+    let mut evidence: Vec<Evidence> = Vec::new();
+    for condition in std::iter::once(winner).chain(refined).flat_map(|rule| &rule.conditions) {
+        for fact in facts_of(condition) {
+            let known = !matches!(facts.get(fact), Known::Unknown(_));
+            if known && !evidence.iter().any(|each| each.fact == fact) {
+                evidence.push(facts.evidence(fact).clone());
+            }
+        }
+    }
+    evidence
+}
+
+fn facts_of(condition: &Condition) -> impl Iterator<Item = FactId> {
+    std::iter::once(condition.fact).chain(condition.other_fact())
+}
+
+fn party(role: Role, facts: &Facts) -> Party {
+    let side = |name| {
+        let value = FactId::by_name(name).and_then(|fact| facts.get(fact).seen());
+        match value.and_then(Value::text) {
+            Some("client") => Some(Party::Client),
+            Some("server") => Some(Party::Server),
+            _ => None,
+        }
+    };
+    match role {
+        Role::Client => Party::Client,
+        Role::Server => Party::Server,
+        Role::Proxy => Party::Proxy,
+        Role::Network => Party::Network,
+        Role::None => Party::None,
+        Role::Unknown | Role::Either => Party::Unknown,
+        Role::Ender => side("end.side").unwrap_or(Party::Unknown),
+        Role::Peer => match side("end.side") {
+            Some(Party::Client) => Party::Server,
+            Some(Party::Server) => Party::Client,
+            _ => Party::Unknown,
+        },
+    }
+}
+
+fn who(role: Role, facts: &Facts) -> Who {
+    match party(role, facts) {
+        Party::Client => Who::Client,
+        Party::Server => Who::Server,
+        Party::Proxy => Who::Proxy,
+        Party::Network => Who::Network,
+        Party::None | Party::Unknown => Who::Either,
+    }
+}
+
+enum Truth {
+    Yes,
+    No,
+    Open,
+}
+
+impl From<bool> for Truth {
+    fn from(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+}
+
+fn holds(condition: &Condition, facts: &Facts) -> Truth {
+    let value = match facts.get(condition.fact) {
+        Known::Unknown(_) => return Truth::Open,
+        Known::Absent => {
+            return (condition.or_absent || matches!(condition.test, Test::Absent | Test::NoneOf(_))).into();
+        }
+        Known::Seen(value) => value,
+    };
+    let number = |test: &dyn Fn(f64) -> bool| value.number().is_some_and(test).into();
+    let compared = |other: &FactId, test: &dyn Fn(&Value) -> bool| match facts.get(*other) {
+        Known::Unknown(_) => Truth::Open,
+        Known::Absent => Truth::No,
+        Known::Seen(other) => test(other).into(),
+    };
+    match &condition.test {
+        Test::AnyOf(values) => values.contains(value).into(),
+        Test::NoneOf(values) => (!values.contains(value)).into(),
+        Test::Min(bound) => number(&|value| value >= *bound),
+        Test::Max(bound) => number(&|value| value <= *bound),
+        Test::Above(bound) => number(&|value| value > *bound),
+        Test::Below(bound) => number(&|value| value < *bound),
+        Test::Near(marks) => number(&|value| marks.iter().any(|mark| (value - mark).abs() <= (mark * 0.002).max(0.5))),
+        Test::AtLeast(other) => compared(other, &|other| value.number() >= other.number()),
+        Test::SameAs(other) => compared(other, &|other| value == other),
+        Test::DiffersFrom(other) => compared(other, &|other| value != other),
+        Test::Absent => Truth::No,
+        Test::Present => Truth::Yes,
+        Test::Prefix(prefix) => {
+            let head = value.text().and_then(|text| text.get(..prefix.len()));
+            head.is_some_and(|head| head.eq_ignore_ascii_case(prefix)).into()
+        }
+        Test::Contains(parts) => {
+            let text = value.text().unwrap_or_default().to_ascii_lowercase();
+            parts.iter().any(|part| text.contains(&part.to_ascii_lowercase())).into()
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The fact table: one row for each named fact.
+
+use super::Value;
+
+/// What kind of value a fact has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactType {
+    /// Yes or no.
+    Bool,
+    /// A plain number: a code, a count, a version.
+    Int,
+    /// A number of bytes.
+    Bytes,
+    /// Seconds, with fractions.
+    Seconds,
+    /// Text from the wire.
+    Text,
+    /// One of these words.
+    Enum(&'static [&'static str]),
+}
+
+impl FactType {
+    /// The stable name, as machines read it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int => "integer",
+            Self::Bytes => "bytes",
+            Self::Seconds => "seconds",
+            Self::Text => "text",
+            Self::Enum(_) => "enum",
+        }
+    }
+
+    /// Whether values of this type are numbers.
+    #[must_use]
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Int | Self::Bytes | Self::Seconds)
+    }
+
+    /// Whether a fact of this type may have this value.
+    #[must_use]
+    pub fn fits(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Bool, Value::Bool(_))
+            | (Self::Int | Self::Bytes, Value::Int(_))
+            | (Self::Seconds, Value::Float(_))
+            | (Self::Text, Value::Text(_)) => true,
+            (Self::Enum(words), Value::Enum(word)) => words.contains(word),
+            _ => false,
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Fact {
+    /// The stable name, `group.what`; seconds end in `_s`.
+    pub name: &'static str,
+    /// The kind of value.
+    pub ty: FactType,
+    /// What it says, and what its absence says.
+    pub doc: &'static str,
+}
+
+/// Position of a fact in [`FACTS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FactId(usize);
+
+impl FactId {
+    /// The fact with this name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        FACTS.iter().position(|fact| fact.name == name).map(Self)
+    }
+
+    /// All facts, in the order of [`FACTS`].
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..FACTS.len()).map(Self)
+    }
+
+    /// The row of the table.
+    #[must_use]
+    pub fn fact(self) -> &'static Fact {
+        &FACTS[self.0]
+    }
+
+    /// The stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.fact().name
+    }
+
+    /// The kind of value.
+    #[must_use]
+    pub fn ty(self) -> FactType {
+        self.fact().ty
+    }
+
+    /// Position in the table.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+const fn fact(name: &'static str, ty: FactType, doc: &'static str) -> Fact {
+    Fact { name, ty, doc }
+}
+
+const SIDE: FactType = FactType::Enum(&["client", "server"]);
+const BOOL: FactType = FactType::Bool;
+const INT: FactType = FactType::Int;
+const BYTES: FactType = FactType::Bytes;
+const SECONDS: FactType = FactType::Seconds;
+const TEXT: FactType = FactType::Text;
+
+/// Every fact. "Ender" is the side that ended the connection: the sender of the first Close frame or, without a Close
+/// frame, of the first FIN or RST. "Peer" is the other side.
+#[rustfmt::skip]
+pub static FACTS: &[Fact] = &[
+    fact("capture.visibility", FactType::Enum(&["full", "gap", "cut", "one_sided", "joined_late", "encrypted"]), "How much of the connection the capture shows: the worse of the two sides."),
+    fact("connection.open_at_capture_end", BOOL, "No Close frame, FIN or RST was seen before the capture ended."),
+    fact("connection.lifetime_s", SECONDS, "From the 101 response (or the first packet) to the first sign of the end."),
+    fact("connection.messages", INT, "Data messages of both sides."),
+    fact("client.browser", BOOL, "The request looks like a browser's: `Origin` with `Sec-Fetch-*`, or a Mozilla user agent."),
+    fact("tcp.open", FactType::Enum(&["completed", "refused", "unanswered", "not_captured"]), "Whether the SYN was answered by SYN-ACK, by RST, not at all, or was not seen."),
+    fact("end.tcp", FactType::Enum(&["fin", "rst"]), "The first TCP sign of the end; absent when there was none before the capture ended."),
+    fact("end.tcp_side", SIDE, "Who sent the first FIN or RST."),
+    fact("end.side", SIDE, "The ender."),
+    fact("peer.side", SIDE, "The peer: the other side of `end.side`."),
+    fact("end.silence_s", SECONDS, "Seconds without a payload byte in either direction before the first sign of the end, or before the capture's end."),
+    fact("end.since_peer_data_s", SECONDS, "From the peer's last data message to the ender's first sign of the end; absent when the peer sent none."),
+    fact("end.unfinished_frame", SIDE, "This side began a frame and never completed it."),
+    fact("end.unacked_side", SIDE, "This side's last bytes were never acknowledged."),
+    fact("end.unanswered_retransmissions", INT, "How often those bytes were sent again without an acknowledgement; absent when all was acknowledged."),
+    fact("handshake.outcome", FactType::Enum(&["accepted", "rejected", "failed", "not_captured", "none"]), "How the opening handshake ended: 101 in order, another status, 101 that breaks a rule, not captured, never answered."),
+    fact("handshake.status", INT, "Status of the response to the upgrade request; absent when there was no response."),
+    fact("handshake.upgrade_token", BOOL, "The request carries `Upgrade: websocket`; absent when there was no request."),
+    fact("handshake.connection_token", BOOL, "The request carries the `upgrade` token in `Connection`."),
+    fact("handshake.http_version", TEXT, "HTTP version of the request, `1.0` or `1.1`."),
+    fact("handshake.version", INT, "The requested `Sec-WebSocket-Version`."),
+    fact("handshake.accepted_version", TEXT, "The `Sec-WebSocket-Version` list of the response."),
+    fact("handshake.accept", FactType::Enum(&["valid", "wrong", "missing"]), "Whether `Sec-WebSocket-Accept` of a 101 answers the key."),
+    fact("handshake.response_upgrade", BOOL, "A 101 carries the `Upgrade` and `Connection` tokens."),
+    fact("handshake.extensions_offered", TEXT, "`Sec-WebSocket-Extensions` of the request."),
+    fact("handshake.extensions", TEXT, "`Sec-WebSocket-Extensions` of the response."),
+    fact("handshake.extensions_missing", TEXT, "Extensions that were offered and not answered; absent when all were answered or none was offered."),
+    fact("handshake.subprotocols_offered", TEXT, "`Sec-WebSocket-Protocol` of the request."),
+    fact("handshake.subprotocol", TEXT, "`Sec-WebSocket-Protocol` of the response."),
+    fact("handshake.origin", TEXT, "`Origin` of the request."),
+    fact("handshake.origin_matches_host", BOOL, "`Origin` names the same host as `Host`; absent without `Origin`."),
+    fact("handshake.location", TEXT, "Target of a redirect, without its query."),
+    fact("handshake.challenge", TEXT, "Schemes of `WWW-Authenticate`."),
+    fact("handshake.content_type", TEXT, "`Content-Type` of the response."),
+    fact("handshake.server", TEXT, "`Server` of the response."),
+    fact("handshake.proxy", TEXT, "What in the headers names an intermediary, such as `Via` or `CF-RAY`."),
+    fact("handshake.violation", TEXT, "Name of the first rule that the opening handshake broke."),
+    fact("handshake.violation_side", SIDE, "Who broke it."),
+    fact("close.initiator", SIDE, "Who sent the first Close frame; absent when neither side sent one."),
+    fact("close.payload", FactType::Enum(&["empty", "one_byte", "status"]), "What the first Close frame carried."),
+    fact("close.code", INT, "Status code of the first Close frame; absent without a Close frame or when it is empty."),
+    fact("close.reason", TEXT, "Reason text of the first Close frame; absent when empty."),
+    fact("close.code_allowed", BOOL, "RFC 6455 §7.4 lets this code travel."),
+    fact("close.echoed", BOOL, "The peer sent a Close frame too."),
+    fact("close.echo_code", INT, "Status code of the peer's Close frame."),
+    fact("close.crossed", BOOL, "Both sides sent a Close frame before they saw the other's."),
+    fact("close.wait_s", SECONDS, "How long the ender waited for the peer's Close frame until TCP ended; absent when it came."),
+    fact("close.after_handshake_s", SECONDS, "From the 101 response to the first Close frame."),
+    fact("peer.last_kind", FactType::Enum(&["text", "binary"]), "Kind of the peer's last data message, complete or begun; absent when it sent none."),
+    fact("peer.last_size", BYTES, "Its payload bytes: inflated when compressed, declared when it was cut off."),
+    fact("peer.last_complete", BOOL, "It was completed."),
+    fact("peer.last_utf8", FactType::Enum(&["valid", "invalid", "not_text"]), "Whether it is valid UTF-8."),
+    fact("peer.other_kind_before", BOOL, "The peer had sent messages of the other kind earlier, and the connection went on."),
+    fact("peer.largest_before", BYTES, "Largest earlier message of the peer that went through."),
+    fact("peer.violation", TEXT, "Name of the first framing rule that the peer broke."),
+    fact("peer.violation_s", SECONDS, "From that violation to the first sign of the end."),
+    fact("peer.messages", INT, "Data messages of the peer."),
+    fact("own.violation", TEXT, "Name of the first framing rule that the ender itself broke."),
+    fact("own.messages", INT, "Data messages of the ender."),
+    fact("ping.unanswered_s", SECONDS, "Age of the ender's oldest Ping without a Pong at the first sign of the end; absent when all were answered or none was sent."),
+    fact("ping.sent", INT, "Pings of the ender."),
+    fact("ping.interval_s", SECONDS, "Median distance of the ender's Pings."),
+    fact("tls.outcome", FactType::Enum(&["completed", "failed"]), "How the TLS handshake ended; absent without TLS."),
+    fact("tls.alert", INT, "First fatal TLS alert in clear."),
+    fact("tls.alert_side", SIDE, "Who sent it."),
+    fact("tls.plain_answer", BOOL, "The server answered a ClientHello with something that is not TLS."),
+    fact("tls.to_plain_request", BOOL, "A plain HTTP upgrade request was answered by a TLS alert or record."),
+    fact("tls.version", TEXT, "The TLS version."),
+    fact("tls.ended_by", SIDE, "Who ended TCP during, or right after, the TLS handshake."),
+    fact("tls.client_hello_answered", BOOL, "The server answered the ClientHello."),
+    fact("tls.application_data", BOOL, "Application data followed the TLS handshake."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_seconds_say_so() {
+        let names: HashSet<_> = FACTS.iter().map(|fact| fact.name).collect();
+        assert_eq!(names.len(), FACTS.len());
+        for fact in FACTS {
+            assert!(fact.name.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'.' | b'_' | b'0'..=b'9')));
+            assert_eq!(fact.name.matches('.').count(), 1, "{}", fact.name);
+            assert_eq!(fact.ty == FactType::Seconds, fact.name.ends_with("_s"), "{}", fact.name);
+            assert!(fact.doc.ends_with('.'), "{}", fact.name);
+        }
+    }
+
+    #[test]
+    fn a_type_fits_only_its_own_values() {
+        assert!(FactType::Int.fits(&Value::Int(1)));
+        assert!(!FactType::Int.fits(&Value::Float(1.0)));
+        assert!(SIDE.fits(&Value::Enum("client")));
+        assert!(!SIDE.fits(&Value::Enum("proxy")));
+    }
+}
