@@ -32,7 +32,10 @@ fn text(value: &str) -> Value {
     Value::Text(value.into())
 }
 
-fn closed_by(side: &'static str, peer: &'static str, code: i64) -> Vec<(&'static str, Value)> {
+/// A fact and its value.
+type Given = (&'static str, Value);
+
+fn closed_by(side: &'static str, peer: &'static str, code: i64) -> Vec<Given> {
     vec![
         ("capture.visibility", Value::Enum("full")),
         ("connection.open_at_capture_end", Value::Bool(false)),
@@ -50,7 +53,7 @@ fn closed_by(side: &'static str, peer: &'static str, code: i64) -> Vec<(&'static
     ]
 }
 
-fn dropped_by(side: &'static str, peer: &'static str, how: &'static str) -> Vec<(&'static str, Value)> {
+fn dropped_by(side: &'static str, peer: &'static str, how: &'static str) -> Vec<Given> {
     vec![
         ("capture.visibility", Value::Enum("full")),
         ("connection.open_at_capture_end", Value::Bool(false)),
@@ -64,7 +67,7 @@ fn dropped_by(side: &'static str, peer: &'static str, how: &'static str) -> Vec<
     ]
 }
 
-fn with(mut given: Vec<(&'static str, Value)>, more: &[(&'static str, Value)]) -> Diagnosis {
+fn with(mut given: Vec<Given>, more: &[Given]) -> Diagnosis {
     given.extend_from_slice(more);
     diagnose(builtin(), &facts(&given))
 }
@@ -226,11 +229,11 @@ fn the_packets_outrank_the_code() {
 fn without_a_close_frame_the_most_specific_reason_wins() {
     let silence = ("end.silence_s", Value::Float(60.01));
     let nginx = ("handshake.server", text("nginx/1.22.1"));
-    let cases: [(&'static str, &[(&'static str, Value)], &str); 7] = [
+    let cases: [(&'static str, &[Given], &str); 7] = [
         ("fin", &[], "no-close-fin"),
         ("rst", &[], "no-close-rst"),
         ("fin", &[("end.silence_s", Value::Float(41.3))], "no-close-long-idle"),
-        ("fin", &[silence.clone()], "no-close-idle"),
+        ("fin", std::slice::from_ref(&silence), "no-close-idle"),
         ("fin", &[silence.clone(), nginx.clone(), ("handshake.proxy", text("1.1 x"))], "no-close-idle-nginx"),
         ("fin", &[silence, nginx, ("ping.unanswered_s", Value::Float(20.0))], "no-close-ping-unanswered"),
         ("fin", &[("end.since_peer_data_s", Value::Float(0.01))], "no-close-after-message"),
