@@ -46,7 +46,8 @@ pub(in crate::evidence) fn tcp_open(view: &View<'_>) -> Answer {
         (Some(syn), Some(answer)) => word("completed").at([syn, answer]),
         (Some(syn), None) => match tcp.server.rst {
             Some(rst) if view.connection.basis == Basis::Syn => word("refused").at([syn, rst]),
-            _ if tcp.server.segments > 0 => word("completed").at([syn]),
+            // A client that acknowledges something had an answer, whether or not the capture holds it.
+            _ if tcp.server.segments > 0 || tcp.client.acked.is_some() => word("completed").at([syn]),
             _ => word("unanswered").at([syn]),
         },
         (None, _) => word("not_captured"),
