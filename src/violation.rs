@@ -90,6 +90,26 @@ rules! {
     ExtendedConnectWithoutSetting = "extended_connect_without_setting",
 }
 
+impl ViolationRule {
+    /// Whether it is broken in the opening handshake; all others are broken in the frames that follow.
+    #[must_use]
+    pub fn is_of_handshake(self) -> bool {
+        matches!(
+            self,
+            Self::BadAccept
+                | Self::MissingAccept
+                | Self::BadKey
+                | Self::BadVersion
+                | Self::MissingUpgradeToken
+                | Self::UnrequestedSubprotocol
+                | Self::UnrequestedExtension
+                | Self::FrameBefore101
+                | Self::ExtensionParameterInvalid
+                | Self::ExtendedConnectWithoutSetting
+        )
+    }
+}
+
 impl fmt::Display for ViolationRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -5,6 +5,7 @@
 //! them; skippable frames are skipped. A decoder is only asked for what it can give, so packets of a slow pipe come out
 //! as soon as the compressing program has flushed them.
 
+use super::CaptureError;
 use flate2::bufread::MultiGzDecoder;
 use lz4_flex::frame::FrameDecoder;
 use std::fmt;
@@ -72,20 +73,18 @@ pub(super) enum Unpacked<R: Read> {
 
 impl<R: Read> Unpacked<R> {
     /// Looks at the first bytes and prepares the decoder they call for.
-    ///
-    /// `Ok(Err(_))` is a compression that this build lacks.
-    pub(super) fn open(source: R) -> io::Result<Result<Self, Compression>> {
+    pub(super) fn open(source: R) -> Result<Self, CaptureError> {
         let mut input = Input::new(source);
         input.skip_skippable_frames()?;
         let compression = Compression::recognise(input.peek(4)?);
         Ok(match compression {
-            Compression::None => Ok(Self::Plain(input)),
-            Compression::Gzip => Ok(Self::Gzip(Box::new(MultiGzDecoder::new(input)))),
+            Compression::None => Self::Plain(input),
+            Compression::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(input))),
             #[cfg(feature = "zstd")]
-            Compression::Zstd => Ok(Self::Zstd(Box::new(zstd::Decoder::with_buffer(input)?))),
+            Compression::Zstd => Self::Zstd(Box::new(zstd::Decoder::with_buffer(input)?)),
             #[cfg(not(feature = "zstd"))]
-            Compression::Zstd => Err(compression),
-            Compression::Lz4 => Ok(Self::Lz4(Lz4::new(input))),
+            Compression::Zstd => return Err(CaptureError::Unsupported(compression)),
+            Compression::Lz4 => Self::Lz4(Lz4::new(input)),
         })
     }
 
@@ -257,3 +256,201 @@ impl<R: Read> BufRead for Input<R> {
 
 /// Bytes of packed input held at once.
 const INPUT_BUFFER: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Trickle, read, small_pcap};
+    use super::super::{Damage, DamageKind, LooksLike, Reader};
+    use super::*;
+    use lz4_flex::frame::{BlockSize, FrameEncoder, FrameInfo};
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    // `small_pcap()` as packed by the programs' own command lines.
+
+    /// `gzip -9n`
+    const GZIP: &str = "1f8b0800000000000203bb7278d3422606160618f8ff9f81819101821516b233b00269104ecb2c2a2e61820ac2003394\
+        cf0ba441b8242355a12423b32845213f2f1500b57818d45a000000";
+    /// `zstd -q -c --check`
+    const ZSTD: &str = "28b52ffd0458050200c402d4c3b2a102000400ffff0000010020a10700050000666972737402030d0000746865207468\
+        697264206f6e6507003b3133f3454502ce2ca0991d2e04e00207e07a01";
+    /// `lz4 -c -q`
+    const LZ4: &str = "04224d186440a74200000084d4c3b2a102000400010062ffff0000010004007120a10700050000040063666972737402\
+        1500042d0013031000310d00000400d0746865207468697264206f6e6500000000f902e57d";
+
+    fn unhex(text: &str) -> Vec<u8> {
+        text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    }
+
+    fn samples() -> Vec<(Compression, Vec<u8>)> {
+        let all = [(Compression::Gzip, GZIP), (Compression::Zstd, ZSTD), (Compression::Lz4, LZ4)];
+        let usable = |compression| compression != Compression::Zstd || cfg!(feature = "zstd");
+        all.into_iter().filter(|row| usable(row.0)).map(|(name, hex)| (name, unhex(hex))).collect()
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn lz4(bytes: &[u8], block_size: BlockSize) -> Vec<u8> {
+        let mut encoder = FrameEncoder::with_frame_info(FrameInfo::new().block_size(block_size), Vec::new());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[cfg(feature = "zstd")]
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        zstd::encode_all(bytes, 1).unwrap()
+    }
+
+    /// A frame with 5 bytes that both zstd and lz4 skip.
+    const SKIPPABLE: &[u8] = b"\x53\x2a\x4d\x18\x05\0\0\0other";
+
+    /// The pieces of a capture that is cut inside its second packet.
+    fn halves() -> (Vec<u8>, Vec<u8>) {
+        let mut file = small_pcap();
+        let rest = file.split_off(50);
+        (file, rest)
+    }
+
+    #[test]
+    fn packed_captures_read_like_plain_ones() {
+        let plain = read(&small_pcap()[..]).unwrap();
+        for (compression, packed) in samples() {
+            for step in [1, 10, usize::MAX] {
+                let outcome = read(Trickle::new(&packed, step)).unwrap();
+                assert_eq!((outcome.packets, outcome.damage), (plain.packets.clone(), None), "{compression}");
+            }
+            assert_eq!(Reader::open(&packed[..]).unwrap().format().compression, compression);
+        }
+    }
+
+    #[test]
+    fn several_members_or_frames_are_one_capture() {
+        let (first, rest) = halves();
+        let large = vec![9; 300_000];
+        let third = [large.len() as u32; 2].map(u32::to_le_bytes).concat();
+        let third = [&[0; 8][..], &third, &large].concat();
+        #[cfg_attr(not(feature = "zstd"), expect(unused_mut, reason = "zstd adds one"))]
+        let mut files = vec![
+            [gzip(&first), gzip(b""), gzip(&rest), gzip(&third[..9]), gzip(&third[9..])].concat(),
+            // Large blocks first: the sizes of one frame must not be taken over by the next.
+            [
+                lz4(&first, BlockSize::Max4MB),
+                SKIPPABLE.to_vec(),
+                lz4(&rest, BlockSize::Max64KB),
+                lz4(&third, BlockSize::Max256KB),
+            ]
+            .concat(),
+            [SKIPPABLE, &lz4(&[&first[..], &rest, &third].concat(), BlockSize::Max64KB), SKIPPABLE].concat(),
+        ];
+        #[cfg(feature = "zstd")]
+        files.push([SKIPPABLE, &zstd(&first), SKIPPABLE, &zstd(&rest), &zstd(&third), SKIPPABLE].concat());
+        for (row, file) in files.iter().enumerate() {
+            for step in [5, usize::MAX] {
+                let outcome = read(Trickle::new(file, step));
+                // 262144 is the bound of a packet: the last record is refused, and so is known to have been reached.
+                let outcome = outcome.unwrap();
+                assert_eq!(outcome.packets.len(), 3, "{row}");
+                assert!(matches!(outcome.damage.unwrap().kind, DamageKind::PacketTooLong { claimed: 300_000, .. }));
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_gives_what_was_there_then_says_so() {
+        let plain = read(&small_pcap()[..]).unwrap().packets;
+        for (compression, packed) in samples() {
+            for len in 1..packed.len() {
+                match read(&packed[..len]) {
+                    Ok(outcome) => {
+                        assert_eq!(outcome.packets, plain[..outcome.packets.len()], "{compression} {len}");
+                        let kind = outcome.damage.unwrap().kind;
+                        assert_eq!(kind, DamageKind::CompressionCut { compression }, "{len}");
+                    }
+                    Err(CaptureError::Damaged(Damage { kind, offset, after, .. })) => {
+                        assert_eq!(kind, DamageKind::CompressionCut { compression }, "{len}");
+                        assert_eq!((offset, after), (0, None));
+                    }
+                    // Too short to be recognised.
+                    Err(error) => assert!(len < 4, "{compression} {len}: {error}"),
+                }
+            }
+        }
+        // Frames that end between packets, and a next one that does not end.
+        let first = &small_pcap()[..45];
+        let cut = [lz4(first, BlockSize::Max64KB), lz4(b"more", BlockSize::Max64KB)[..9].to_vec()].concat();
+        let outcome = read(&cut[..]).unwrap();
+        assert_eq!(outcome.packets.len(), 1);
+        assert_eq!(outcome.damage.unwrap().kind, DamageKind::CompressionCut { compression: Compression::Lz4 });
+    }
+
+    #[test]
+    fn damage_after_the_data_is_told() {
+        let file = [gzip(&small_pcap()), b"garbage behind it".to_vec()].concat();
+        let outcome = read(&file[..]).unwrap();
+        assert_eq!(outcome.packets.len(), 3);
+        let damage = outcome.damage.unwrap();
+        assert!(matches!(damage.kind, DamageKind::CompressionDamaged { compression: Compression::Gzip, .. }));
+        assert_eq!(damage.offset, small_pcap().len() as u64);
+    }
+
+    #[test]
+    fn the_content_decides_not_the_packing() {
+        let text = Reader::open(&gzip(b"<html><body>log in</body></html>")[..]).unwrap_err();
+        assert!(matches!(
+            text,
+            CaptureError::NotACapture { looks_like: LooksLike::Html, compression: Compression::Gzip }
+        ));
+        let empty = Reader::open(&gzip(b"")[..]).unwrap_err();
+        assert!(matches!(empty, CaptureError::Empty { compression: Compression::Gzip }));
+        let twice = Reader::open(&gzip(&gzip(&small_pcap()))[..]).unwrap_err();
+        assert!(twice.to_string().contains("looks like gzip data"), "{twice}");
+    }
+
+    #[cfg(not(feature = "zstd"))]
+    #[test]
+    fn a_build_without_zstd_says_so() {
+        let error = Reader::open(&unhex(ZSTD)[..]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "zstd-compressed input, which this build cannot unpack: built without the `zstd` feature"
+        );
+    }
+
+    #[test]
+    fn a_flushed_packet_comes_out_at_once() {
+        struct Impatient(Vec<u8>, usize);
+        impl Read for Impatient {
+            fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+                assert!(self.1 < self.0.len(), "waited for more than the packet");
+                let len = (&self.0[self.1..]).read(to)?;
+                self.1 += len;
+                Ok(len)
+            }
+        }
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&small_pcap()[..45]).unwrap();
+        encoder.flush().unwrap();
+        let flushed = encoder.get_ref().clone();
+        let mut reader = Reader::open(Impatient(flushed, 0)).unwrap();
+        assert_eq!(reader.next_packet().unwrap().unwrap().bytes, b"first");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn flipped_bits_never_panic(flips in prop::collection::vec((any::<prop::sample::Index>(), 0u8..8), 1..4)) {
+            for (_, mut packed) in samples() {
+                for (at, bit) in &flips {
+                    let at = at.index(packed.len());
+                    packed[at] ^= 1 << bit;
+                }
+                let _ = read(&packed[..]);
+            }
+        }
+    }
+}

@@ -160,8 +160,10 @@ pub enum DamageKind {
 /// What a cut went through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Within {
-    /// The header of the file (pcap) or of its first section (pcapng).
+    /// The header of a pcap file.
     FileHeader,
+    /// The header of a pcapng section; the first one starts the file.
+    SectionHeader,
     /// The record or block of this packet, which is not delivered.
     Packet(PacketNumber),
     /// A pcapng block that holds no packet, or that is cut before its type.
@@ -172,6 +174,7 @@ impl fmt::Display for Within {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FileHeader => f.write_str("the file header"),
+            Self::SectionHeader => f.write_str("a section header"),
             Self::Packet(number) => write!(f, "packet {number}"),
             Self::Block => f.write_str("a block between packets"),
         }

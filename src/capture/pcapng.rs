@@ -124,7 +124,7 @@ impl PcapNg {
             available = window.fill_to(header_len)?;
         }
         if available < header_len {
-            let within = if new_section { Within::FileHeader } else { Within::Block };
+            let within = if new_section { Within::SectionHeader } else { Within::Block };
             let (needed, available) = (header_len as u64, available as u64);
             return Err(DamageKind::Cut { within, needed, available }.into());
         }
@@ -149,7 +149,7 @@ impl PcapNg {
         if available < len {
             let within = match block_type {
                 EPB_MAGIC | SPB_MAGIC | PB_MAGIC => Within::Packet(number),
-                SHB_MAGIC => Within::FileHeader,
+                SHB_MAGIC => Within::SectionHeader,
                 _ => Within::Block,
             };
             return Err(DamageKind::Cut { within, needed: len as u64, available: available as u64 }.into());
@@ -172,17 +172,17 @@ impl PcapNg {
         limits: &CaptureLimits,
         summary: &mut CaptureSummary,
     ) -> Result<Record, DamageKind> {
-        let word = |at| self.byte_order.u32(body, at).ok_or(malformed(block_type, SHORT));
+        let word = |at| self.byte_order.u32(body, at).ok_or_else(|| malformed(block_type, SHORT));
         let interface = match block_type {
             // The other half of the word counts packets lost since the last one.
-            PB_MAGIC => self.byte_order.u16(body, 0).ok_or(malformed(block_type, SHORT))?.into(),
+            PB_MAGIC => self.byte_order.u16(body, 0).ok_or_else(|| malformed(block_type, SHORT))?.into(),
             _ => word(0)?,
         };
         let ticks = u64::from(word(4)?) << 32 | u64::from(word(8)?);
         let (captured, original_len) = (word(12)?, word(16)?);
         let interface = self.interface(interface, number)?;
         let place = packet_place(body, TIMED_PACKET, captured, number, limits)?;
-        // Padding to 32 bits follows, which some programs leave out when there are no options.
+        // Padding to 32 bits, then options.
         if let Some(options) = body.get(place.end.next_multiple_of(4)..).filter(|rest| !rest.is_empty()) {
             summary.comments += self.comments(options);
         }
@@ -192,7 +192,7 @@ impl PcapNg {
 
     /// Simple Packet Block: always of the first interface, without time and without captured length.
     fn simple_packet(&self, body: &[u8], number: PacketNumber, limits: &CaptureLimits) -> Result<Record, DamageKind> {
-        let original_len = self.byte_order.u32(body, 0).ok_or(malformed(SPB_MAGIC, SHORT))?;
+        let original_len = self.byte_order.u32(body, 0).ok_or_else(|| malformed(SPB_MAGIC, SHORT))?;
         let interface = self.interface(0, number)?;
         let captured = match interface.snaplen {
             0 => original_len,
@@ -205,8 +205,8 @@ impl PcapNg {
     #[inline]
     fn interface(&self, id: u32, number: PacketNumber) -> Result<&SectionInterface, DamageKind> {
         let described = self.interfaces.len() as u32;
-        let unknown = DamageKind::UnknownInterface { packet: number, interface: id, described };
-        self.interfaces.get(id as usize).ok_or(unknown)
+        let unknown = || DamageKind::UnknownInterface { packet: number, interface: id, described };
+        self.interfaces.get(id as usize).ok_or_else(unknown)
     }
 
     /// Takes from a block without packet what there is to know.
@@ -319,7 +319,7 @@ impl PcapNg {
     }
 
     fn secrets(&mut self, body: &[u8], limits: &CaptureLimits, summary: &mut CaptureSummary) -> Result<(), DamageKind> {
-        let word = |at| self.byte_order.u32(body, at).ok_or(malformed(DSB_MAGIC, SHORT));
+        let word = |at| self.byte_order.u32(body, at).ok_or_else(|| malformed(DSB_MAGIC, SHORT));
         let (secrets_type, len) = (word(0)?, word(4)? as usize);
         let too_long = malformed(DSB_MAGIC, "its secrets are longer than the block");
         let bytes = body.get(8..).and_then(|rest| rest.get(..len)).ok_or(too_long)?;
@@ -421,3 +421,268 @@ const MAX_DESCRIPTION: u32 = 1 << 20;
 /// Bytes of an interface name that are kept.
 const MAX_NAME: usize = 256;
 const SHORT: &str = "it is too short";
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{BE, Got, LE, Outcome, Writer, read, small_pcapng};
+    use super::super::{CaptureError, Damage, Reader};
+    use super::*;
+
+    fn section(writer: Writer) -> Vec<u8> {
+        [writer.section(), writer.interface(1, 0, &[])].concat()
+    }
+
+    fn read_ok(file: &[u8]) -> Outcome {
+        let outcome = read(file).unwrap();
+        assert_eq!(outcome.damage, None);
+        outcome
+    }
+
+    /// Damage that `block` does to a section of `writer` behind one good packet.
+    fn damage(writer: Writer, block: &[u8]) -> Damage {
+        let before = [section(writer), writer.packet(0, 1, b"good")].concat();
+        let outcome = read(&[&before, block].concat()[..]).unwrap();
+        assert_eq!(outcome.packets.len(), 1);
+        let damage = outcome.damage.unwrap();
+        assert_eq!((damage.offset, damage.after), (before.len() as u64, Some(PacketNumber::FIRST)));
+        damage
+    }
+
+    fn second() -> PacketNumber {
+        PacketNumber::FIRST.next()
+    }
+
+    #[test]
+    fn sections_change_byte_order_and_start_their_own_interfaces() {
+        let file = [
+            LE.section(),
+            LE.interface(1, 0, &LE.option(2, b"eth0")),
+            LE.interface(113, 0, &[LE.option(2, b"any"), LE.option(9, &[9])].concat()),
+            LE.packet(1, 5_000_000_001, b"cooked"),
+            BE.section(),
+            BE.interface(101, 0, &BE.option(2, b"tun0")),
+            BE.packet(0, 7_000_000, b"raw"),
+            LE.section(),
+            LE.interface(276, 0, &[]),
+            LE.packet(0, 1, b"x"),
+        ]
+        .concat();
+        let outcome = read_ok(&file);
+        let seen: Vec<_> = outcome.packets.iter().map(|got| (got.interface, got.link.0, got.time)).collect();
+        assert_eq!(seen, [(1, 113, Some(5_000_000_001)), (2, 101, Some(7_000_000_000)), (3, 276, Some(1000))]);
+        let summary = outcome.summary;
+        assert_eq!(summary.sections, 3);
+        let names: Vec<_> = summary.interfaces.iter().map(|it| (it.section, it.name.as_deref(), it.packets)).collect();
+        assert_eq!(names, [(0, Some("eth0"), 0), (0, Some("any"), 1), (1, Some("tun0"), 1), (2, None, 1)]);
+    }
+
+    #[test]
+    fn clocks_of_both_kinds_and_orders() {
+        for writer in [LE, BE] {
+            let interface = |resolution: u8, offset: i64| {
+                let options = [
+                    writer.option(9, &[resolution]),
+                    writer.option(14, &writer.u64(offset.cast_unsigned())),
+                    writer.option(0, b""),
+                    // Behind the end of options: not one of them.
+                    writer.option(9, &[0]),
+                ];
+                writer.interface(1, 0, &options.concat())
+            };
+            let file = [
+                writer.section(),
+                interface(0x80 | 20, 3600),
+                interface(9, -1),
+                interface(3, 0),
+                // 2^-20 s, an hour ahead; nanoseconds, a second behind; milliseconds.
+                writer.packet(0, 3 << 19, b""),
+                writer.packet(1, 1 << 40, b""),
+                writer.packet(2, 12, b""),
+            ]
+            .concat();
+            let times: Vec<_> = read_ok(&file).packets.iter().map(|got| got.time).collect();
+            assert_eq!(times, [Some(3_601_500_000_000), Some((1 << 40) - 1_000_000_000), Some(12_000_000)]);
+        }
+    }
+
+    #[test]
+    fn simple_packets_end_where_snaplen_and_length_say() {
+        for (writer, snaplen, original_len, expected) in
+            [(LE, 0, 5, 5), (BE, 0, 5, 5), (LE, 72, 1500, 72), (BE, 70, 1500, 70), (LE, 65_535, 66, 66)]
+        {
+            let body = [writer.words(&[original_len]), vec![7; expected]].concat();
+            let file = [writer.section(), writer.interface(1, snaplen, &[]), writer.block(3, &body)].concat();
+            let outcome = read_ok(&file);
+            let Got { number, time, ref bytes, original_len: claimed, .. } = outcome.packets[0];
+            assert_eq!((number, time, bytes.len(), claimed), (1, None, expected, original_len));
+            assert_eq!(outcome.summary.packets_cut, u64::from(expected < original_len as usize));
+        }
+        let overrun = [LE.words(&[1500]), vec![7; 72]].concat();
+        let kind = damage(LE, &LE.block(3, &overrun)).kind;
+        assert_eq!(kind, DamageKind::PacketOverrunsBlock { packet: second(), claimed: 1500, room: 72 });
+        let orphan = [LE.section(), LE.block(3, &[LE.words(&[1]), vec![7]].concat())].concat();
+        let kind = read(&orphan[..]).unwrap().damage.unwrap().kind;
+        assert!(matches!(kind, DamageKind::UnknownInterface { interface: 0, described: 0, .. }));
+    }
+
+    #[test]
+    fn obsolete_packet_blocks() {
+        for writer in [LE, BE] {
+            let fixed = [writer.u16(1), writer.u16(0xffff)].concat();
+            let body = [fixed, writer.words(&[1, 2, 5, 9]), b"hello\0\0\0".to_vec(), writer.option(1, b"old")].concat();
+            let file = [section(writer), writer.interface(101, 0, &[]), writer.block(2, &body)].concat();
+            let outcome = read_ok(&file);
+            let got = &outcome.packets[0];
+            assert_eq!((got.interface, got.link.0, &got.bytes[..], got.original_len), (1, 101, &b"hello"[..], 9));
+            assert_eq!(got.time, Some(((1 << 32) + 2) * 1000));
+            assert_eq!(outcome.summary.comments, 1);
+        }
+    }
+
+    #[test]
+    fn everything_between_packets_is_told() {
+        let summary = read_ok(&small_pcapng()).summary;
+        assert_eq!((summary.packets, summary.comments, summary.skipped_blocks, summary.other_records), (3, 1, 1, 0));
+        let [secrets] = &summary.secrets[..] else { panic!("one block of secrets") };
+        // 5 bytes, though the block holds 8.
+        assert_eq!((secrets.secrets_type, &secrets.bytes[..]), (Secrets::TLS_KEY_LOG, &b"keys\n"[..]));
+        assert!(!format!("{summary:?}").contains("keys"));
+        assert_eq!(summary.interfaces[0].statistics, None);
+        assert_eq!(summary.interfaces[1].statistics.unwrap().dropped_by_interface, Some(7));
+        assert_eq!(summary.dropped(), Some(7));
+    }
+
+    #[test]
+    fn counters_of_both_byte_orders() {
+        for writer in [LE, BE] {
+            let options =
+                [(4, 100), (5, 3), (7, 4)].map(|(code, value)| writer.option(code, &writer.u64(value))).concat();
+            let body = [writer.words(&[0, 1, 2]), options].concat();
+            let unknown = [writer.words(&[9, 1, 2]), writer.option(5, &writer.u64(1000))].concat();
+            let file = [section(writer), writer.block(5, &body), writer.block(5, &unknown)].concat();
+            let statistics = read_ok(&file).summary.interfaces[0].statistics.unwrap();
+            assert_eq!((statistics.received, statistics.dropped()), (Some(100), Some(7)));
+        }
+    }
+
+    #[test]
+    fn comments_on_sections_interfaces_and_packets_are_counted() {
+        for writer in [LE, BE] {
+            let comment = writer.option(1, b"one");
+            let two = [comment.clone(), writer.option(2, &[0; 4]), comment.clone(), writer.option(0, b"")].concat();
+            let file = [
+                writer.section_with(&comment),
+                writer.interface(1, 0, &comment),
+                writer.packet_with(0, 1, b"abcde", &[&two[..], &comment].concat()),
+                // A comment that its block cuts off is none.
+                writer.packet_with(0, 1, b"abcd", &comment[..4]),
+            ];
+            let outcome = read_ok(&file.concat());
+            assert_eq!((outcome.summary.comments, &outcome.packets[0].bytes[..]), (4, &b"abcde"[..]));
+        }
+    }
+
+    #[test]
+    fn numbers_count_what_wireshark_counts() {
+        // tshark 4.0.17 gives journal entries and custom blocks a frame number, and all other blocks here none.
+        let numbered = |block_type, body: &[u8]| LE.block(block_type, body);
+        let file = [
+            section(LE),
+            LE.packet(0, 1, b"1"),
+            numbered(9, b"__REALTIME_TIMESTAMP=1700000000000000\nMESSAGE=hi\n\n"),
+            LE.packet(0, 1, b"3"),
+            numbered(0xbad, &LE.words(&[32_473, 1])),
+            numbered(0x4000_0bad, &LE.words(&[32_473, 1])),
+            LE.packet(0, 1, b"6"),
+            LE.block(4, &LE.words(&[0])),
+            LE.block(0x8000_0001, &LE.words(&[42])),
+            LE.block(0x7777, b"?"),
+            LE.packet(0, 1, b"7"),
+        ]
+        .concat();
+        let outcome = read_ok(&file);
+        let numbers: Vec<_> = outcome.packets.iter().map(|got| (got.number, got.bytes[0])).collect();
+        assert_eq!(numbers, [(1, b'1'), (3, b'3'), (6, b'6'), (7, b'7')]);
+        let summary = outcome.summary;
+        assert_eq!((summary.packets, summary.other_records, summary.skipped_blocks), (4, 3, 2));
+    }
+
+    #[test]
+    fn block_lengths_that_cannot_be() {
+        // A Process Information Block of 8 bytes makes pcap-parser subtract below zero.
+        for (block_type, claimed, min, max) in [
+            (0x8000_0001, 8, 12, 64 << 20),
+            (0x7777, 0, 12, 64 << 20),
+            (0x7777, 13, 12, 64 << 20),
+            (0x7777, u32::MAX - 3, 12, 64 << 20),
+            (6, 28, 32, 64 << 20),
+            (1, 16, 20, 1 << 20),
+            (1, (1 << 20) + 4, 20, 1 << 20),
+            (10, 16, 20, 64 << 20),
+        ] {
+            for writer in [LE, BE] {
+                let block = [writer.words(&[block_type, claimed]), vec![0; 64]].concat();
+                let kind = damage(writer, &block).kind;
+                assert_eq!(kind, DamageKind::BlockLength { block_type, claimed, min, max });
+            }
+        }
+        let mut block = LE.packet(0, 1, b"abcd");
+        *block.last_mut().unwrap() = 1;
+        let kind = damage(LE, &block).kind;
+        assert_eq!(kind, DamageKind::BlockLengthsDiffer { block_type: 6, first: 36, last: 36 | 1 << 24 });
+    }
+
+    #[test]
+    fn packets_that_lie() {
+        for writer in [LE, BE] {
+            let claim = |block_type, interface, captured| {
+                writer.block(block_type, &writer.words(&[interface, 0, 0, captured, captured, 0]))
+            };
+            let packet = second();
+            let kind = damage(writer, &claim(6, 0, 5)).kind;
+            assert_eq!(kind, DamageKind::PacketOverrunsBlock { packet, claimed: 5, room: 4 });
+            let kind = damage(writer, &claim(6, 0, u32::MAX)).kind;
+            assert_eq!(kind, DamageKind::PacketTooLong { packet, claimed: u32::MAX, limit: 262_144 });
+            let kind = damage(writer, &claim(6, 7, 4)).kind;
+            assert_eq!(kind, DamageKind::UnknownInterface { packet, interface: 7, described: 1 });
+        }
+        let keys = LE.block(10, &LE.words(&[0x544c_534b, 9, 0, 0]));
+        assert!(damage(LE, &keys).to_string().contains("its secrets are longer than the block"));
+    }
+
+    #[test]
+    fn a_cut_block_with_a_packet_names_the_packet() {
+        let block = LE.packet(0, 1, b"abcd");
+        assert_eq!(
+            damage(LE, &block[..20]).to_string(),
+            "cut in the middle of packet #2: 20 of 36 bytes are there (offset 0x54)" // 28 + 20 + 36
+        );
+        let cut = damage(LE, &LE.block(4, &[0; 4])[..15]).to_string();
+        assert_eq!(cut, "cut in the middle of a block between packets: 15 of 16 bytes are there (offset 0x54)");
+    }
+
+    #[test]
+    fn what_can_grow_is_bounded() {
+        let limits = CaptureLimits { interfaces: 2, secrets_bytes: 100, ..CaptureLimits::default() };
+        let keys = LE.block(10, &[LE.words(&[0x544c_534b, 60]), vec![b'k'; 60]].concat());
+        let file =
+            [section(LE), keys.clone(), keys, LE.interface(1, 0, &[]), LE.section(), LE.interface(1, 0, &[])].concat();
+        let mut reader = Reader::with_limits(&file[..], limits).unwrap();
+        let error = reader.next_packet().unwrap_err();
+        assert!(matches!(
+            &error,
+            CaptureError::Damaged(Damage { kind: DamageKind::TooManyInterfaces { limit: 2 }, .. })
+        ));
+        assert_eq!((reader.summary().secrets.len(), reader.summary().secrets_dropped), (1, 1));
+    }
+
+    #[test]
+    fn other_versions_are_refused() {
+        let mut file = section(LE);
+        file[12] = 2;
+        assert_eq!(
+            Reader::open(&file[..]).unwrap_err().to_string(),
+            "block of type 0xa0d0d0a is malformed: its version is not 1.x (offset 0x0)"
+        );
+    }
+}

@@ -8,12 +8,26 @@ use super::{
     CaptureError, CaptureLimits, CaptureSummary, Container, Damage, DamageKind, Format, LooksLike, Packet, Within,
 };
 use crate::units::PacketNumber;
+use std::fmt;
 use std::io::Read;
 
 /// Reads packets one after the other from a pcap or pcapng capture, compressed or not.
 ///
 /// Works on anything that can be read: a file, a pipe that delivers a byte at a time, a slice. A packet is handed out
 /// as soon as its last byte has arrived. Wrapping the input in a `BufReader` is not needed.
+///
+/// ```
+/// use wsdissect::capture::{LinkType, Reader};
+///
+/// let file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x65\0\0\0\
+///              \x01\0\0\0\0\0\0\0\x03\0\0\0\x03\0\0\0abc";
+/// let mut reader = Reader::open(&file[..])?;
+/// while let Some(packet) = reader.next_packet()? {
+///     assert_eq!((packet.number.value(), packet.link, packet.bytes), (1, LinkType::RAW, &b"abc"[..]));
+/// }
+/// assert_eq!(reader.summary().packets, 1);
+/// # Ok::<(), wsdissect::capture::CaptureError>(())
+/// ```
 pub struct Reader<R: Read> {
     window: Window<R>,
     container: State,
@@ -47,8 +61,7 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// As [`Reader::open`].
     pub fn with_limits(input: R, limits: CaptureLimits) -> Result<Self, CaptureError> {
-        let unpacked = Unpacked::open(input)?.map_err(CaptureError::Unsupported)?;
-        let mut window = Window::new(unpacked);
+        let mut window = Window::new(Unpacked::open(input)?);
         let mut summary = CaptureSummary::default();
         let container = match recognise(&mut window, &limits, &mut summary) {
             Ok(state) => state,
@@ -139,6 +152,14 @@ impl<R: Read> Reader<R> {
                 damage.into()
             }
         }
+    }
+}
+
+impl<R: Read> fmt::Debug for Reader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Reader");
+        shown.field("format", &self.format()).field("packets", &self.summary.packets).field("damage", &self.damage);
+        shown.finish_non_exhaustive()
     }
 }
 
@@ -265,8 +286,14 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_may_move_to_another_thread() {
+        fn sendable<T: Send>() {}
+        sendable::<Reader<std::fs::File>>();
+    }
+
+    #[test]
     fn what_is_not_a_capture() {
-        let refuse = |bytes: &[u8]| Reader::open(bytes).err().map(|error| error.to_string()).unwrap_or_default();
+        let refuse = |bytes: &[u8]| Reader::open(bytes).unwrap_err().to_string();
         assert_eq!(refuse(b""), "empty input: not a single byte");
         assert_eq!(refuse(b"hello world\n"), "not a pcap or pcapng capture: looks like text");
         assert_eq!(refuse(b"{"), "not a pcap or pcapng capture: looks like JSON");

@@ -182,7 +182,8 @@ impl fmt::Debug for Secrets {
 pub struct CaptureLimits {
     /// Captured bytes of one packet. The default is the largest that Wireshark accepts.
     pub packet_bytes: u32,
-    /// Total length of one pcapng block; the read buffer grows up to this.
+    /// Total length of one pcapng block; the read buffer grows up to twice this. The default has room for the key log
+    /// of a day in one block.
     pub block_bytes: u32,
     /// Interfaces over all sections.
     pub interfaces: usize,
@@ -192,6 +193,6 @@ pub struct CaptureLimits {
 
 impl Default for CaptureLimits {
     fn default() -> Self {
-        Self { packet_bytes: 262_144, block_bytes: 16 << 20, interfaces: 65_536, secrets_bytes: 64 << 20 }
+        Self { packet_bytes: 262_144, block_bytes: 64 << 20, interfaces: 65_536, secrets_bytes: 64 << 20 }
     }
 }

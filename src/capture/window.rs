@@ -1,7 +1,8 @@
 //! The one buffer between the input and the records.
 //!
-//! Records are slices of it. Unread bytes move to its front only when the record they start is incomplete; it grows only
-//! for a record that was checked to be within bounds, and never waits for more than that record needs.
+//! Records are slices of it. Unread bytes move to its front only when the record they start is incomplete. It grows for a
+//! record that was checked to be within bounds, and by doubling as the bytes arrive, so that a claim alone takes no
+//! memory. It never waits for more than the record needs.
 
 use super::compression::{ReadError, Unpacked};
 use super::{Compression, DamageKind};
@@ -59,10 +60,10 @@ impl<R: Read> Window<R> {
             self.end -= self.start;
             self.start = 0;
         }
-        if self.buffer.len() < len {
-            self.buffer.resize(len.next_power_of_two(), 0);
-        }
         while self.end < len {
+            if self.end == self.buffer.len() {
+                self.buffer.resize(2 * self.end, 0);
+            }
             match self.input.read(&mut self.buffer[self.end..]) {
                 Ok(0) => break,
                 Ok(more) => self.end += more,

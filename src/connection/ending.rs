@@ -2,7 +2,6 @@
 
 use super::traffic::{MessageNote, Traffic};
 use crate::units::{Origin, Side};
-use crate::violation::{Violation, ViolationRule};
 use crate::websocket::Opcode;
 
 /// One observed sign of the end.
@@ -46,13 +45,11 @@ pub struct LastWord {
     pub other_kind_before: bool,
     /// Data messages it had completed.
     pub messages: u64,
-    /// The last rule it had broken, and where.
-    pub violation: Option<(ViolationRule, Origin)>,
 }
 
 impl LastWord {
-    /// The last word of `side`, whose traffic this is.
-    pub(super) fn of(traffic: &Traffic, violations: &[Violation], side: Side) -> Self {
+    /// The last word of the side whose traffic this is.
+    pub(super) fn of(traffic: &Traffic) -> Self {
         let message = traffic.current_or_last();
         let other = match message.as_ref().map(|note| note.kind) {
             Some(Opcode::Text) => traffic.messages_before_last(Opcode::Binary),
@@ -63,10 +60,6 @@ impl LastWord {
             largest_before: traffic.largest_before(message.as_ref()),
             other_kind_before: other > 0,
             messages: traffic.text_messages + traffic.binary_messages,
-            violation: violations
-                .iter()
-                .find(|violation| violation.side == side && violation.offset.is_some())
-                .map(|violation| (violation.rule, violation.at)),
             message,
         }
     }

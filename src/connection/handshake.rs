@@ -9,11 +9,11 @@ pub enum Outcome {
     Accepted,
     /// An HTTP response other than 101.
     Rejected,
-    /// A request without any HTTP response, or a 101 that a client must refuse.
+    /// A 101 that a client must refuse, or an answer that is no HTTP response.
     Failed,
     /// The connection was open before the capture began.
     NotCaptured,
-    /// The connection ended before a request was sent.
+    /// No request was sent, or none was answered.
     #[default]
     None,
 }

@@ -205,7 +205,7 @@ impl Connection {
 
     /// Notes a sign that the connection is ending, with the last word of the other side at that moment.
     pub fn end_signal(&mut self, kind: EndSignalKind, by: Side, at: Origin) {
-        let last_word = LastWord::of(&self.traffic[by.other()], &self.violations, by.other());
+        let last_word = LastWord::of(&self.traffic[by.other()]);
         self.ending.push(EndSignal { kind, by, at, quiet_since: self.last_payload, peer: last_word });
     }
 

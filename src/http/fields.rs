@@ -234,6 +234,16 @@ mod tests {
     }
 
     #[test]
+    fn quotes_that_never_close_are_read_once() {
+        // Quadratic work would be seen as minutes here.
+        let hostile = "\"\\".repeat(1 << 17);
+        let mut list = ExtensionList::default();
+        list.add(hostile.as_bytes());
+        list.add(hostile.replace('\\', "\\\",").as_bytes());
+        assert!(list.malformed && list.extensions.is_empty());
+    }
+
+    #[test]
     fn challenges_give_their_schemes() {
         let mut list = Vec::new();
         add_schemes(

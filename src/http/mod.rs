@@ -21,3 +21,67 @@ pub use message::{KeyState, Method, Request, Response};
 pub use reader::{Head, HeadReader, RequestReader, ResponseReader, Step, WhyNotHttp};
 pub use sniff::{Role, looks_like_http};
 pub use text::Text;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::units::{Origin, PacketNumber, StreamOffset};
+
+    /// Heads as real programs wrote them on loopback, line ends as LF, each under a line with its author. The responses
+    /// all answer the key of RFC 6455 §1.3 and an offer of `permessage-deflate; client_max_window_bits`.
+    const REQUESTS: &str = include_str!("recorded/requests.txt");
+    const RESPONSES: &str = include_str!("recorded/responses.txt");
+
+    const PLAIN_REQUEST: &str = "# test\nGET /chat HTTP/1.1\nHost: localhost\nUpgrade: websocket\nConnection: Upgrade\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13\n\
+        Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\n";
+
+    fn read<H: Head>(recorded: &str) -> Vec<(&str, H)> {
+        recorded
+            .split("\n\n")
+            .map(|part| {
+                let (author, head) = part.split_once('\n').expect("an author and a head");
+                let head = format!("{}\r\n\r\n", head.trim_end_matches('\n').replace('\n', "\r\n"));
+                let origin = Origin { packet: PacketNumber::FIRST, time: None };
+                match HeadReader::new().push(&Limits::default(), StreamOffset(0), origin, head.as_bytes()) {
+                    (Step::Head(read), consumed) if consumed == head.len() => (author, *read),
+                    (step, _) => panic!("{author}: {}", matches!(step, Step::Failed(_))),
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn requests_of_programs_in_use() {
+        let requests = read::<Request>(REQUESTS);
+        assert_eq!(requests.len(), 8);
+        for (author, request) in requests {
+            assert!(request.wants_websocket(), "{author}");
+            assert_eq!(check(&request, None), [], "{author}");
+            assert_eq!(request.upgrade_stripped(), author == "# behind nginx 1.22 as it comes", "{author}");
+            assert_eq!(request.lower_case_names, author == "# node undici 6", "{author}");
+            assert!(request.host.is_some() && !request.extensions_malformed, "{author}");
+        }
+    }
+
+    #[test]
+    fn responses_of_programs_in_use() {
+        let (_, request) = read::<Request>(PLAIN_REQUEST).remove(0);
+        let responses = read::<Response>(RESPONSES);
+        assert_eq!(responses.len(), 7);
+        for (author, response) in responses {
+            assert_eq!(check(&request, Some(&response)), [], "{author}");
+            let windows = negotiated(&request, &response)
+                .deflate
+                .map(|deflate| (deflate.client.window_bits, deflate.server.window_bits));
+            let expected = match author {
+                "# Python websockets 17" | "# uvicorn with websockets" => Some((12, 12)),
+                "# nginx 1.22" => None,
+                _ => Some((15, 15)),
+            };
+            assert_eq!(windows, expected, "{author}");
+            assert_eq!(response.lower_case_names, author.contains("HAProxy") || author == "# hypercorn", "{author}");
+        }
+    }
+}

@@ -13,7 +13,8 @@ const MAX_SHIMS: usize = 16;
 pub(super) fn network(link: LinkType, bytes: &[u8]) -> Result<&[u8], Skip> {
     match link {
         LinkType::EN10MB => ethernet(bytes),
-        LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 => Ok(bytes),
+        // 12 and 14 are DLT_RAW of some systems, which old programs wrote into files.
+        LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 | LinkType(12 | 14) => Ok(bytes),
         LinkType::LINUX_SLL => linux_cooked_v1(bytes),
         LinkType::LINUX_SLL2 => linux_cooked_v2(bytes),
         LinkType::NULL | LinkType::LOOP => bsd_loopback(bytes),

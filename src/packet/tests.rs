@@ -109,6 +109,7 @@ fn every_link_layer_reaches_the_segment() {
         ("loopback, macOS IPv6", LinkType::NULL, join(&[&[30, 0, 0, 0], &v6])),
         ("OpenBSD loopback", LinkType::LOOP, join(&[&[0, 0, 0, 24], &v6])),
         ("raw", LinkType::RAW, v6.clone()),
+        ("raw, old number", LinkType(12), v4.clone()),
         ("ipv4", LinkType::IPV4, v4.clone()),
         ("PPP in HDLC framing", LinkType::PPP, join(&[&[0xff, 3, 0, 0x21], &v4])),
         ("PPP, compressed protocol", LinkType::PPP, join(&[&[0x57], &v6])),

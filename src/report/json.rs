@@ -127,9 +127,9 @@ struct MessageCounts {
 struct CloseObject {
     code: Option<u16>,
     name: Option<&'static str>,
-    reason: Option<String>,
+    reason: String,
     initiator: Option<&'static str>,
-    echoed: Maybe<Option<bool>>,
+    echoed: Maybe<bool>,
     clean: bool,
     client_frame: Maybe<Option<CloseFrameObject>>,
     server_frame: Maybe<Option<CloseFrameObject>>,
@@ -296,15 +296,15 @@ fn close(connection: &Connection) -> CloseObject {
     CloseObject {
         code,
         name: code.map(code_name),
-        reason: frame.map(reason_of),
+        reason: frame.map(reason_of).unwrap_or_default(),
         initiator: first.map(|signal| signal.by.name()),
         echoed: match first {
-            None => Maybe::Value(None),
+            None => Maybe::Value(false),
             Some(signal) => match &connection.traffic[signal.by.other()].close {
-                Some(_) => Maybe::Value(Some(true)),
+                Some(_) => Maybe::Value(true),
                 None => match why_frames_unknown(connection, signal.by.other()) {
                     Some(why) => Maybe::unknown(why),
-                    None => Maybe::Value(Some(false)),
+                    None => Maybe::Value(false),
                 },
             },
         },

@@ -9,7 +9,7 @@ use crate::analyzer::ConnectionReport;
 use crate::catalog::rules::{Cause, Confidence, Who};
 use crate::connection::{Connection, Observation, Observed};
 use crate::diagnosis::printable;
-use crate::evidence::Known;
+use crate::evidence::{Evidence, Known};
 use crate::fleet::{self, Incident};
 use crate::units::Origin;
 use crate::websocket::{ClosePayload, Opcode};
@@ -24,6 +24,9 @@ const WARN: Style = AnsiColor::Yellow.on_default();
 
 /// Columns before the text of a block.
 const INDENT: usize = 6;
+
+/// Pieces of evidence shown of an example; the JSON output has all.
+const MOST_PROOFS: usize = 4;
 
 /// Observations shown of an example's last moments.
 const LAST_MOMENTS: usize = 6;
@@ -202,14 +205,10 @@ impl<'a> TextReport<'a> {
             self.labelled(out, self.speaker.say("label.reason"), &reason);
         }
         let mut proofs = Vec::new();
-        for evidence in diagnosis.because.iter().filter(|evidence| !matches!(evidence.value, Known::Unknown(_))) {
-            let packets = evidence.packets.as_slice();
-            let mut text = self.speaker.evidence(evidence);
-            if !packets.is_empty() {
-                let numbers: Vec<String> = packets.iter().map(ToString::to_string).collect();
-                let _ = write!(text, " {}", styled(DIM, &format!("({})", numbers.join(" "))));
-                proofs.push(text);
-            }
+        for evidence in diagnosis.because.iter().filter(|evidence| is_telling(evidence)).take(MOST_PROOFS) {
+            let numbers: Vec<String> = evidence.packets.as_slice().iter().map(ToString::to_string).collect();
+            let numbers = styled(DIM, &format!("({})", numbers.join(" ")));
+            proofs.push(format!("{} {numbers}", self.speaker.evidence(evidence)));
         }
         self.list(out, self.speaker.say("label.proof"), &proofs);
         let fixes: Vec<String> = diagnosis
@@ -404,6 +403,15 @@ impl<'a> TextReport<'a> {
             ),
         }
     }
+}
+
+/// Whether a piece of evidence tells a person more than the headline and the timeline do.
+fn is_telling(evidence: &Evidence) -> bool {
+    const CONTEXT: [&str; 5] =
+        ["capture.visibility", "connection.open_at_capture_end", "end.side", "peer.side", "handshake.outcome"];
+    matches!(evidence.value, Known::Seen(_))
+        && !evidence.packets.as_slice().is_empty()
+        && !CONTEXT.contains(&evidence.fact.name())
 }
 
 /// Endings that need no one's attention: one line is enough.

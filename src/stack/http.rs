@@ -112,7 +112,7 @@ impl HttpStage {
         let connection = self.connection.get_or_insert_with(|| Box::new(new_connection(start, client, &shared.limits)));
         connection.payload(request.last);
         connection.observe(request.last, Some(Side::Client), Observed::Request);
-        connection.handshake.outcome = Outcome::Failed;
+        connection.handshake.outcome = Outcome::None;
         connection.handshake.response = None;
         connection.handshake.request = Some(request);
     }
@@ -124,6 +124,7 @@ impl HttpStage {
                 Step::NeedMore => return Next::Stay,
                 Step::Failed(why) => {
                     if let Some(connection) = &mut self.connection {
+                        connection.handshake.outcome = Outcome::Failed;
                         let is_tls = crate::tls::looks_like_tls(chunk.bytes).unwrap_or(false);
                         connection.handshake.answered_with_tls = is_tls;
                         connection.handshake.answered_with_other = !is_tls;

@@ -1,7 +1,7 @@
 //! Conversations for tests: written down as two ends would hold them, then played to a table as a capture shows them.
 
 use super::{EndFacts, Flow, FlowTable, TcpFacts};
-use crate::limits::Limits;
+use crate::limits::{LimitHits, Limits};
 use crate::packet::{Segment, SeqNumber, TcpFlags, TcpOptions};
 use crate::stream::{Chunk, End, Gap, GapReason, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::units::{Endpoint, Origin, PacketNumber, StreamOffset, Timestamp};
@@ -128,6 +128,7 @@ impl Conversation {
         let mut flows = Vec::new();
         let mut opened = Vec::new();
         let mut now = 0;
+        let mut most_lingering = 0;
         for (index, sent) in self.sent.iter().enumerate() {
             now += sent.delay;
             let a = Endpoint { ip: [10, 0, 0, 1].into(), port: sent.port };
@@ -152,11 +153,15 @@ impl Conversation {
                 Recorder::default()
             });
             flows.extend(std::iter::from_fn(|| table.pop_finished()));
+            // One segment may be split into as many pieces as there are holes; here it fills few.
+            assert!(table.waiting() <= limits.reorder_bytes_total + 4096, "waiting bytes are bounded");
+            most_lingering = most_lingering.max(table.lingering());
+            assert!(table.open_count() <= limits.flows, "flows are bounded");
         }
         table.finish(&mut ());
         flows.extend(std::iter::from_fn(|| table.pop_finished()));
         assert_eq!((table.open_count(), table.waiting()), (0, 0), "everything is let go");
-        Played { flows, opened, late: table.late_segments(), hits: table.limit_hits() }
+        Played { flows, opened, late: table.late_segments(), hits: table.limit_hits(), most_lingering }
     }
 }
 
@@ -167,7 +172,9 @@ pub(super) struct Played {
     /// The first packet of each flow, in order of flow number.
     pub(super) opened: Vec<u64>,
     pub(super) late: u64,
-    pub(super) hits: crate::limits::LimitHits,
+    pub(super) hits: LimitHits,
+    /// The longest queue of flows that were over.
+    pub(super) most_lingering: usize,
 }
 
 impl Played {

@@ -30,7 +30,7 @@ impl TcpFacts {
 pub struct EndFacts {
     /// All segments, also those without data.
     pub segments: u64,
-    /// Segments with data, also data that came before.
+    /// Segments with data, also data that came before; keep-alive probes not counted.
     pub data_segments: u64,
     /// Length of the stream so far: bytes delivered, and bytes given up as gaps.
     pub bytes: u64,

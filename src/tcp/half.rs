@@ -7,7 +7,7 @@ use super::EndFacts;
 use super::reorder::{Budget, Reorder, Span, differ};
 use crate::packet::{Segment, SeqNumber};
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd, StreamEndKind, StreamSink};
-use crate::units::{Origin, StreamOffset};
+use crate::units::{Origin, PacketNumber, StreamOffset};
 
 /// Sequence numbers further from the stream than any window (RFC 7323 §2.3) are not of it.
 const PLAUSIBLE: i32 = 1 << 30;
@@ -168,7 +168,6 @@ impl<S: StreamSink> Reassembly<'_, S> {
     pub(super) fn segment(&mut self, segment: &Segment<'_>) -> Anchored {
         let seq = segment.seq.plus(u32::from(segment.flags.syn()));
         let len = segment.data_len();
-        self.facts.data_segments += u64::from(len > 0);
         if len == 0 && !segment.flags.fin() {
             return self.bare(segment, seq);
         }
@@ -181,6 +180,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
             self.facts.keep_alives += 1;
             return anchored;
         }
+        self.facts.data_segments += u64::from(len > 0);
         // Bytes before the start of a stream that was joined late have no offset.
         let start = self.facts.bytes.cast_signed().saturating_add(distance);
         let before = start.min(0).unsigned_abs();
@@ -188,10 +188,11 @@ impl<S: StreamSink> Reassembly<'_, S> {
             Span { start: 0, bytes: segment.payload, cut: u64::from(segment.payload_cut), origin: segment.origin };
         let span = Span { start: start.max(0).unsigned_abs(), ..whole.skip_to(before) };
         let repeats_fin = segment.flags.fin() && !self.fin(span.end(), segment.origin);
-        if (distance < 0 && len > 0) || repeats_fin {
+        let repeats = (distance < 0 && len > 0) || repeats_fin;
+        if repeats {
             self.facts.note_retransmission(segment.origin);
         }
-        self.data(span.skip_to(self.facts.bytes));
+        self.data(span.skip_to(self.facts.bytes), repeats);
         self.deliver_fin();
         anchored
     }
@@ -228,8 +229,8 @@ impl<S: StreamSink> Reassembly<'_, S> {
         true
     }
 
-    /// Bytes that start at or after the next one.
-    fn data(&mut self, mut span: Span<'_>) {
+    /// Bytes that start at or after the next one. `repeats`: their segment counts as a retransmission already.
+    fn data(&mut self, mut span: Span<'_>, repeats: bool) {
         if let Some(fin) = self.half.fin_at.filter(|fin| span.end() > *fin) {
             self.facts.anomalies_mut().out_of_window += 1;
             span = span.until(fin);
@@ -245,7 +246,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
         if span.start > self.facts.bytes {
             self.wait(span);
         } else if self.half.waiting.is_some() {
-            self.fill(span);
+            self.fill(span, repeats);
         } else if span.len() > 0 {
             self.note_data(span.origin);
             self.emit(span);
@@ -266,12 +267,15 @@ impl<S: StreamSink> Reassembly<'_, S> {
     }
 
     /// Bytes that are next while others wait behind them: delivered between those, which came first.
-    fn fill(&mut self, mut span: Span<'_>) {
+    fn fill(&mut self, mut span: Span<'_>, repeats: bool) {
         let first = self.half.waiting.as_ref().and_then(|waiting| waiting.first());
         if let Some(later) = first.map(|first| first.origin).filter(|_| span.len() > 0) {
             self.note_data(span.origin);
-            self.note_late(span.origin, later);
+            if !repeats {
+                self.note_late(span.origin, later);
+            }
         }
+        let mut conflict = None;
         while span.len() > 0 {
             let waiting = self.half.waiting.as_mut();
             let piece = waiting.and_then(|waiting| waiting.pop_first_before(span.end(), self.budget));
@@ -281,7 +285,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
             };
             let known = piece.span();
             if differ(&known, &span) {
-                self.note_conflict(&known, &span);
+                conflict.get_or_insert(known.origin.packet);
             }
             let free = span.until(known.start);
             if free.len() > 0 {
@@ -290,6 +294,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
             self.emit(known);
             span = span.skip_to(self.facts.bytes);
         }
+        self.note_conflict(conflict, span.origin);
         self.drain();
     }
 
@@ -297,11 +302,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
     fn wait(&mut self, span: Span<'_>) {
         let segments = self.facts.segments;
         let overlap = self.half.waiting.get_or_insert_default().insert(span, segments, self.budget);
-        if let Some(known) = overlap.conflict {
-            let anomalies = self.facts.anomalies_mut();
-            anomalies.conflicting_overlaps += 1;
-            anomalies.first_conflict.get_or_insert((known, span.origin.packet));
-        }
+        self.note_conflict(overlap.conflict, span.origin);
         if overlap.adds {
             self.note_data(span.origin);
         }
@@ -452,9 +453,12 @@ impl<S: StreamSink> Reassembly<'_, S> {
         }
     }
 
-    fn note_conflict(&mut self, known: &Span<'_>, span: &Span<'_>) {
-        let anomalies = self.facts.anomalies_mut();
-        anomalies.conflicting_overlaps += 1;
-        anomalies.first_conflict.get_or_insert((known.origin.packet, span.origin.packet));
+    /// The segment at `origin` contradicts what the packet `known` brought first.
+    fn note_conflict(&mut self, known: Option<PacketNumber>, origin: Origin) {
+        if let Some(known) = known {
+            let anomalies = self.facts.anomalies_mut();
+            anomalies.conflicting_overlaps += 1;
+            anomalies.first_conflict.get_or_insert((known, origin.packet));
+        }
     }
 }

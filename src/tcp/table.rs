@@ -72,7 +72,9 @@ impl<S: StreamSink> FlowTable<S> {
         flow.push(segment, &mut self.budget, context);
         if flow.over.is_some() && !flow.queued {
             flow.queued = true;
-            self.lingering.push_back((slot, flow.number, flow.lingers_since));
+            let entry = (slot, flow.number, flow.lingers_since);
+            self.drop_stale();
+            self.lingering.push_back(entry);
         }
     }
 
@@ -123,6 +125,12 @@ impl<S: StreamSink> FlowTable<S> {
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         self.budget.waiting
+    }
+
+    /// Entries in the queue of flows that are over.
+    #[cfg(test)]
+    pub(super) fn lingering(&self) -> usize {
+        self.lingering.len()
     }
 
     fn open(
@@ -177,6 +185,14 @@ impl<S: StreamSink> FlowTable<S> {
             } else {
                 self.close(slot, FlowEnd::Closed, context);
             }
+        }
+    }
+
+    /// Drops queue entries of flows that are gone (replaced, evicted) when they are the larger part.
+    fn drop_stale(&mut self) {
+        if self.lingering.len() > 2 * self.flows.len() + 64 {
+            let flows = &mut self.flows;
+            self.lingering.retain(|(slot, number, _)| flows.get_mut(*slot).is_some_and(|flow| flow.number == *number));
         }
     }
 

@@ -128,6 +128,22 @@ fn a_retransmission_may_bring_more() {
 }
 
 #[test]
+fn a_segment_is_one_retransmission_whatever_it_repeats() {
+    let mut talk = Conversation::open();
+    talk.say(A, "one ");
+    talk.lose(A, "two ");
+    talk.say(A, "three ");
+    talk.lose(A, "four ");
+    talk.say(A, "five");
+    talk.wait(300);
+    talk.repeat(A, 23, "one two three four five");
+    let played = talk.play();
+    assert_eq!(played.stream(A), "one two three four five");
+    let anomalies = played.end(A).anomalies();
+    assert_eq!((anomalies.retransmissions, anomalies.out_of_order, anomalies.gaps), (1, 0, 0));
+}
+
+#[test]
 fn of_two_versions_the_first_counts() {
     let mut talk = Conversation::open();
     talk.lose(A, "one ");
@@ -315,6 +331,7 @@ fn keep_alives_are_no_data() {
     let played = talk.play();
     assert_eq!(played.stream(A), "hellostill here");
     assert_eq!((played.end(A).keep_alives, played.end(A).anomalies().retransmissions), (2, 0));
+    assert_eq!(played.end(A).data_segments, 2);
     // One byte that the peer has not acknowledged is a retransmission.
     let mut talk = Conversation::open();
     talk.say(A, "x");
@@ -572,6 +589,92 @@ fn a_flood_of_new_flows_displaces_itself() {
     let lived = played.flows.iter().find(|flow| flow.number.0 == 0).unwrap();
     assert_eq!(lived.sink.text.a, format!("hello {}", "x".repeat(50)));
     assert_eq!(lived.end, FlowEnd::CaptureEnded);
+}
+
+/// One connection after the other on the same ports, all in one moment: nothing is kept of those that are gone.
+#[test]
+fn reused_ports_leave_nothing_behind() {
+    let mut talk = Conversation::silent();
+    for round in 0..1000 {
+        talk.next = PerEnd { a: round * 1000, b: 0 };
+        talk.bare(A, TcpFlags::SYN);
+        talk.rst(B);
+    }
+    talk.sent.iter_mut().for_each(|sent| sent.delay = 0);
+    let played = talk.play();
+    assert_eq!(played.flows.len(), 1000);
+    assert!(played.flows.iter().all(|flow| flow.end == FlowEnd::Reset));
+    assert!(played.most_lingering <= 70, "{}", played.most_lingering);
+}
+
+/// Whether tshark 4.0.17 starts a stream, milliseconds since the packet before, sender, port, flags, sequence number,
+/// acknowledgement, bytes of data.
+type Row = (bool, u64, End, u16, u8, u32, u32, usize);
+
+/// Random segments on two pairs of ports.
+#[rustfmt::skip]
+const NUMBERED_BY_TSHARK: [Row; 44] = [
+    (true, 0, B, 1001, 0x10, 100, 90000, 0),
+    (false, 500, A, 1001, 0x11, 5000, 4000000001, 5),
+    (false, 500, B, 1001, 0x10, 4000000000, 5006, 0),
+    (true, 500, B, 1000, 0x12, 100, 101, 0),
+    (false, 500, B, 1000, 0x10, 5000, 90001, 5),
+    (false, 500, A, 1001, 0x10, 100, 90001, 0),
+    (false, 3000, B, 1001, 0x14, 90001, 106, 0),
+    (false, 500, A, 1001, 0x12, 4000000000, 4000000000, 0),
+    (false, 0, A, 1001, 0x18, 106, 4000000001, 0),
+    (true, 3000, B, 1000, 0x02, 4000000000, 0, 0),
+    (false, 20000, B, 1001, 0x11, 90000, 100, 0),
+    (false, 0, A, 1000, 0x10, 90001, 5001, 0),
+    (false, 3000, B, 1001, 0x12, 5000, 101, 0),
+    (true, 500, B, 1000, 0x02, 100, 0, 0),
+    (false, 0, B, 1001, 0x10, 4000000000, 4000000001, 0),
+    (false, 0, A, 1000, 0x12, 5000, 4000000001, 0),
+    (true, 500, A, 1000, 0x02, 4000000000, 0, 0),
+    (false, 20000, A, 1000, 0x04, 4000000001, 0, 0),
+    (false, 20000, B, 1001, 0x18, 100, 5001, 0),
+    (false, 0, B, 1000, 0x11, 90001, 90001, 0),
+    (false, 0, A, 1001, 0x11, 90000, 90001, 0),
+    (true, 3000, B, 1001, 0x02, 4000000000, 0, 0),
+    (false, 3000, B, 1001, 0x10, 90006, 90001, 5),
+    (false, 500, B, 1001, 0x10, 5000, 90006, 5),
+    (false, 3000, B, 1001, 0x10, 4000000006, 101, 0),
+    (false, 500, A, 1000, 0x12, 5000, 4000000001, 0),
+    (false, 0, A, 1000, 0x11, 5000, 5001, 0),
+    (false, 20000, A, 1001, 0x12, 100, 4000000000, 0),
+    (false, 3000, A, 1000, 0x12, 90000, 101, 0),
+    (true, 3000, A, 1001, 0x02, 90000, 0, 0),
+    (false, 20000, B, 1001, 0x14, 90006, 90001, 0),
+    (false, 20000, B, 1001, 0x12, 4000000000, 5001, 0),
+    (false, 500, A, 1000, 0x10, 101, 4000000006, 0),
+    (false, 20000, A, 1001, 0x18, 5006, 4000000001, 0),
+    (false, 0, A, 1001, 0x10, 90006, 4000000001, 0),
+    (false, 20000, A, 1001, 0x10, 5000, 4000000000, 0),
+    (false, 500, B, 1000, 0x18, 4000000001, 100, 5),
+    (false, 3000, A, 1000, 0x11, 90001, 5006, 5),
+    (false, 3000, B, 1000, 0x02, 90000, 0, 0),
+    (false, 3000, B, 1001, 0x14, 101, 90001, 0),
+    (true, 0, B, 1000, 0x02, 4000000000, 0, 0),
+    (false, 20000, B, 1000, 0x02, 4000000000, 0, 0),
+    (false, 0, A, 1001, 0x11, 4000000006, 5000, 0),
+    (false, 500, A, 1001, 0x14, 90000, 4000000006, 0),
+];
+
+#[test]
+fn flow_numbers_equal_those_of_tshark() {
+    let mut talk = Conversation::silent();
+    let mut expected = Vec::new();
+    for (packet, (new, delay, from, port, flags, seq, ack, length)) in (1u64..).zip(NUMBERED_BY_TSHARK) {
+        talk.port = port;
+        talk.bare(from, TcpFlags(flags));
+        let sent = talk.last();
+        (sent.delay, sent.seq, sent.data) = (delay, seq, vec![b'x'; length]);
+        sent.ack = sent.flags.ack().then_some(ack);
+        if new {
+            expected.push(packet);
+        }
+    }
+    assert_eq!(talk.play().opened, expected);
 }
 
 /// The memory of an idle flow, beside its consumer and the index.

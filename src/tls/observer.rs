@@ -318,7 +318,8 @@ mod tests {
     use super::*;
     use crate::units::PacketNumber;
 
-    /// Segments of handshakes recorded on loopback, Python 3.11 with OpenSSL 3.0.22 on both ends: `c` or `s`, then hex.
+    /// Segments of handshakes recorded on loopback: `c` or `s`, then hex. The server is OpenSSL 3.0.22, as is the
+    /// client unless the name says otherwise.
     const TLS_1_3: &str = include_str!("recorded/tls13.txt");
     const TLS_1_2: &str = include_str!("recorded/tls12.txt");
     const EXPIRED_1_3: &str = include_str!("recorded/expired13.txt");
@@ -326,6 +327,9 @@ mod tests {
     const PLAIN_SERVER: &str = include_str!("recorded/plain.txt");
     const CLIENT_CERTIFICATE_1_2: &str = include_str!("recorded/mtls12.txt");
     const CLIENT_CERTIFICATE_1_3: &str = include_str!("recorded/mtls13.txt");
+    const HELLO_RETRY_1_3: &str = include_str!("recorded/retry13.txt");
+    const CHROMIUM_REFUSES_1_3: &str = include_str!("recorded/chromium13.txt");
+    const NODE_REFUSES_1_2: &str = include_str!("recorded/node12.txt");
 
     fn packet(number: usize) -> Origin {
         Origin { packet: PacketNumber::new(number as u64).expect("tests count from 1"), time: None }
@@ -415,6 +419,40 @@ mod tests {
     }
 
     #[test]
+    fn chromium_156_leaves_without_an_alert() {
+        let facts = observe(CHROMIUM_REFUSES_1_3, WHOLE);
+        // As tshark 4.0.17 shows it, GREASE left out.
+        let client = facts.client_hello.as_ref().unwrap();
+        assert_eq!((client.sni.as_deref(), &client.alpn[..]), (Some("localhost"), &[Box::from("http/1.1")][..]));
+        assert_eq!(client.versions, [TlsVersion::TLS_1_3, TlsVersion::TLS_1_2]);
+        let suites: Vec<u16> = client.cipher_suites.iter().map(|suite| suite.0).collect();
+        assert_eq!(suites[..4], [0x1301, 0x1302, 0x1303, 0xc02b]);
+        assert_eq!(suites.len(), 15);
+        // The server's flight of four, and its close_notify after the client's FIN; nothing more from the client.
+        assert_eq!(facts.application_records, PerSide { client: 0, server: 5 });
+        assert_eq!((alerts(&facts), facts.finished_handshake), (vec![], HandshakeState::No));
+    }
+
+    #[test]
+    fn node_20_refuses_only_after_a_whole_tls_1_2_handshake() {
+        let facts = observe(NODE_REFUSES_1_2, WHOLE);
+        assert_eq!((alerts(&facts), facts.finished_handshake), (vec![], HandshakeState::Yes));
+        assert_eq!(facts.application_records, PerSide { client: 0, server: 0 });
+        assert_eq!(facts.encrypted_alert_guess.map(|at| at.is_some()), PerSide { client: false, server: true });
+    }
+
+    #[test]
+    fn a_recorded_hello_retry_request() {
+        let facts = observe(HELLO_RETRY_1_3, WHOLE);
+        let server = facts.server_hello.as_ref().unwrap();
+        assert!(facts.hello_retry && !server.hello_retry);
+        assert_eq!((server.cipher_suite.0, server.origin), (0x1303, packet(4)));
+        assert_eq!(facts.client_hello.as_ref().map(|hello| hello.origin), Some(packet(1)));
+        assert_eq!(facts.client_hello.as_ref().map(|hello| hello.alpn.len()), Some(2));
+        assert_eq!(facts.finished_handshake, HandshakeState::Yes);
+    }
+
+    #[test]
     fn a_plain_server_answers_a_client_hello() {
         let facts = observe(PLAIN_SERVER, WHOLE);
         let not_tls = facts.not_tls.unwrap();
@@ -424,7 +462,18 @@ mod tests {
 
     #[test]
     fn facts_are_the_same_wherever_the_stream_is_cut() {
-        for recorded in [TLS_1_3, TLS_1_2, EXPIRED_1_3, VERSION_MISMATCH, PLAIN_SERVER, CLIENT_CERTIFICATE_1_2] {
+        for recorded in [
+            TLS_1_3,
+            TLS_1_2,
+            EXPIRED_1_3,
+            VERSION_MISMATCH,
+            PLAIN_SERVER,
+            CLIENT_CERTIFICATE_1_2,
+            CLIENT_CERTIFICATE_1_3,
+            HELLO_RETRY_1_3,
+            CHROMIUM_REFUSES_1_3,
+            NODE_REFUSES_1_2,
+        ] {
             let whole = observe(recorded, WHOLE);
             for piece in (1..64).chain([511, 512, 513]) {
                 assert_eq!(observe(recorded, piece), whole, "pieces of {piece}");
@@ -486,6 +535,33 @@ mod tests {
         assert_eq!(observer.facts().application_records.server, 2);
         assert_eq!(observer.facts().finished_handshake, HandshakeState::Probably);
         assert_eq!(observer.facts().not_tls, None);
+    }
+
+    #[test]
+    fn a_message_with_a_hole_is_not_read_on() {
+        let limits = Limits::default();
+        let (_, hello) = &segments(TLS_1_2)[0];
+        let mut observer = Observer::new();
+        observer.push(&limits, Side::Client, StreamOffset(0), packet(1), &hello[..100]);
+        observer.gap(Side::Client, Some(100));
+        observer.push(&limits, Side::Client, StreamOffset(200), packet(2), &hello[200..]);
+        observer.push(&limits, Side::Client, StreamOffset(517), packet(3), hello);
+        assert_eq!((&observer.facts().client_hello, observer.facts().hellos_malformed), (&None, 0));
+        assert_eq!(observer.facts().last_record.client.map(|record| record.origin), Some(packet(3)));
+    }
+
+    #[test]
+    fn early_data_is_not_taken_for_a_finished_message() {
+        // An empty encrypt_then_mac extension, as OpenSSL sends it, turned into an empty early_data.
+        let mut segments = segments(TLS_1_3);
+        let hello = &mut segments[0].1;
+        let at = hello.windows(4).position(|bytes| bytes == [0, 0x16, 0, 0]).expect("sent by OpenSSL");
+        hello[at + 1] = 42;
+        let mut observer = Observer::new();
+        for (index, (side, bytes)) in segments.iter().enumerate() {
+            observer.push(&Limits::default(), *side, StreamOffset(0), packet(index + 1), bytes);
+        }
+        assert_eq!(observer.facts().finished_handshake, HandshakeState::Probably);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! One message at most is under way in each direction. Its bytes are looked at as they pass and then forgotten; only a
 //! handful of counters and the state of the UTF-8 check remain.
 
-use super::deflate::{Deflate, Inflation, Stop, Yield};
+use super::deflate::{Clarity, Deflate, Inflation, Stop, UNKNOWN, Yield};
 use super::event::{
     Content, Event, EventSink, Message, MessageKind, OpenMessage, PAYLOAD_PEEK_LEN, PayloadPiece, TextFault, Utf8State,
 };
@@ -14,8 +14,9 @@ use super::utf8::Utf8Checker;
 use crate::units::{Origin, Side, StreamOffset};
 use crate::violation::{Detail, Violation, ViolationRule};
 
-/// What goes along with a piece of input: shared room, its packet, where events go.
+/// What goes along with a piece of input: who sent it, shared room, its packet, where events go.
 pub(super) struct Feed<'f, S> {
+    pub(super) sender: Side,
     pub(super) scratch: &'f mut Scratch,
     pub(super) origin: Origin,
     pub(super) sink: &'f mut S,
@@ -23,7 +24,6 @@ pub(super) struct Feed<'f, S> {
 
 /// The data messages of one side.
 pub(super) struct Assembly {
-    sender: Side,
     inflation: Option<Inflation>,
     open: Option<Open>,
 }
@@ -33,6 +33,8 @@ struct Open {
     kind: MessageKind,
     compressed: bool,
     content: Content,
+    /// It refers to data that we do not have; its length can still be told.
+    blurred: bool,
     /// Bytes already shown as [`Event::Payload`].
     shown: u16,
     frames: u32,
@@ -46,8 +48,8 @@ struct Open {
 }
 
 impl Assembly {
-    pub(super) fn new(sender: Side, deflate: Option<Deflate>) -> Self {
-        Self { sender, inflation: deflate.map(Inflation::new), open: None }
+    pub(super) fn new(deflate: Option<Deflate>) -> Self {
+        Self { inflation: deflate.map(Inflation::new), open: None }
     }
 
     pub(super) fn deflate_negotiated(&self) -> bool {
@@ -91,6 +93,7 @@ impl Assembly {
             kind,
             compressed,
             content,
+            blurred: false,
             shown: 0,
             frames: 1,
             wire_len: 0,
@@ -124,8 +127,8 @@ impl Assembly {
         if open.content != Content::Whole {
             return;
         }
-        let Feed { scratch, origin, sink } = feed;
-        let mut inspector = Inspector { sender: self.sender, frame, origin: *origin, sink: &mut **sink };
+        let Feed { sender, scratch, origin, sink } = feed;
+        let mut inspector = Inspector { sender: *sender, frame, origin: *origin, sink: &mut **sink };
         if open.compressed {
             let Some(inflation) = &mut self.inflation else { return };
             let mut stopped = None;
@@ -135,8 +138,9 @@ impl Assembly {
                 }
                 let mut produced = open.inflated_len;
                 let grown = Yield { produced: &mut produced, limit: scratch.inflated_message_bytes };
-                let result =
-                    inflation.push(clear, &mut scratch.inflated, grown, |piece| inspector.inspect(open, piece));
+                let result = inflation.push(clear, &mut scratch.inflated, grown, |piece, clarity| {
+                    inspector.inspect_inflated(open, piece, clarity);
+                });
                 open.inflated_len = produced;
                 stopped = result.err();
             });
@@ -180,7 +184,7 @@ impl Assembly {
             wire_len: open.wire_len,
             inflated_len: (open.compressed && open.content == Content::Whole).then_some(open.inflated_len),
             utf8: open.utf8_state(),
-            content: open.content,
+            content: open.content_state(),
             first: open.first,
             last: feed.origin,
             offset: open.offset,
@@ -193,11 +197,17 @@ impl Assembly {
         self.open = None;
     }
 
+    /// Nothing more will be understood: gives up everything.
+    pub(super) fn shut(&mut self) {
+        self.lose_context();
+        self.open = None;
+    }
+
     /// Earlier compressed messages of this side were not seen.
     pub(super) fn lose_context(&mut self) {
         self.lose(Content::ContextLost);
         if let Some(inflation) = &mut self.inflation {
-            inflation.abandon();
+            inflation.blur();
         }
     }
 
@@ -207,14 +217,19 @@ impl Assembly {
         if open.content != Content::Whole {
             return;
         }
-        let Feed { scratch, origin, sink } = feed;
-        let mut inspector = Inspector { sender: self.sender, frame, origin: *origin, sink: &mut **sink };
+        let Feed { sender, scratch, origin, sink } = feed;
+        let mut inspector = Inspector { sender: *sender, frame, origin: *origin, sink: &mut **sink };
+        // No byte at all is no DEFLATE block, so the tail would not fit behind it. But it is what zlib writes when it is
+        // flushed twice in a row: take it for the empty message that was meant.
         if open.compressed
+            && open.wire_len > 0
             && let Some(inflation) = &mut self.inflation
         {
             let mut produced = open.inflated_len;
             let grown = Yield { produced: &mut produced, limit: scratch.inflated_message_bytes };
-            let result = inflation.finish(&mut scratch.inflated, grown, |piece| inspector.inspect(open, piece));
+            let result = inflation.finish(&mut scratch.inflated, grown, |piece, clarity| {
+                inspector.inspect_inflated(open, piece, clarity);
+            });
             open.inflated_len = produced;
             if let Err(stop) = result {
                 self.stop(stop, frame, feed);
@@ -223,6 +238,7 @@ impl Assembly {
         }
         if open.kind == MessageKind::Text
             && open.fault.is_none()
+            && !open.blurred
             && let Err(fault) = open.utf8.finish()
         {
             inspector.fault(open, fault);
@@ -237,13 +253,15 @@ impl Assembly {
                 feed.scratch.inflate_limit_hits += 1;
                 Content::Limit
             }
-            Stop::Failed(message) => {
+            Stop::Failed => {
+                let inflated_len = self.open.as_ref().map_or(0, |open| open.inflated_len);
+                let detail = Detail::Text(format!("fails after {inflated_len} inflated bytes").into());
                 feed.sink.event(Event::Violation(Violation {
                     rule: ViolationRule::InflateFailed,
-                    side: self.sender,
+                    side: feed.sender,
                     at: feed.origin,
                     offset: Some(frame),
-                    detail: Detail::Text(message),
+                    detail,
                 }));
                 Content::InflateFailed
             }
@@ -259,7 +277,7 @@ impl Assembly {
             if open.compressed
                 && let Some(inflation) = &mut self.inflation
             {
-                inflation.abandon();
+                if why == Content::InflateFailed { inflation.fail() } else { inflation.blur() }
             }
         }
     }
@@ -270,6 +288,10 @@ impl Open {
         PAYLOAD_PEEK_LEN.saturating_sub(usize::from(self.shown))
     }
 
+    fn content_state(&self) -> Content {
+        if self.content == Content::Whole && self.blurred { Content::ContextLost } else { self.content }
+    }
+
     fn utf8_state(&self) -> Utf8State {
         match (self.kind, &self.fault) {
             (MessageKind::Binary, _) => Utf8State::NotText,
@@ -277,7 +299,7 @@ impl Open {
                 let (TextFault { offset, value }, packet) = **fault;
                 Utf8State::Invalid { offset, value, packet }
             }
-            (MessageKind::Text, None) if self.content == Content::Whole => Utf8State::Valid,
+            (MessageKind::Text, None) if self.content_state() == Content::Whole => Utf8State::Valid,
             (MessageKind::Text, None) => Utf8State::Unknown,
         }
     }
@@ -301,9 +323,23 @@ impl<S: EventSink> Inspector<'_, S> {
         }
         if open.kind == MessageKind::Text
             && open.fault.is_none()
+            && !open.blurred
             && let Err(fault) = open.utf8.push(piece)
         {
             self.fault(open, fault);
+        }
+    }
+
+    /// The same, where some bytes may stand for ones we do not know. A text is checked up to the first of them.
+    fn inspect_inflated(&mut self, open: &mut Open, piece: &[u8], clarity: Clarity) {
+        match piece.iter().position(|byte| *byte == UNKNOWN) {
+            Some(unknown) if clarity == Clarity::Blurred && open.kind == MessageKind::Text => {
+                let (clear, rest) = piece.split_at(unknown);
+                self.inspect(open, clear);
+                open.blurred = true;
+                self.inspect(open, rest);
+            }
+            _ => self.inspect(open, piece),
         }
     }
 

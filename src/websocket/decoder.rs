@@ -28,7 +28,8 @@ pub struct DecoderConfig {
 pub struct Decoder {
     state: State,
     assembly: Assembly,
-    frames_after_close: u64,
+    /// Stops counting at the end of its range.
+    frames_after_close: u32,
     close_sent: bool,
     sender: Side,
 }
@@ -40,9 +41,9 @@ enum State {
     /// Payload.
     Payload(Current),
     /// Unknown: bytes are missing where only they could tell. Finding the next header again would start here.
-    Lost,
+    Lost { since: StreamOffset, at: Origin },
     /// Not WebSocket any more.
-    Foreign,
+    Foreign { since: StreamOffset, at: Origin },
 }
 
 /// Whether a decoder still understands its stream.
@@ -51,9 +52,19 @@ pub enum DecoderStatus {
     /// Yes.
     Decoding,
     /// No: a gap hid where the next frame starts. No event comes any more.
-    Lost,
+    Lost {
+        /// Where the gap starts.
+        since: StreamOffset,
+        /// The packet at which the loss was certain.
+        at: Origin,
+    },
     /// No: the side wrote HTTP into the upgraded stream. No event comes any more.
-    Foreign,
+    Foreign {
+        /// Where the HTTP message starts.
+        since: StreamOffset,
+        /// The packet that showed it.
+        at: Origin,
+    },
 }
 
 /// The first bytes of a header that came in pieces.
@@ -107,7 +118,7 @@ impl Decoder {
     pub fn new(config: DecoderConfig) -> Self {
         Self {
             state: State::expecting_header(),
-            assembly: Assembly::new(config.sender, config.deflate),
+            assembly: Assembly::new(config.deflate),
             frames_after_close: 0,
             close_sent: false,
             sender: config.sender,
@@ -123,28 +134,28 @@ impl Decoder {
         bytes: &[u8],
         sink: &mut impl EventSink,
     ) {
-        let mut feed = Feed { scratch, origin, sink };
+        let mut feed = Feed { sender: self.sender, scratch, origin, sink };
         let mut rest = bytes;
         let mut at = offset;
         while !rest.is_empty() {
             let used = match self.state {
                 State::Header(_) => self.push_header(rest, at, &mut feed),
                 State::Payload(_) => self.push_payload(rest, &mut feed),
-                State::Lost | State::Foreign => return,
+                State::Lost { .. } | State::Foreign { .. } => return,
             };
             rest = &rest[used..];
             at = at.plus(used as u64);
         }
     }
 
-    /// The next `len` bytes are missing; `None` when nobody knows how many.
+    /// The next `len` bytes, from `offset` on, are missing; `None` when nobody knows how many.
     ///
     /// Inside the payload of a frame they are passed over and the framing goes on. Anywhere else nobody can tell where
     /// the next frame starts, and the decoder falls silent.
     pub fn gap(
         &mut self,
         scratch: &mut Scratch,
-        _offset: StreamOffset,
+        offset: StreamOffset,
         len: Option<u64>,
         origin: Origin,
         sink: &mut impl EventSink,
@@ -152,9 +163,9 @@ impl Decoder {
         if len == Some(0) {
             return;
         }
-        let feed = &mut Feed { scratch, origin, sink };
+        let feed = &mut Feed { sender: self.sender, scratch, origin, sink };
         match (&mut self.state, len) {
-            (State::Lost | State::Foreign, _) => {}
+            (State::Lost { .. } | State::Foreign { .. }, _) => {}
             (State::Payload(frame), Some(len)) if len <= frame.remaining() => {
                 frame.position += len;
                 frame.missing += len;
@@ -168,8 +179,8 @@ impl Decoder {
                 }
             }
             (State::Payload(_) | State::Header(_), _) => {
-                self.assembly.discard();
-                self.state = State::Lost;
+                self.assembly.shut();
+                self.state = State::Lost { since: offset, at: origin };
             }
         }
     }
@@ -200,7 +211,7 @@ impl Decoder {
                 offset: frame.offset,
                 first: frame.first,
             }),
-            State::Lost | State::Foreign => None,
+            State::Lost { .. } | State::Foreign { .. } => None,
         }
     }
 
@@ -214,7 +225,7 @@ impl Decoder {
     /// violation.
     #[must_use]
     pub fn frames_after_close(&self) -> u64 {
-        self.frames_after_close
+        u64::from(self.frames_after_close)
     }
 
     /// Whether the decoder still understands the stream.
@@ -222,8 +233,8 @@ impl Decoder {
     pub fn status(&self) -> DecoderStatus {
         match self.state {
             State::Header(_) | State::Payload(_) => DecoderStatus::Decoding,
-            State::Lost => DecoderStatus::Lost,
-            State::Foreign => DecoderStatus::Foreign,
+            State::Lost { since, at } => DecoderStatus::Lost { since, at },
+            State::Foreign { since, at } => DecoderStatus::Foreign { since, at },
         }
     }
 
@@ -253,8 +264,8 @@ impl Decoder {
                 Examined::Http => {
                     let offset = partial.offset;
                     self.violation(ViolationRule::HttpInWebsocket, Detail::None, offset, feed);
-                    self.assembly.discard();
-                    self.state = State::Foreign;
+                    self.assembly.shut();
+                    self.state = State::Foreign { since: offset, at: feed.origin };
                     break;
                 }
                 Examined::Header(header) => {

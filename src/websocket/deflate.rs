@@ -1,11 +1,15 @@
 //! Inflating the messages of one side (RFC 7692 §7.2.2).
 //!
 //! The compressed bytes of a message, over all its frames, and then `00 00 ff ff` go through one raw inflater. With
-//! context takeover that inflater lives on: a message may refer back into earlier ones, so whatever was missed or
-//! broken spoils all that follows. Without it every message starts afresh with an inflater borrowed from the scratch.
+//! context takeover that inflater lives on, because a message may refer back into earlier ones. Without it every message
+//! starts afresh with an inflater borrowed from the scratch.
 //!
-//! Inflating always uses the largest window, which reads what any smaller one wrote; whether a sender kept to the
-//! smaller window it promised is not checked.
+//! When earlier data is missing, the window is filled with [`UNKNOWN`] bytes. Compressed messages end on whole bytes, so
+//! the next one inflates to its right length, and where it refers to missing data the filling shows. Only a message
+//! that does not inflate makes all later ones unreadable.
+//!
+//! Inflating always uses the largest window, which reads what any smaller one wrote. Whether a sender keeps to the smaller
+//! one it promised is not checked: zlib-rs keeps 32 KiB whatever window it is asked for, so it cannot tell.
 
 use super::scratch::Scratch;
 use flate2::{Decompress, FlushDecompress, Status};
@@ -23,15 +27,21 @@ pub struct Deflate {
 /// What a flushing sender takes off the end of each message, and the receiver puts back (§7.2.1, §7.2.2).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
+/// Stands for each byte of a window that we do not know. It never occurs in UTF-8.
+pub(super) const UNKNOWN: u8 = 0xFF;
+
+/// A window of the largest size of which nothing is known.
+static UNKNOWN_WINDOW: [u8; 1 << 15] = [UNKNOWN; 1 << 15];
+
 /// Why a message is not inflated to its end.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// It refers to data we do not have, and that is not the sender's fault.
+    /// An earlier one failed, so nothing can be said.
     ContextLost,
     /// It grew beyond the limit.
     Limit,
-    /// It is not DEFLATE data; what the inflater says about it.
-    Failed(Box<str>),
+    /// It is not DEFLATE data.
+    Failed,
 }
 
 /// How much a message has inflated to, in bytes, and may.
@@ -45,13 +55,32 @@ pub(super) struct Yield<'l> {
 enum Context {
     /// All of it.
     Known,
-    /// Only what came after a block with BFINAL. The inflater cannot keep its window over the end of a DEFLATE stream,
-    /// while a sender may (§7.2.3.4 does not say). Most start anew there, so go on; but a reference further back is
-    /// not held against the sender.
-    SinceFinalBlock,
-    /// Nothing.
+    /// Not all of it: some of it is [`UNKNOWN`] bytes.
+    ///
+    /// Also after a block with BFINAL: the inflater cannot keep its window over the end of a DEFLATE stream. A sender may
+    /// (RFC 7692 §7.2.3.4 does not say), though most start anew there.
+    Blurred,
+    /// Nothing, for good.
     Lost,
 }
+
+/// Whether an [`UNKNOWN`] byte among inflated ones may stand for a byte that we do not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clarity {
+    /// No: it is what the sender compressed.
+    Clear,
+    /// Yes.
+    Blurred,
+}
+
+impl Context {
+    fn clarity(self) -> Clarity {
+        if self == Self::Known { Clarity::Clear } else { Clarity::Blurred }
+    }
+}
+
+/// Inflaters that wait for a message. Boxed, so that they move between here and a decoder without a new allocation.
+pub(super) type SpareInflaters = Vec<Box<Decompress>>;
 
 /// The inflater of one side.
 pub(super) struct Inflation {
@@ -68,27 +97,32 @@ impl Inflation {
     }
 
     /// A compressed message begins.
-    pub(super) fn start(&mut self, spare: &mut Vec<Box<Decompress>>) -> Result<(), Stop> {
+    pub(super) fn start(&mut self, spare: &mut SpareInflaters) -> Result<(), Stop> {
         if self.config.no_context_takeover {
             self.context = Context::Known;
             self.after_final_block = false;
+        }
+        if self.context == Context::Lost {
+            return Err(Stop::ContextLost);
+        }
+        if self.config.no_context_takeover || self.inflater.is_none() {
             let mut inflater = self.inflater.take().or_else(|| spare.pop()).unwrap_or_else(new_inflater);
-            inflater.reset(false);
+            restart(&mut inflater, self.context);
             self.inflater = Some(inflater);
         }
-        if self.context == Context::Lost { Err(Stop::ContextLost) } else { Ok(()) }
+        Ok(())
     }
 
     /// The next compressed bytes of the message. What they inflate to goes to `visit` in pieces of at most `buffer`.
     ///
-    /// Produces at most one byte more than the limit. After an error the message is over: see
-    /// [`abandon`](Self::abandon).
+    /// Produces at most one byte more than the limit. After an error the message is over: call
+    /// [`blur`](Self::blur) or [`fail`](Self::fail).
     pub(super) fn push(
         &mut self,
         mut compressed: &[u8],
         buffer: &mut [u8],
         grown: Yield<'_>,
-        mut visit: impl FnMut(&[u8]),
+        mut visit: impl FnMut(&[u8], Clarity),
     ) -> Result<(), Stop> {
         let inflater = self.inflater.get_or_insert_with(new_inflater);
         loop {
@@ -104,30 +138,23 @@ impl Inflation {
                 self.after_final_block = false;
             }
             if produced > 0 {
-                visit(&buffer[..produced]);
+                visit(&buffer[..produced], self.context.clarity());
                 *grown.produced += produced as u64;
             }
             if *grown.produced > grown.limit {
                 return Err(Stop::Limit);
             }
             match result {
-                Err(error) => {
-                    let message = error.message().unwrap_or("invalid data");
-                    let too_far_back = message.contains("too far back");
-                    return Err(if too_far_back && self.context == Context::SinceFinalBlock {
-                        Stop::ContextLost
-                    } else {
-                        Stop::Failed(message.into())
-                    });
-                }
+                // What the inflater says about it depends on how the input was cut, so it is not passed on.
+                Err(_) => return Err(Stop::Failed),
                 Ok(Status::StreamEnd) => {
-                    inflater.reset(false);
                     self.after_final_block = true;
-                    self.context = Context::SinceFinalBlock;
+                    self.context = Context::Blurred;
+                    restart(inflater, self.context);
                 }
                 Ok(Status::Ok | Status::BufError) => {
                     if consumed == 0 && produced == 0 && !compressed.is_empty() {
-                        return Err(Stop::Failed("inflater makes no progress".into()));
+                        return Err(Stop::Failed);
                     }
                 }
             }
@@ -138,13 +165,18 @@ impl Inflation {
     }
 
     /// The last frame of the message is complete.
-    pub(super) fn finish(&mut self, buffer: &mut [u8], grown: Yield<'_>, visit: impl FnMut(&[u8])) -> Result<(), Stop> {
+    pub(super) fn finish(
+        &mut self,
+        buffer: &mut [u8],
+        grown: Yield<'_>,
+        visit: impl FnMut(&[u8], Clarity),
+    ) -> Result<(), Stop> {
         // A sender that ended its DEFLATE stream had nothing to flush: the tail belongs to nothing.
         if self.after_final_block { Ok(()) } else { self.push(&TAIL, buffer, grown, visit) }
     }
 
     /// The inflater is not needed until the next message; hands it back when it need not remember.
-    pub(super) fn release(&mut self, spare: &mut Vec<Box<Decompress>>) {
+    pub(super) fn release(&mut self, spare: &mut SpareInflaters) {
         if self.config.no_context_takeover
             && spare.len() < Scratch::SPARE_INFLATERS
             && let Some(inflater) = self.inflater.take()
@@ -153,17 +185,37 @@ impl Inflation {
         }
     }
 
-    /// The message under way will not be inflated to its end: later ones that may refer to it are lost too.
-    pub(super) fn abandon(&mut self) {
+    /// The message under way will not be inflated to its end, or earlier ones were not seen: the next one starts with a
+    /// window that is not known.
+    pub(super) fn blur(&mut self) {
+        self.forget(Context::Blurred);
+    }
+
+    /// The message under way did not inflate: nothing can be said about later ones that may refer to it.
+    pub(super) fn fail(&mut self) {
+        self.forget(Context::Lost);
+    }
+
+    fn forget(&mut self, context: Context) {
         self.inflater = None;
-        if !self.config.no_context_takeover {
-            self.context = Context::Lost;
+        self.after_final_block = false;
+        if self.context != Context::Lost {
+            self.context = context;
         }
     }
 }
 
 fn new_inflater() -> Box<Decompress> {
     Box::new(Decompress::new(false))
+}
+
+/// Makes the inflater expect a new DEFLATE stream.
+fn restart(inflater: &mut Decompress, context: Context) {
+    inflater.reset(false);
+    if context == Context::Blurred {
+        // A raw inflater takes any dictionary. If it did not, references back would count as failures.
+        let _ = inflater.set_dictionary(&UNKNOWN_WINDOW);
+    }
 }
 
 #[cfg(test)]
@@ -182,14 +234,14 @@ mod tests {
         let result = inflation.start(&mut spare).and_then(|()| {
             for byte in compressed {
                 let grown = Yield { produced: &mut produced, limit };
-                inflation.push(&[*byte], &mut buffer, grown, |piece| clear.extend_from_slice(piece))?;
+                inflation.push(&[*byte], &mut buffer, grown, |piece, _| clear.extend_from_slice(piece))?;
             }
             let grown = Yield { produced: &mut produced, limit };
-            inflation.finish(&mut buffer, grown, |piece| clear.extend_from_slice(piece))
+            inflation.finish(&mut buffer, grown, |piece, _| clear.extend_from_slice(piece))
         });
         match result {
             Ok(()) => inflation.release(&mut spare),
-            Err(_) => inflation.abandon(),
+            Err(_) => inflation.fail(),
         }
         result.map(|()| clear)
     }
@@ -224,7 +276,7 @@ mod tests {
         assert_eq!(inflate(&mut kept, &second, 99), Ok(b"Hello".to_vec()));
         let mut dropped = Inflation::new(NO_TAKEOVER);
         assert_eq!(inflate(&mut dropped, &first, 99), Ok(b"Hello".to_vec()));
-        assert!(matches!(inflate(&mut dropped, &second, 99), Err(Stop::Failed(_))));
+        assert!(matches!(inflate(&mut dropped, &second, 99), Err(Stop::Failed)));
         assert_eq!(inflate(&mut dropped, &first, 99), Ok(b"Hello".to_vec()));
     }
 
@@ -235,9 +287,13 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(inflate(&mut inflation, &bare, 99), Ok(b"Hello".to_vec()));
         }
-        // A reference behind the final block: no verdict, and none later.
-        assert_eq!(inflate(&mut inflation, &[0xF2, 0x00, 0x11, 0x00, 0x00], 99), Err(Stop::ContextLost));
-        assert_eq!(inflate(&mut inflation, &bare, 99), Err(Stop::ContextLost));
+        // A literal and a reference to before the final block: that has its length and no content.
+        assert_eq!(inflation.context.clarity(), Clarity::Blurred);
+        assert_eq!(
+            inflate(&mut inflation, &[0xF2, 0x00, 0x11, 0x00, 0x00], 99),
+            Ok([b"H", &[UNKNOWN; 4][..]].concat())
+        );
+        assert_eq!(inflate(&mut inflation, &bare, 99), Ok(b"Hello".to_vec()));
     }
 
     #[test]
@@ -246,10 +302,10 @@ mod tests {
         // Block type 3 does not exist (RFC 1951 §3.2.3).
         let broken = [0x06, 0x00];
         let mut kept = Inflation::new(TAKEOVER);
-        assert!(matches!(inflate(&mut kept, &broken, 99), Err(Stop::Failed(_))));
+        assert!(matches!(inflate(&mut kept, &broken, 99), Err(Stop::Failed)));
         assert_eq!(inflate(&mut kept, &hello, 99), Err(Stop::ContextLost));
         let mut dropped = Inflation::new(NO_TAKEOVER);
-        assert!(matches!(inflate(&mut dropped, &broken, 99), Err(Stop::Failed(_))));
+        assert!(matches!(inflate(&mut dropped, &broken, 99), Err(Stop::Failed)));
         assert_eq!(inflate(&mut dropped, &hello, 99), Ok(b"Hello".to_vec()));
     }
 

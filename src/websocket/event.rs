@@ -137,7 +137,8 @@ pub enum Content {
     Whole,
     /// Payload bytes are missing from the capture.
     Gap,
-    /// It is compressed and refers to earlier data that we do not have.
+    /// It is compressed and refers, or may refer, to earlier data that we do not have. Its inflated length is known unless
+    /// an earlier message failed to inflate.
     ContextLost,
     /// It inflates to more than [`inflated_message_bytes`](crate::limits::Limits::inflated_message_bytes).
     Limit,

@@ -8,7 +8,7 @@
 //! - **Nothing piles up.** Between two calls a decoder keeps at most 14 bytes of a header, 125 of a control payload, 3
 //!   of a cut character, and the window of one inflater. Buffers are shared by all connections in a [`Scratch`].
 //! - **A violation does not stop anything** as long as it is clear where the next frame starts. What cannot be judged
-//!   any more after it (a message that may refer to one that did not inflate) is *unknown*, never a second violation.
+//!   any more after it (a compressed message after one that did not inflate) is *unknown*, never a second violation.
 //! - **Missing bytes** are passed over inside a payload. Anywhere else the decoder falls silent: see
 //!   [`DecoderStatus::Lost`].
 //! - What one side sends is judged by itself; how the two sides answer each other is the business of `connection`.

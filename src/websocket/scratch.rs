@@ -1,7 +1,7 @@
 //! What all connections of an analysis share, so that an idle one stays small.
 
+use super::deflate::SpareInflaters;
 use crate::limits::Limits;
-use flate2::Decompress;
 use std::fmt;
 
 /// Room for unmasking and inflating, the bound on inflating, and how often it was hit.
@@ -12,7 +12,7 @@ pub struct Scratch {
     pub(super) unmasked: Box<[u8]>,
     pub(super) inflated: Box<[u8]>,
     /// Inflaters of senders that start every message afresh; they need one only inside a message.
-    pub(super) spare_inflaters: Vec<Box<Decompress>>,
+    pub(super) spare_inflaters: SpareInflaters,
     pub(super) inflated_message_bytes: u64,
     pub(super) inflate_limit_hits: u64,
 }
@@ -30,7 +30,7 @@ impl Scratch {
         Self {
             unmasked: vec![0; Self::UNMASKED_LEN].into(),
             inflated: vec![0; Self::INFLATED_LEN].into(),
-            spare_inflaters: Vec::new(),
+            spare_inflaters: SpareInflaters::new(),
             inflated_message_bytes: limits.inflated_message_bytes,
             inflate_limit_hits: 0,
         }

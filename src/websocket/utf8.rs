@@ -87,9 +87,12 @@ mod tests {
         checker.finish()
     }
 
+    /// A text and its first fault: offset and value.
+    type Case = (&'static [u8], Option<(u64, Option<u8>)>);
+
     /// Texts and the offset and value Python 3.11's `bytes.decode()` reports (`UnicodeDecodeError.start`), with `None`
     /// for its "unexpected end of data".
-    const CASES: [(&[u8], Option<(u64, Option<u8>)>); 15] = [
+    const CASES: [Case; 15] = [
         (b"", None),
         (b"Hello", None),
         ("κόσμε €𐍈".as_bytes(), None),

@@ -3,7 +3,7 @@
 use super::{Answer, View, absent, int, or_unknown, seconds, side, unknown, word};
 use crate::connection::EndSignalKind;
 use crate::evidence::WhyUnknown;
-use crate::units::Side;
+use crate::units::{Origin, Side};
 
 pub(in crate::evidence) fn tcp(view: &View<'_>) -> Answer {
     match view.connection.tcp_end() {
@@ -108,6 +108,27 @@ pub(in crate::evidence) fn unanswered_retransmissions(view: &View<'_>) -> Answer
     match unacknowledged(view) {
         Some((sender, times)) => int(times.into()).at(view.connection.tcp[sender].anomalies().last_retransmission),
         None => absent(),
+    }
+}
+
+/// The side whose receive window was closed when the end came, and since when.
+fn closed_window(view: &View<'_>) -> Option<(Side, Origin)> {
+    let since = |side: Side| view.connection.tcp[side].anomalies().zero_window_since.map(|at| (side, at));
+    Side::BOTH.into_iter().filter_map(since).min_by_key(|&(_, at)| at.packet)
+}
+
+pub(in crate::evidence) fn zero_window_side(view: &View<'_>) -> Answer {
+    match closed_window(view) {
+        Some((receiver, since)) => side(receiver).at([since]),
+        None => absent(),
+    }
+}
+
+pub(in crate::evidence) fn zero_window_s(view: &View<'_>) -> Answer {
+    let until = view.end.map(|end| end.at).or(view.connection.open_until);
+    match (closed_window(view), until) {
+        (Some((_, since)), Some(until)) => seconds(until.seconds_since(&since)).at([since, until]),
+        _ => absent(),
     }
 }
 

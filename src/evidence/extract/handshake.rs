@@ -177,9 +177,9 @@ pub(in crate::evidence) fn proxy(view: &View<'_>) -> Answer {
     })
 }
 
-/// The first broken rule that has no place in a frame stream.
+/// The first rule that the opening handshake broke.
 fn first_violation<'a>(view: &View<'a>) -> Option<&'a crate::violation::Violation> {
-    view.connection.violations.iter().find(|violation| violation.offset.is_none())
+    view.connection.violations.iter().find(|violation| violation.rule.is_of_handshake())
 }
 
 pub(in crate::evidence) fn violation(view: &View<'_>) -> Answer {

@@ -75,7 +75,7 @@ pub(in crate::evidence) fn own_messages(view: &View<'_>) -> Answer {
 /// The first framing rule that `culprit` broke not later than the end.
 fn framing_violation<'a>(view: &View<'a>, culprit: Side, end: &EndSignal) -> Option<&'a Violation> {
     view.connection.violations.iter().find(|violation| {
-        violation.side == culprit && violation.offset.is_some() && violation.at.packet <= end.at.packet
+        violation.side == culprit && !violation.rule.is_of_handshake() && violation.at.packet <= end.at.packet
     })
 }
 

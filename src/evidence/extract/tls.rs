@@ -26,6 +26,10 @@ pub(in crate::evidence) fn alert_side(view: &View<'_>) -> Answer {
     })
 }
 
+pub(in crate::evidence) fn client_certificate_requested(view: &View<'_>) -> Answer {
+    of_tls(view, |tls| boolean(tls.client_certificate_requested))
+}
+
 pub(in crate::evidence) fn plain_answer(view: &View<'_>) -> Answer {
     of_tls(view, |tls| match tls.plain_answer() {
         Some(at) => boolean(true).at([at]),
