@@ -77,9 +77,8 @@ impl WebSocketStage {
     /// The violation was noted at the first frame behind the Close frame; now all of them are counted.
     fn count_frames_after_close(&mut self, side: Side) {
         let frames = self.decoders[side].frames_after_close();
-        let broken = |violation: &&mut Violation| {
-            violation.rule == ViolationRule::DataAfterClose && violation.side == side
-        };
+        let broken =
+            |violation: &&mut Violation| violation.rule == ViolationRule::DataAfterClose && violation.side == side;
         if let Some(violation) = self.connection.violations.iter_mut().find(broken) {
             violation.detail = Detail::Frames(frames);
         }
