@@ -85,6 +85,43 @@ fn every_line_of_every_fixture_fits() {
     }
 }
 
+/// What the summary counts is what the lines above it say.
+#[test]
+fn the_summary_adds_up() {
+    fn tally(connections: &[Value], path: &str) -> Value {
+        let mut counts = serde_json::Map::new();
+        for connection in connections {
+            let name = connection.pointer(path).and_then(Value::as_str).expect("a name").to_owned();
+            let count = counts.get(&name).and_then(Value::as_u64).unwrap_or_default();
+            counts.insert(name, json!(count + 1));
+        }
+        Value::Object(counts)
+    }
+    let sum = |counts: &Value| -> u64 {
+        let counts = counts.as_object().expect("counts").values();
+        counts.map(|count| count.as_u64().expect("a count")).sum()
+    };
+    let mut connections = Vec::new();
+    for object in lines(&output(&["-T", "jsonl"], &captures())) {
+        if object["type"] == "connection" {
+            connections.push(object);
+            continue;
+        }
+        let (name, counts) = (&object["capture"], &object["connections"]);
+        assert_eq!(counts["total"], connections.len(), "{name}");
+        assert_eq!(counts["by_rule"], tally(&connections, "/diagnosis/rule"), "{name}");
+        assert_eq!(counts["by_cause"], tally(&connections, "/diagnosis/cause"), "{name}");
+        assert_eq!(sum(&counts["by_code"]), connections.len() as u64, "{name}");
+        let packets = &object["packets"];
+        let [read, analysed, skipped] =
+            ["read", "analysed", "skipped"].map(|key| packets[key].as_u64().expect("a count"));
+        assert_eq!(read, analysed + skipped, "{name}");
+        assert_eq!(skipped, sum(&packets["skipped_by_reason"]), "{name}");
+        connections.clear();
+    }
+    assert!(connections.is_empty(), "connections without a summary");
+}
+
 #[test]
 fn the_array_fits_and_holds_the_same_objects() {
     let captures = &captures()[..12];
