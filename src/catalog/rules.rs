@@ -16,7 +16,6 @@
 
 mod condition;
 mod load;
-mod show;
 pub mod words;
 
 pub use condition::{Condition, Test};

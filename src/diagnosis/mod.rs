@@ -7,7 +7,7 @@
 
 mod render;
 
-pub use render::{printable, render, value_text};
+pub use render::{render, value_text};
 
 use crate::catalog::rules::{Cause, Condition, Confidence, Outcome, Party, Role, Rule, RuleId, RuleSet, Test, Who};
 use crate::evidence::{Evidence, FactId, Facts, Known, Value, WhyUnknown};

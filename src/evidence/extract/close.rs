@@ -2,8 +2,8 @@
 
 use super::{Answer, View, absent, boolean, int, or_unknown, seconds, side, text, unknown, word};
 use crate::connection::EndSignal;
+use crate::connection::{CloseFrame, ClosePayload};
 use crate::evidence::WhyUnknown;
-use crate::websocket::{CloseFrame, ClosePayload};
 
 /// The first Close frame seen and its signal.
 fn first<'a>(view: &View<'a>) -> Option<(&'a EndSignal, &'a CloseFrame)> {
