@@ -4,9 +4,16 @@
 //! numbers, and one diagnosis. Below the façade there is no I/O, no clock and no thread; bytes are pushed down the
 //! layers `capture → packet → tcp → http / tls / websocket`, joined by `stack`, and small owned facts come out.
 
+pub mod analyzer;
+pub mod capture;
 pub mod catalog;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod connection;
 pub mod diagnosis;
 pub mod evidence;
+pub mod fleet;
+pub mod http;
 pub mod limits;
 pub mod packet;
 pub mod report;

@@ -5,9 +5,10 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use wsdissect::catalog::rules::words::{Part, Words};
-use wsdissect::catalog::rules::{Confidence, Outcome, Party, RuleSet, Who};
+use wsdissect::catalog::rules::{Confidence, Outcome, Party, RuleSet, Test, Who};
 use wsdissect::diagnosis::{Diagnosis, diagnose, evaluate, render};
 use wsdissect::evidence::{FactId, FactType, Facts, Known, PacketRefs, Value, WhyUnknown};
+use wsdissect::violation::ViolationRule;
 
 static BUILTIN: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::builtin().unwrap_or_else(|error| panic!("{error}")));
 
@@ -413,4 +414,19 @@ fn broken_words_are_told_with_their_place() {
     let set = RuleSet::load(&[("rules.toml", CATCH_ALL)]).expect("well-formed");
     let problems = words.problems(&set);
     assert_eq!(problems, ["fix `extra` does not exist", "rule `all`: `close.code` may have no value here"]);
+}
+
+/// Violations reach the rules as text; a misspelt name would never fire.
+#[test]
+fn rules_speak_of_violations_that_exist() {
+    let known: Vec<&str> = ViolationRule::ALL.iter().map(|rule| rule.name()).collect();
+    for rule in builtin().iter() {
+        for condition in rule.conditions.iter().filter(|condition| condition.fact.name().ends_with(".violation")) {
+            if let Test::AnyOf(values) = &condition.test {
+                for value in values {
+                    assert!(value.text().is_some_and(|name| known.contains(&name)), "`{}`: {value:?}", rule.id);
+                }
+            }
+        }
+    }
 }

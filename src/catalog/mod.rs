@@ -1,3 +1,12 @@
-//! Knowledge as data: tables and texts, checked when they are loaded.
+//! What is known about WebSocket, as data: close codes, violations, and the words that explain them in five languages.
+//!
+//! The numbers, names and references live in `data/*.toml` and are language-neutral; every sentence a person reads lives
+//! in `text/<language>/*.toml`, keyed by the same names. Both are compiled in, parsed once per process on first use, and
+//! never change afterwards. Nothing here looks at a capture and nothing here knows about terminals.
 
+pub mod codes;
+pub mod language;
+pub mod page;
 pub mod rules;
+pub mod text;
+pub mod violations;

@@ -16,6 +16,7 @@
 
 mod condition;
 mod load;
+mod show;
 pub mod words;
 
 pub use condition::{Condition, Test};

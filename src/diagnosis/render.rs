@@ -71,7 +71,9 @@ fn grouped(value: i64, format: &NumberFormat) -> String {
     out
 }
 
-fn printable(text: &str) -> String {
+/// Text from the wire made safe to print: shortened, and its control characters written out as escapes.
+#[must_use]
+pub fn printable(text: &str) -> String {
     let mut out = String::new();
     for (count, char) in text.chars().enumerate() {
         if count == TEXT_CHARS {

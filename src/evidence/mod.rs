@@ -4,11 +4,14 @@
 //! keeps a diagnosis honest: "there was no Close frame" may be concluded from [`Known::Absent`] alone, never from bytes
 //! that the capture lacks. The table of all facts is [`FACTS`]; rules, texts and reports speak of facts by these names.
 
+mod extract;
 mod table;
 
 pub use table::{FACTS, Fact, FactId, FactType};
 
+use crate::connection::Connection;
 use crate::units::PacketNumber;
+use extract::View;
 
 /// The answer to one question about a connection.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -167,6 +170,19 @@ pub struct Evidence {
     pub value: Known<Value>,
     /// Where it is seen. May be empty, above all for what is absent.
     pub packets: PacketRefs,
+}
+
+/// Reads every fact off a connection.
+#[must_use]
+pub fn collect(connection: &Connection) -> Facts {
+    let view = View::new(connection);
+    let evidence = |fact: FactId| {
+        let answer = (fact.fact().extract)(&view);
+        Evidence { fact, value: answer.value, packets: answer.packets }
+    };
+    let facts = Facts(FactId::all().map(evidence).collect());
+    debug_assert!(facts.iter().all(|evidence| evidence.value.seen().is_none_or(|seen| evidence.fact.ty().fits(seen))));
+    facts
 }
 
 /// Every fact about one connection: one [`Evidence`] for each row of [`FACTS`].

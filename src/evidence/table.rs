@@ -1,6 +1,7 @@
 //! The fact table: one row for each named fact.
 
 use super::Value;
+use super::extract::{Answer, View, close, end, handshake, peer, tls, whole};
 
 /// What kind of value a fact has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +63,12 @@ pub struct Fact {
     pub ty: FactType,
     /// What it says, and what its absence says.
     pub doc: &'static str,
+    /// Reads it off a connection.
+    pub(super) extract: Extract,
 }
+
+/// How a fact is read off a connection.
+pub(super) type Extract = fn(&View<'_>) -> Answer;
 
 /// Position of a fact in [`FACTS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,8 +111,8 @@ impl FactId {
     }
 }
 
-const fn fact(name: &'static str, ty: FactType, doc: &'static str) -> Fact {
-    Fact { name, ty, doc }
+const fn fact(name: &'static str, ty: FactType, extract: Extract, doc: &'static str) -> Fact {
+    Fact { name, ty, doc, extract }
 }
 
 const SIDE: FactType = FactType::Enum(&["client", "server"]);
@@ -120,77 +126,79 @@ const TEXT: FactType = FactType::Text;
 /// frame, of the first FIN or RST. "Peer" is the other side.
 #[rustfmt::skip]
 pub static FACTS: &[Fact] = &[
-    fact("capture.visibility", FactType::Enum(&["full", "gap", "cut", "one_sided", "joined_late", "encrypted"]), "How much of the connection the capture shows: the worse of the two sides."),
-    fact("connection.open_at_capture_end", BOOL, "No Close frame, FIN or RST was seen before the capture ended."),
-    fact("connection.lifetime_s", SECONDS, "From the 101 response (or the first packet) to the first sign of the end."),
-    fact("connection.messages", INT, "Data messages of both sides."),
-    fact("client.browser", BOOL, "The request looks like a browser's: `Origin` with `Sec-Fetch-*`, or a Mozilla user agent."),
-    fact("tcp.open", FactType::Enum(&["completed", "refused", "unanswered", "not_captured"]), "Whether the SYN was answered by SYN-ACK, by RST, not at all, or was not seen."),
-    fact("end.tcp", FactType::Enum(&["fin", "rst"]), "The first TCP sign of the end; absent when there was none before the capture ended."),
-    fact("end.tcp_side", SIDE, "Who sent the first FIN or RST."),
-    fact("end.side", SIDE, "The ender."),
-    fact("peer.side", SIDE, "The peer: the other side of `end.side`."),
-    fact("end.silence_s", SECONDS, "Seconds without a payload byte in either direction before the first sign of the end, or before the capture's end."),
-    fact("end.since_peer_data_s", SECONDS, "From the peer's last data message to the ender's first sign of the end; absent when the peer sent none."),
-    fact("end.unfinished_frame", SIDE, "This side began a frame and never completed it."),
-    fact("end.unacked_side", SIDE, "This side's last bytes were never acknowledged."),
-    fact("end.unanswered_retransmissions", INT, "How often those bytes were sent again without an acknowledgement; absent when all was acknowledged."),
-    fact("handshake.outcome", FactType::Enum(&["accepted", "rejected", "failed", "not_captured", "none"]), "How the opening handshake ended: 101 in order, another status, 101 that breaks a rule, not captured, never answered."),
-    fact("handshake.status", INT, "Status of the response to the upgrade request; absent when there was no response."),
-    fact("handshake.upgrade_token", BOOL, "The request carries `Upgrade: websocket`; absent when there was no request."),
-    fact("handshake.connection_token", BOOL, "The request carries the `upgrade` token in `Connection`."),
-    fact("handshake.http_version", TEXT, "HTTP version of the request, `1.0` or `1.1`."),
-    fact("handshake.version", INT, "The requested `Sec-WebSocket-Version`."),
-    fact("handshake.accepted_version", TEXT, "The `Sec-WebSocket-Version` list of the response."),
-    fact("handshake.accept", FactType::Enum(&["valid", "wrong", "missing"]), "Whether `Sec-WebSocket-Accept` of a 101 answers the key."),
-    fact("handshake.response_upgrade", BOOL, "A 101 carries the `Upgrade` and `Connection` tokens."),
-    fact("handshake.extensions_offered", TEXT, "`Sec-WebSocket-Extensions` of the request."),
-    fact("handshake.extensions", TEXT, "`Sec-WebSocket-Extensions` of the response."),
-    fact("handshake.extensions_missing", TEXT, "Extensions that were offered and not answered; absent when all were answered or none was offered."),
-    fact("handshake.subprotocols_offered", TEXT, "`Sec-WebSocket-Protocol` of the request."),
-    fact("handshake.subprotocol", TEXT, "`Sec-WebSocket-Protocol` of the response."),
-    fact("handshake.origin", TEXT, "`Origin` of the request."),
-    fact("handshake.origin_matches_host", BOOL, "`Origin` names the same host as `Host`; absent without `Origin`."),
-    fact("handshake.location", TEXT, "Target of a redirect, without its query."),
-    fact("handshake.challenge", TEXT, "Schemes of `WWW-Authenticate`."),
-    fact("handshake.content_type", TEXT, "`Content-Type` of the response."),
-    fact("handshake.server", TEXT, "`Server` of the response."),
-    fact("handshake.proxy", TEXT, "What in the headers names an intermediary, such as `Via` or `CF-RAY`."),
-    fact("handshake.violation", TEXT, "Name of the first rule that the opening handshake broke."),
-    fact("handshake.violation_side", SIDE, "Who broke it."),
-    fact("close.initiator", SIDE, "Who sent the first Close frame; absent when neither side sent one."),
-    fact("close.payload", FactType::Enum(&["empty", "one_byte", "status"]), "What the first Close frame carried."),
-    fact("close.code", INT, "Status code of the first Close frame; absent without a Close frame or when it is empty."),
-    fact("close.reason", TEXT, "Reason text of the first Close frame; absent when empty."),
-    fact("close.code_allowed", BOOL, "RFC 6455 §7.4 lets this code travel."),
-    fact("close.echoed", BOOL, "The peer sent a Close frame too."),
-    fact("close.echo_code", INT, "Status code of the peer's Close frame."),
-    fact("close.crossed", BOOL, "Both sides sent a Close frame before they saw the other's."),
-    fact("close.wait_s", SECONDS, "How long the ender waited for the peer's Close frame until TCP ended; absent when it came."),
-    fact("close.after_handshake_s", SECONDS, "From the 101 response to the first Close frame."),
-    fact("peer.last_kind", FactType::Enum(&["text", "binary"]), "Kind of the peer's last data message, complete or begun; absent when it sent none."),
-    fact("peer.last_size", BYTES, "Its payload bytes: inflated when compressed, declared when it was cut off."),
-    fact("peer.last_complete", BOOL, "It was completed."),
-    fact("peer.last_utf8", FactType::Enum(&["valid", "invalid", "not_text"]), "Whether it is valid UTF-8."),
-    fact("peer.other_kind_before", BOOL, "The peer had sent messages of the other kind earlier, and the connection went on."),
-    fact("peer.largest_before", BYTES, "Largest earlier message of the peer that went through."),
-    fact("peer.violation", TEXT, "Name of the first framing rule that the peer broke."),
-    fact("peer.violation_s", SECONDS, "From that violation to the first sign of the end."),
-    fact("peer.messages", INT, "Data messages of the peer."),
-    fact("own.violation", TEXT, "Name of the first framing rule that the ender itself broke."),
-    fact("own.messages", INT, "Data messages of the ender."),
-    fact("ping.unanswered_s", SECONDS, "Age of the ender's oldest Ping without a Pong at the first sign of the end; absent when all were answered or none was sent."),
-    fact("ping.sent", INT, "Pings of the ender."),
-    fact("ping.interval_s", SECONDS, "Median distance of the ender's Pings."),
-    fact("tls.outcome", FactType::Enum(&["completed", "failed"]), "How the TLS handshake ended; absent without TLS."),
-    fact("tls.alert", INT, "First fatal TLS alert in clear."),
-    fact("tls.alert_side", SIDE, "Who sent it."),
-    fact("tls.plain_answer", BOOL, "The server answered a ClientHello with something that is not TLS."),
-    fact("tls.to_plain_request", BOOL, "A plain HTTP upgrade request was answered by a TLS alert or record."),
-    fact("tls.version", TEXT, "The TLS version."),
-    fact("tls.ended_by", SIDE, "Who ended TCP during, or right after, the TLS handshake."),
-    fact("tls.client_hello_answered", BOOL, "The server answered the ClientHello."),
-    fact("tls.application_data", BOOL, "Application data followed the TLS handshake."),
+    fact("capture.visibility", FactType::Enum(&["full", "gap", "cut", "one_sided", "joined_late", "encrypted"]), whole::visibility, "How much of the connection the capture shows: the worse of the two sides."),
+    fact("connection.open_at_capture_end", BOOL, whole::open_at_capture_end, "No Close frame, FIN or RST was seen before the capture ended."),
+    fact("connection.lifetime_s", SECONDS, whole::lifetime_s, "From the 101 response (or the first packet) to the first sign of the end."),
+    fact("connection.messages", INT, whole::messages, "Data messages of both sides."),
+    fact("client.browser", BOOL, whole::browser, "The request looks like a browser's: `Origin` with `Sec-Fetch-*`, or a Mozilla user agent."),
+    fact("tcp.open", FactType::Enum(&["completed", "refused", "unanswered", "not_captured"]), whole::tcp_open, "Whether the SYN was answered by SYN-ACK, by RST, not at all, or was not seen."),
+    fact("end.tcp", FactType::Enum(&["fin", "rst"]), end::tcp, "The first TCP sign of the end; absent when there was none before the capture ended."),
+    fact("end.tcp_side", SIDE, end::tcp_side, "Who sent the first FIN or RST."),
+    fact("end.side", SIDE, end::ender, "The ender."),
+    fact("peer.side", SIDE, end::peer, "The peer: the other side of `end.side`."),
+    fact("end.silence_s", SECONDS, end::silence_s, "Seconds without a payload byte in either direction before the first sign of the end, or before the capture's end."),
+    fact("end.since_peer_data_s", SECONDS, end::since_peer_data_s, "From the peer's last data message to the ender's first sign of the end; absent when the peer sent none."),
+    fact("end.unfinished_frame", SIDE, end::unfinished_frame, "This side began a frame and never completed it."),
+    fact("end.unacked_side", SIDE, end::unacked_side, "This side's last bytes were never acknowledged."),
+    fact("end.unanswered_retransmissions", INT, end::unanswered_retransmissions, "How often those bytes were sent again without an acknowledgement; absent when all was acknowledged."),
+    fact("end.zero_window_side", SIDE, end::zero_window_side, "This side had closed its receive window (zero window) and not opened it again when the end came."),
+    fact("end.zero_window_s", SECONDS, end::zero_window_s, "For how long that window had been closed at the first sign of the end, or at the capture's end."),
+    fact("handshake.outcome", FactType::Enum(&["accepted", "rejected", "failed", "not_captured", "none"]), handshake::outcome, "How the opening handshake ended: 101 in order, another status, 101 that breaks a rule, not captured, never answered."),
+    fact("handshake.status", INT, handshake::status, "Status of the response to the upgrade request; absent when there was no response."),
+    fact("handshake.upgrade_token", BOOL, handshake::upgrade_token, "The request carries `Upgrade: websocket`; absent when there was no request."),
+    fact("handshake.connection_token", BOOL, handshake::connection_token, "The request carries the `upgrade` token in `Connection`."),
+    fact("handshake.http_version", TEXT, handshake::http_version, "HTTP version of the request, `1.0` or `1.1`."),
+    fact("handshake.version", INT, handshake::version, "The requested `Sec-WebSocket-Version`."),
+    fact("handshake.accepted_version", TEXT, handshake::accepted_version, "The `Sec-WebSocket-Version` list of the response."),
+    fact("handshake.accept", FactType::Enum(&["valid", "wrong", "missing"]), handshake::accept, "Whether `Sec-WebSocket-Accept` of a 101 answers the key."),
+    fact("handshake.response_upgrade", BOOL, handshake::response_upgrade, "A 101 carries the `Upgrade` and `Connection` tokens."),
+    fact("handshake.extensions_offered", TEXT, handshake::extensions_offered, "`Sec-WebSocket-Extensions` of the request."),
+    fact("handshake.extensions", TEXT, handshake::extensions, "`Sec-WebSocket-Extensions` of the response."),
+    fact("handshake.extensions_missing", TEXT, handshake::extensions_missing, "Extensions that were offered and not answered; absent when all were answered or none was offered."),
+    fact("handshake.subprotocols_offered", TEXT, handshake::subprotocols_offered, "`Sec-WebSocket-Protocol` of the request."),
+    fact("handshake.subprotocol", TEXT, handshake::subprotocol, "`Sec-WebSocket-Protocol` of the response."),
+    fact("handshake.origin", TEXT, handshake::origin, "`Origin` of the request."),
+    fact("handshake.origin_matches_host", BOOL, handshake::origin_matches_host, "`Origin` names the same host as `Host`; absent without `Origin`."),
+    fact("handshake.location", TEXT, handshake::location, "Target of a redirect, without its query."),
+    fact("handshake.challenge", TEXT, handshake::challenge, "Schemes of `WWW-Authenticate`."),
+    fact("handshake.content_type", TEXT, handshake::content_type, "`Content-Type` of the response."),
+    fact("handshake.server", TEXT, handshake::server, "`Server` of the response."),
+    fact("handshake.proxy", TEXT, handshake::proxy, "What in the headers names an intermediary, such as `Via` or `CF-RAY`."),
+    fact("handshake.violation", TEXT, handshake::violation, "Name of the first rule that the opening handshake broke."),
+    fact("handshake.violation_side", SIDE, handshake::violation_side, "Who broke it."),
+    fact("close.initiator", SIDE, close::initiator, "Who sent the first Close frame; absent when neither side sent one."),
+    fact("close.payload", FactType::Enum(&["empty", "one_byte", "status"]), close::payload, "What the first Close frame carried."),
+    fact("close.code", INT, close::code, "Status code of the first Close frame; absent without a Close frame or when it is empty."),
+    fact("close.reason", TEXT, close::reason, "Reason text of the first Close frame; absent when empty."),
+    fact("close.code_allowed", BOOL, close::code_allowed, "RFC 6455 §7.4 lets this code travel."),
+    fact("close.echoed", BOOL, close::echoed, "The peer sent a Close frame too."),
+    fact("close.echo_code", INT, close::echo_code, "Status code of the peer's Close frame."),
+    fact("close.wait_s", SECONDS, close::wait_s, "How long the ender waited for the peer's Close frame until TCP ended; absent when it came."),
+    fact("close.after_handshake_s", SECONDS, close::after_handshake_s, "From the 101 response to the first Close frame."),
+    fact("peer.last_kind", FactType::Enum(&["text", "binary"]), peer::last_kind, "Kind of the peer's last data message, complete or begun; absent when it sent none."),
+    fact("peer.last_size", BYTES, peer::last_size, "Its payload bytes: inflated when compressed, declared when it was cut off."),
+    fact("peer.last_complete", BOOL, peer::last_complete, "It was completed."),
+    fact("peer.last_utf8", FactType::Enum(&["valid", "invalid", "not_text"]), peer::last_utf8, "Whether it is valid UTF-8."),
+    fact("peer.other_kind_before", BOOL, peer::other_kind_before, "The peer had sent messages of the other kind earlier, and the connection went on."),
+    fact("peer.largest_before", BYTES, peer::largest_before, "Largest earlier message of the peer that went through."),
+    fact("peer.violation", TEXT, peer::violation, "Name of the first framing rule that the peer broke."),
+    fact("peer.violation_s", SECONDS, peer::violation_s, "From that violation to the first sign of the end."),
+    fact("peer.messages", INT, peer::messages, "Data messages of the peer."),
+    fact("own.violation", TEXT, peer::own_violation, "Name of the first framing rule that the ender itself broke."),
+    fact("own.messages", INT, peer::own_messages, "Data messages of the ender."),
+    fact("ping.unanswered_s", SECONDS, whole::ping_unanswered_s, "Age of the ender's oldest Ping without a Pong at the first sign of the end; absent when all were answered or none was sent."),
+    fact("ping.sent", INT, whole::ping_sent, "Pings of the ender."),
+    fact("ping.interval_s", SECONDS, whole::ping_interval_s, "Median distance of the ender's Pings."),
+    fact("tls.outcome", FactType::Enum(&["completed", "failed"]), tls::outcome, "How the TLS handshake ended; absent without TLS."),
+    fact("tls.alert", INT, tls::alert, "First fatal TLS alert in clear."),
+    fact("tls.alert_side", SIDE, tls::alert_side, "Who sent it."),
+    fact("tls.client_certificate_requested", BOOL, tls::client_certificate_requested, "The server asked for a client certificate, in clear (TLS 1.2)."),
+    fact("tls.plain_answer", BOOL, tls::plain_answer, "The server answered a ClientHello with something that is not TLS."),
+    fact("tls.to_plain_request", BOOL, tls::to_plain_request, "A plain HTTP upgrade request was answered by a TLS alert or record."),
+    fact("tls.version", TEXT, tls::version, "The TLS version."),
+    fact("tls.ended_by", SIDE, tls::ended_by, "Who ended TCP during, or right after, the TLS handshake."),
+    fact("tls.client_hello_answered", BOOL, tls::client_hello_answered, "The server answered the ClientHello."),
+    fact("tls.application_data", BOOL, tls::application_data, "Application data followed the TLS handshake."),
 ];
 
 #[cfg(test)]

@@ -85,9 +85,6 @@ pub(in crate::evidence) fn echo_code(view: &View<'_>) -> Answer {
 }
 
 /// Seconds from the first Close frame to the end of TCP, when no Close frame came back.
-pub(in crate::evidence) fn crossed(_: &View<'_>) -> Answer {
-    unknown(WhyUnknown::NotCaptured)
-}
 pub(in crate::evidence) fn wait_s(view: &View<'_>) -> Answer {
     of_first(view, |signal, _| {
         if echo(view).is_some() {
