@@ -1,8 +1,9 @@
 //! Heap use, counted: deterministic, unlike time.
 //!
-//! The claim: once a connection is upgraded and has seen one message each way (and one Ping with its Pong), every
-//! further packet with whole, in-order, uncompressed frames, and every bare ACK, costs [`Analyzer::packet`] not a single
-//! heap allocation, whichever side sent it. And a long connection leaves no more bytes behind than a short one.
+//! The claim: once a connection is upgraded and its timeline, which has a fixed size, is full (40 observations: a message
+//! each way, a Ping and its Pong, ten times over), every further packet with in-order frames, and every bare ACK, costs
+//! [`Analyzer::packet`] not a single heap allocation: whichever side sent it, whole frames or cut anywhere, fragmented or
+//! not, compressed or not. And a long connection leaves no more bytes behind than a short one.
 
 #![expect(unsafe_code, reason = "a global allocator cannot be written without")]
 
@@ -96,7 +97,7 @@ fn costs(conversation: &Conversation) -> Costs {
 fn warm(upgrade: &Upgrade) -> (Conversation, usize) {
     let mut c = Conversation::new("10.0.0.1:40000", "10.0.0.2:80");
     c.connect().upgrade_with(upgrade);
-    for side in [Side::Client, Side::Server] {
+    for side in [Side::Client, Side::Server].repeat(10) {
         c.side(side).text("a first message, longer than all that follow").binary(&[0; 200]);
         c.side(side).ping(b"warm");
         c.side(side.other()).pong(b"warm");
