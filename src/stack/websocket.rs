@@ -38,7 +38,7 @@ impl WebSocketStage {
         let mut recorder = Recorder { connection: &mut self.connection, side, limits: shared.limits };
         let decoder = &mut self.decoders[side];
         decoder.gap(&mut shared.scratch, gap.offset, gap.len, gap.origin, &mut recorder);
-        if decoder.status() == DecoderStatus::Lost {
+        if matches!(decoder.status(), DecoderStatus::Lost { .. }) {
             self.connection.visibility[side].frames_lost.get_or_insert(gap.origin);
         }
     }
