@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses its own part of this")]
 
 pub mod case;
+pub mod program;
 
 use serde_json::Value;
 use std::io::Read;
