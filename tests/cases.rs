@@ -58,7 +58,12 @@ fn mismatches(case: &Case, analysis: &Analysis) -> Vec<Mismatch> {
         let stream = connection["stream"].as_u64().unwrap_or(u64::MAX);
         if !listed.contains(&stream) {
             let cause = connection["diagnosis"]["cause"].to_string();
-            found.push(Mismatch { stream: Some(stream), key: "connection".into(), expected: "not reported".into(), got: cause });
+            found.push(Mismatch {
+                stream: Some(stream),
+                key: "connection".into(),
+                expected: "not reported".into(),
+                got: cause,
+            });
         }
     }
     for expected in &case.connections {

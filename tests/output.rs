@@ -195,7 +195,8 @@ fn json_lines_are_connections_and_then_one_summary() {
         let packets = &summary["packets"];
         let number = |key: &str| packets[key].as_u64().unwrap_or_else(|| panic!("{}: {packets}", case.name));
         assert_eq!(number("read"), number("analysed") + number("skipped"), "{}: {packets}", case.name);
-        let by_reason: u64 = packets["skipped_by_reason"].as_object().expect("a map").values().filter_map(Value::as_u64).sum();
+        let by_reason: u64 =
+            packets["skipped_by_reason"].as_object().expect("a map").values().filter_map(Value::as_u64).sum();
         assert_eq!(number("skipped"), by_reason, "{}: {packets}", case.name);
         assert_eq!(summary["connections"]["total"], rest.len(), "{}", case.name);
         let bytes = std::fs::read(&case.capture).expect("it was just read");

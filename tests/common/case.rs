@@ -59,7 +59,11 @@ impl Case {
             .collect();
         let [capture] = &captures[..] else { panic!("{name}: expected one capture, found {captures:?}") };
         let connections = table.get("connection").and_then(toml::Value::as_array).into_iter().flatten();
-        Self { capture: capture.clone(), connections: connections.map(|each| Expected::of(each, &name)).collect(), name }
+        Self {
+            capture: capture.clone(),
+            connections: connections.map(|each| Expected::of(each, &name)).collect(),
+            name,
+        }
     }
 }
 
