@@ -5,14 +5,15 @@
 
 use crate::capture::Packet;
 use crate::catalog::rules::RuleSet;
-use crate::connection::{Connection, Visibility};
-use crate::diagnosis::{Diagnosis, diagnose};
-use crate::evidence::{self, Facts};
+use crate::connection::Connection;
+use crate::diagnosis::diagnose;
+use crate::evidence;
+use crate::fleet::{ConnectionReport, Summary};
 use crate::limits::{LimitHits, Limits};
-use crate::packet::{self, SkipCounts};
+use crate::packet;
 use crate::stack::{Finished, Shared, Stack, Traffic};
 use crate::tcp::{FlowEnd, FlowTable};
-use crate::units::{Endpoint, Origin, Side, Timestamp};
+use crate::units::{Endpoint, Origin, Side};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -29,68 +30,6 @@ impl Default for Options {
     /// Default bounds and the rules that come with the program.
     fn default() -> Self {
         Self { limits: Limits::default(), rules: Arc::clone(RuleSet::shared()) }
-    }
-}
-
-/// One connection that has ended, or whose capture has: what was seen, as facts, and what it means.
-#[derive(Debug, Clone)]
-pub struct ConnectionReport {
-    /// What was seen.
-    pub connection: Box<Connection>,
-    /// The same as named facts.
-    pub facts: Facts,
-    /// Why it ended, whose turn it is, and what to do.
-    pub diagnosis: Diagnosis,
-}
-
-/// What the analysis saw in all.
-#[derive(Debug, Clone, Default)]
-pub struct Summary {
-    /// Packets given to [`Analyzer::packet`].
-    pub packets: u64,
-    /// Packets that held a TCP segment and were followed; `packets` is this plus all skipped ones.
-    pub analysed: u64,
-    /// Packets that were not, by reason.
-    pub skipped: SkipCounts,
-    /// Packets recorded shorter than they were.
-    pub cut: u64,
-    /// The earliest and latest packet time.
-    pub span: Option<(Timestamp, Timestamp)>,
-    /// TCP connections, of whatever kind.
-    pub flows: u64,
-    /// Reports given out.
-    pub connections: u64,
-    /// TCP connections with HTTP that never asked for a WebSocket.
-    pub http: u64,
-    /// TCP connections with TLS whose handshake went well and whose content could not be read.
-    pub tls: u64,
-    /// TCP connections with something else, or without a byte of payload.
-    pub other: u64,
-    /// Connection attempts that came to nothing and that nothing ties to a WebSocket.
-    pub attempts: u64,
-    /// How often each bound was reached.
-    pub limits: LimitHits,
-    /// Of the connections reported, how many the capture shows only in part.
-    pub seen_with: SightCounts,
-}
-
-/// Connections whose bytes the capture does not show whole, by why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SightCounts {
-    /// Bytes are missing.
-    pub gap: u64,
-    /// One direction is missing.
-    pub one_sided: u64,
-    /// It was open before the capture began.
-    pub joined_late: u64,
-}
-
-impl SightCounts {
-    fn add(&mut self, connection: &Connection) {
-        let any = |limit: fn(&Visibility) -> bool| u64::from(connection.visibility.iter().any(|(_, seen)| limit(seen)));
-        self.gap += any(|seen| seen.gap.is_some());
-        self.one_sided += any(|seen| seen.one_sided);
-        self.joined_late += any(|seen| seen.joined_late);
     }
 }
 

@@ -25,4 +25,5 @@ pub mod units;
 pub mod violation;
 pub mod websocket;
 
-pub use analyzer::{Analyzer, ConnectionReport, Options, Summary};
+pub use analyzer::{Analyzer, Options};
+pub use fleet::{ConnectionReport, Summary};

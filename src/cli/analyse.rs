@@ -2,13 +2,14 @@
 
 use super::args::{AnalysisArgs, Format};
 use super::{ExitStatus, Failure};
-use crate::analyzer::{Analyzer, ConnectionReport, Options};
 use crate::capture::{CaptureError, Reader};
 use crate::catalog::language::Language;
+use crate::fleet::ConnectionReport;
 use crate::fleet::Fleet;
 use crate::report::json::{ConnectionObject, SummaryObject};
 use crate::report::text::TextReport;
 use crate::report::{Closing, Damage, Speaker};
+use crate::{Analyzer, Options};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};

@@ -28,7 +28,11 @@ pub(super) fn run(
             let compared = page::compare(*first, *second, language);
             page.title(&compared.title);
             page.paragraph(&compared.intro);
-            compared.sections().for_each(|section| page.section(section));
+            for (code, sections) in compared.codes.iter().zip([&compared.first, &compared.second]) {
+                page.heading(&page::explain(*code, language).title);
+                sections.iter().for_each(|section| page.section(section));
+            }
+            compared.both.iter().for_each(|section| page.section(section));
         }
         Command::Codes(list) => codes(&mut page, list, language)?,
         Command::Rules(list) => rules(&mut page, list, language)?,

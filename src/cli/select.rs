@@ -1,8 +1,8 @@
 //! Choosing connections: `--only` and `--fail-on`.
 
-use crate::analyzer::ConnectionReport;
 use crate::catalog::rules::{Cause, RuleSet};
 use crate::fleet::Closing;
+use crate::fleet::ConnectionReport;
 use crate::units::Side;
 use std::net::IpAddr;
 use std::str::FromStr;

@@ -21,12 +21,16 @@ pub use timeline::{Observation, Observed, Timeline};
 pub use traffic::{FrameCounts, MessageNote, Traffic};
 pub use visibility::Visibility;
 
+// What the layers below found, for those above, which see connections only.
+pub use crate::http::{Extension, Request, Response, Text};
+pub use crate::tls::{TlsFacts, alert_name};
+pub use crate::websocket::{CloseFrame, ClosePayload, Opcode, Utf8State};
+
 use crate::limits::Limits;
 use crate::tcp::EndFacts;
-use crate::tls::TlsFacts;
 use crate::units::{Endpoint, Origin, PerSide, Side};
 use crate::violation::Violation;
-use crate::websocket::{self, ClosePayload, Event, Opcode};
+use crate::websocket::{self, Event};
 
 /// Which connection of the capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,7 +9,10 @@ mod render;
 
 pub use render::{printable, render, value_text};
 
-use crate::catalog::rules::{Cause, Condition, Confidence, Outcome, Party, Role, Rule, RuleId, RuleSet, Test, Who};
+pub use crate::catalog::rules::{Cause, Confidence, Party, RuleId, Who};
+
+
+use crate::catalog::rules::{Condition, Outcome, Role, Rule, RuleSet, Test};
 use crate::evidence::{Evidence, FactId, Facts, Known, Value, WhyUnknown};
 use std::sync::Arc;
 

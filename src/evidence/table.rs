@@ -173,7 +173,6 @@ pub static FACTS: &[Fact] = &[
     fact("close.code_allowed", BOOL, close::code_allowed, "RFC 6455 §7.4 lets this code travel."),
     fact("close.echoed", BOOL, close::echoed, "The peer sent a Close frame too."),
     fact("close.echo_code", INT, close::echo_code, "Status code of the peer's Close frame."),
-    fact("close.crossed", BOOL, close::crossed, "Both sides sent a Close frame before they saw the other's."),
     fact("close.wait_s", SECONDS, close::wait_s, "How long the ender waited for the peer's Close frame until TCP ended; absent when it came."),
     fact("close.after_handshake_s", SECONDS, close::after_handshake_s, "From the 101 response to the first Close frame."),
     fact("peer.last_kind", FactType::Enum(&["text", "binary"]), peer::last_kind, "Kind of the peer's last data message, complete or begun; absent when it sent none."),

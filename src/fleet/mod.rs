@@ -3,11 +3,26 @@
 //! An incident keeps counters, a bounded list of connections and one example, so that its size does not depend on the
 //! number of connections. It only adds to the reports of the connections; it never changes them.
 
-use crate::analyzer::ConnectionReport;
-use crate::catalog::rules::{Cause, Confidence, Party, RuleId};
+mod summary;
+
+pub use summary::{SightCounts, Summary};
+
+use crate::connection::{ClosePayload, Connection, Outcome};
+use crate::diagnosis::{Cause, Confidence, Diagnosis, Party, RuleId};
+use crate::evidence::Facts;
 use crate::units::{Endpoint, PacketNumber, Side, Timestamp};
-use crate::websocket::ClosePayload;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// One connection that has ended, or whose capture has: what was seen, as facts, and what it means.
+#[derive(Debug, Clone)]
+pub struct ConnectionReport {
+    /// What was seen.
+    pub connection: Box<Connection>,
+    /// The same as named facts.
+    pub facts: Facts,
+    /// Why it ended, whose turn it is, and what to do.
+    pub diagnosis: Diagnosis,
+}
 
 /// What the connections of one incident share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,7 +54,6 @@ impl Closing {
     /// The face of one connection's ending.
     #[must_use]
     pub fn of(report: &ConnectionReport) -> Self {
-        use crate::connection::Outcome;
         let connection = &report.connection;
         if let Some(signal) = connection.first_close() {
             return match connection.traffic[signal.by].close.as_ref().map(|close| &close.payload) {

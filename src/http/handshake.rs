@@ -524,7 +524,7 @@ mod tests {
     fn what_is_settled() {
         let request = good_request("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits, x-a\n");
         let settled = negotiated(
-            &request,
+            Some(&request),
             &good_response(
                 "Sec-WebSocket-Protocol: chat\n\
                  Sec-WebSocket-Extensions: x-a, permessage-deflate; server_no_context_takeover; client_max_window_bits=10\n",
@@ -537,7 +537,7 @@ mod tests {
             server: DeflateParams { no_context_takeover: true, window_bits: 15 },
         };
         assert_eq!(settled.deflate, Some(expected));
-        let webkit = negotiated(&request, &good_response("Sec-WebSocket-Extensions: x-webkit-deflate-frame\n"));
+        let webkit = negotiated(Some(&request), &good_response("Sec-WebSocket-Extensions: x-webkit-deflate-frame\n"));
         assert_eq!(webkit.deflate, None);
         assert_eq!(webkit.other_extensions.len(), 1);
         let refused: Response = read("HTTP/1.1 403 Forbidden\r\nSec-WebSocket-Protocol: chat\r\n\r\n");

@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(responses.len(), 7);
         for (author, response) in responses {
             assert_eq!(check(&request, Some(&response)), [], "{author}");
-            let windows = negotiated(&request, &response)
+            let windows = negotiated(Some(&request), &response)
                 .deflate
                 .map(|deflate| (deflate.client.window_bits, deflate.server.window_bits));
             let expected = match author {

@@ -4,12 +4,12 @@
 //! pipelines rely on. Sentences follow the chosen language; names and codes never do.
 
 use super::{Closing, Speaker, code_name, community_id, violation_reference};
-use crate::analyzer::ConnectionReport;
 use crate::connection::{ApiView, Connection, EndSignalKind};
+use crate::connection::{CloseFrame, ClosePayload};
 use crate::evidence::{Known, Value, WhyUnknown};
+use crate::fleet::ConnectionReport;
 use crate::fleet::Incident;
 use crate::units::{Endpoint, Origin, Side};
-use crate::websocket::{CloseFrame, ClosePayload};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -256,7 +256,7 @@ fn time(origin: Origin) -> Option<String> {
 fn handshake(connection: &Connection) -> HandshakeObject {
     let handshake = &connection.handshake;
     let (request, response) = (handshake.request.as_deref(), handshake.response.as_deref());
-    let owned = |text: &crate::http::Text| text.as_str().to_owned();
+    let owned = |text: &crate::connection::Text| text.as_str().to_owned();
     HandshakeObject {
         outcome: handshake.outcome.name(),
         status: response.map(|response| response.status),

@@ -10,9 +10,9 @@ pub mod text;
 pub use community_id::community_id;
 pub use speaker::Speaker;
 
-use crate::analyzer::Summary;
 use crate::catalog::codes::CodeTable;
 use crate::catalog::violations::ViolationTable;
+use crate::fleet::Summary;
 use crate::units::PacketNumber;
 use crate::violation::ViolationRule;
 

@@ -1,12 +1,12 @@
 //! The words of a report in one language: the one place where a diagnosis becomes sentences.
 
-use crate::analyzer::ConnectionReport;
 use crate::catalog::language::Language;
 use crate::catalog::rules::RuleId;
 use crate::catalog::rules::words::Words;
 use crate::catalog::text;
 use crate::diagnosis::{Candidate, Fix, render, value_text};
 use crate::evidence::{Evidence, Known};
+use crate::fleet::ConnectionReport;
 use crate::violation::ViolationRule;
 
 /// Speaks one language.

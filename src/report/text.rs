@@ -5,14 +5,14 @@
 
 use super::layout::{columns, wrap};
 use super::{Closing, Speaker, code_name, violation_reference};
-use crate::analyzer::ConnectionReport;
-use crate::catalog::rules::{Cause, Confidence, Who};
+use crate::connection::{ClosePayload, Opcode};
 use crate::connection::{Connection, Observation, Observed};
 use crate::diagnosis::printable;
+use crate::diagnosis::{Cause, Confidence, Who};
 use crate::evidence::{Evidence, Known};
+use crate::fleet::ConnectionReport;
 use crate::fleet::{self, Incident};
 use crate::units::Origin;
-use crate::websocket::{ClosePayload, Opcode};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 
@@ -317,7 +317,7 @@ impl<'a> TextReport<'a> {
             Observed::Response(status) => say("response", &[("status", &status.to_string())]),
             Observed::ClientHello => say("client_hello", &[]),
             Observed::ServerHello => say("server_hello", &[]),
-            Observed::Alert(code) => say("alert", &[("name", crate::tls::alert_name(code).unwrap_or("?"))]),
+            Observed::Alert(code) => say("alert", &[("name", crate::connection::alert_name(code).unwrap_or("?"))]),
             Observed::Message { kind, len, compressed } => {
                 let key = match (kind, compressed) {
                     (Opcode::Text, false) => "text",

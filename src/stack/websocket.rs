@@ -5,6 +5,7 @@ use crate::connection::{Connection, Outcome};
 use crate::limits::Limits;
 use crate::stream::{Chunk, End, Gap, StreamEnd, StreamEndKind};
 use crate::units::{PerSide, Side};
+use crate::violation::{Detail, Violation, ViolationRule};
 use crate::websocket::{Decoder, DecoderStatus, Event, EventSink};
 
 #[derive(Debug)]
@@ -45,9 +46,9 @@ impl WebSocketStage {
 
     pub(super) fn end(&mut self, shared: &mut Shared, end: StreamEnd, tcp_ended: bool) {
         let side = side_of(end.from, self.client);
-        self.finish_side(shared, side);
-        if end.kind == StreamEndKind::Rst {
-            self.finish_side(shared, side.other());
+        if end.kind == StreamEndKind::Fin {
+            // Nothing follows a FIN, while a RST may be forged and the conversation go on.
+            self.finish_side(shared, side);
         }
         record_end(&mut self.connection, end, side);
         if tcp_ended {
@@ -65,6 +66,7 @@ impl WebSocketStage {
     pub(super) fn finish(mut self, shared: &mut Shared) -> Box<Connection> {
         for side in Side::BOTH {
             self.finish_side(shared, side);
+            self.count_frames_after_close(side);
         }
         self.accept_what_the_client_accepted();
         self.connection
@@ -72,6 +74,16 @@ impl WebSocketStage {
 }
 
 impl WebSocketStage {
+    /// The violation was noted at the first frame behind the Close frame; now all of them are counted.
+    fn count_frames_after_close(&mut self, side: Side) {
+        let frames = self.decoders[side].frames_after_close();
+        let broken =
+            |violation: &&mut Violation| violation.rule == ViolationRule::DataAfterClose && violation.side == side;
+        if let Some(violation) = self.connection.violations.iter_mut().find(broken) {
+            violation.detail = Detail::Frames(frames);
+        }
+    }
+
     /// A client that goes on sending frames after a faulty 101 has accepted it, whatever RFC 6455 §4.1 asks.
     fn accept_what_the_client_accepted(&mut self) {
         let frames = &self.connection.traffic.client.frames;

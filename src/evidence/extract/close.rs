@@ -2,8 +2,8 @@
 
 use super::{Answer, View, absent, boolean, int, or_unknown, seconds, side, text, unknown, word};
 use crate::connection::EndSignal;
+use crate::connection::{CloseFrame, ClosePayload};
 use crate::evidence::WhyUnknown;
-use crate::websocket::{CloseFrame, ClosePayload};
 
 /// The first Close frame seen and its signal.
 fn first<'a>(view: &View<'a>) -> Option<(&'a EndSignal, &'a CloseFrame)> {
@@ -85,9 +85,6 @@ pub(in crate::evidence) fn echo_code(view: &View<'_>) -> Answer {
 }
 
 /// Seconds from the first Close frame to the end of TCP, when no Close frame came back.
-pub(in crate::evidence) fn crossed(_: &View<'_>) -> Answer {
-    unknown(WhyUnknown::NotCaptured)
-}
 pub(in crate::evidence) fn wait_s(view: &View<'_>) -> Answer {
     of_first(view, |signal, _| {
         if echo(view).is_some() {

@@ -1,9 +1,9 @@
 //! Facts about the opening handshake.
 
 use super::{Answer, View, absent, boolean, int, side, text, unknown, word};
+use crate::connection::{Extension, Request, Response, Text};
 use crate::connection::{Handshake, Outcome};
 use crate::evidence::WhyUnknown;
-use crate::http::{Extension, Request, Response, Text};
 use crate::violation::ViolationRule;
 
 pub(in crate::evidence) fn outcome(view: &View<'_>) -> Answer {

@@ -2,10 +2,10 @@
 
 use super::{Answer, View, absent, boolean, int, or_unknown, seconds, text, unknown, word};
 use crate::connection::{EndSignal, MessageNote};
+use crate::connection::{Opcode, Utf8State};
 use crate::evidence::WhyUnknown;
 use crate::units::Side;
 use crate::violation::Violation;
-use crate::websocket::{Opcode, Utf8State};
 
 /// Asks the peer's last word before the end.
 fn of_end(view: &View<'_>, ask: impl FnOnce(&EndSignal, Side) -> Answer) -> Answer {

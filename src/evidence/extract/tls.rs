@@ -1,7 +1,7 @@
 //! Facts about a TLS handshake that cannot be read further.
 
 use super::{Answer, View, absent, boolean, int, side, text, word};
-use crate::tls::TlsFacts;
+use crate::connection::TlsFacts;
 
 /// Asks TLS; every fact is absent without it.
 fn of_tls(view: &View<'_>, ask: impl FnOnce(&TlsFacts) -> Answer) -> Answer {
