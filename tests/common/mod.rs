@@ -2,10 +2,12 @@
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses its own part of this")]
 
 pub mod case;
+pub mod findings;
 pub mod program;
 
 use serde_json::Value;
 use std::io::Read;
+use std::sync::LazyLock;
 use wsdissect::capture::{CaptureError, Reader};
 use wsdissect::catalog::language::Language;
 use wsdissect::report::Speaker;
@@ -33,13 +35,13 @@ impl Analysis {
 /// # Errors
 /// When not even the start of the input is a capture. What is wrong further on is [`Analysis::damage`].
 pub fn analyse(input: impl Read) -> Result<Analysis, CaptureError> {
-    let speaker = Speaker::new(Language::En);
+    static SPEAKER: LazyLock<Speaker> = LazyLock::new(|| Speaker::new(Language::En));
     let mut reader = Reader::open(input)?;
     let mut analyzer = Analyzer::new(Options::default());
     let mut connections = Vec::new();
     let mut drain = |analyzer: &mut Analyzer| {
         while let Some(report) = analyzer.next_report() {
-            let object = ConnectionObject::new(&report, "capture", &speaker);
+            let object = ConnectionObject::new(&report, "capture", &SPEAKER);
             connections.push(serde_json::to_value(object).expect("a report is JSON"));
         }
     };
