@@ -11,7 +11,6 @@ pub use render::{printable, render, value_text};
 
 pub use crate::catalog::rules::{Cause, Confidence, Party, RuleId, Who};
 
-
 use crate::catalog::rules::{Condition, Outcome, Role, Rule, RuleSet, Test};
 use crate::evidence::{Evidence, FactId, Facts, Known, Value, WhyUnknown};
 use std::sync::Arc;
