@@ -4,6 +4,7 @@ use super::args::{AnalysisArgs, Format};
 use super::{ExitStatus, Failure};
 use crate::capture::{CaptureError, Reader};
 use crate::catalog::language::Language;
+use crate::diagnosis::printable;
 use crate::fleet::ConnectionReport;
 use crate::fleet::Fleet;
 use crate::report::json::{ConnectionObject, SummaryObject};
@@ -30,10 +31,19 @@ pub(super) fn run(
     }
     let speaker = Speaker::new(language);
     let mut job = Job { args, speaker: &speaker, width, status: ExitStatus::Analysed, first_object: true, out };
-    for path in captures {
-        job.capture(path, &options)?;
+    let mut read = 0;
+    for path in &captures {
+        match job.capture(path, &options) {
+            Ok(()) => read += 1,
+            // One unreadable file of several must not hide what the others show.
+            Err(failure @ Failure::Input { .. }) if captures.len() > 1 => {
+                eprintln!("wsdissect: {failure}");
+                job.status = ExitStatus::Incomplete;
+            }
+            Err(failure) => return Err(failure),
+        }
     }
-    job.end()
+    if read == 0 { job.end().map(|_| ExitStatus::Unusable) } else { job.end() }
 }
 
 /// One run over all captures of the command line.
@@ -48,7 +58,7 @@ struct Job<'a, W: Write> {
 
 impl<W: Write> Job<'_, W> {
     fn capture(&mut self, path: &Path, options: &Options) -> Result<(), Failure> {
-        let name = path.display().to_string();
+        let name = printable(&path.display().to_string());
         let input_failure = |error| Failure::Input { name: name.clone(), error };
         let input: Box<dyn Read> = if path == Path::new("-") {
             Box::new(io::stdin().lock())

@@ -99,14 +99,16 @@ impl Timeline {
 
     pub(super) fn push(&mut self, observation: Observation) {
         if self.first.len() < self.keep_first {
-            self.first.push(observation);
+            self.insert(observation);
             return;
         }
         if self.last.len() == self.keep_last {
             self.last.pop_front();
             self.skipped += 1;
         }
-        self.last.push_back(observation);
+        // What is only noticed later, like a fault of the request that its response brings up, goes where it belongs.
+        let place = self.last.partition_point(|seen| seen.at.packet <= observation.at.packet);
+        self.last.insert(place, observation);
     }
 
     /// Adds an observation that belongs before all others.
@@ -114,7 +116,7 @@ impl Timeline {
         self.first.insert(0, observation);
     }
 
-    /// Adds an observation where its packet belongs; only for timelines that fit into [`Self::first`].
+    /// Adds an observation to the first ones, where its packet belongs.
     pub(crate) fn insert(&mut self, observation: Observation) {
         let place = self.first.partition_point(|seen| seen.at.packet <= observation.at.packet);
         self.first.insert(place, observation);

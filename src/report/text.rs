@@ -88,7 +88,8 @@ impl<'a> TextReport<'a> {
 
     fn head(&self, out: &mut String, closing: &Closing<'_>) {
         let summary = &closing.summary;
-        let mut parts = vec![styled(STRONG, &printable(closing.capture))];
+        let _ = writeln!(out, "{}", styled(STRONG, &printable(closing.capture)));
+        let mut parts = Vec::new();
         if let Some((first, last)) = summary.span {
             parts.push(self.duration(last.seconds_since(first)));
         }
@@ -123,10 +124,10 @@ impl<'a> TextReport<'a> {
         let text = if limits.is_empty() {
             styled(GOOD, self.speaker.say("quality.good"))
         } else {
-            styled(WARN, &limits.join("; "))
+            styled(WARN, &limits.join(self.speaker.say("punctuation.list")))
         };
         if !incidents.is_empty() || !limits.is_empty() {
-            wrap(out, &format!("{label}: {text}"), 0, 2, self.width);
+            wrap(out, &self.labelled_text(label, &text), 0, 2, self.width);
         }
         self.not_followed(out, closing);
     }
@@ -155,7 +156,8 @@ impl<'a> TextReport<'a> {
             parts.push(text);
         }
         if !parts.is_empty() {
-            let text = format!("{}: {}", self.speaker.say("other.label"), parts.join("; "));
+            let text =
+                self.labelled_text(self.speaker.say("other.label"), &parts.join(self.speaker.say("punctuation.list")));
             wrap(out, &styled(DIM, &text), 0, 2, self.width);
         }
     }
@@ -202,7 +204,8 @@ impl<'a> TextReport<'a> {
     fn reasons(&self, out: &mut String, report: &ConnectionReport) {
         let diagnosis = &report.diagnosis;
         if let Some(reason) = close_reason(&report.connection) {
-            self.labelled(out, self.speaker.say("label.reason"), &reason);
+            let quoted = self.speaker.say_with("punctuation.quoted", &[("text", &reason)]);
+            self.labelled(out, self.speaker.say("label.reason"), &quoted);
         }
         let mut proofs = Vec::new();
         for evidence in diagnosis.because.iter().filter(|evidence| is_telling(evidence)).take(MOST_PROOFS) {
@@ -216,7 +219,7 @@ impl<'a> TextReport<'a> {
             .iter()
             .map(|fix| match fix.who {
                 Who::Either => self.speaker.fix(fix).to_owned(),
-                who => format!("{}: {}", styled(STRONG, self.speaker.word(who.name())), self.speaker.fix(fix)),
+                who => self.labelled_text(&styled(STRONG, self.speaker.word(who.name())), self.speaker.fix(fix)),
             })
             .collect();
         self.list(out, self.speaker.say("label.fix"), &fixes);
@@ -229,7 +232,10 @@ impl<'a> TextReport<'a> {
                 .map(|candidate| {
                     let title = self.speaker.title(&candidate.rule);
                     match self.speaker.settled_by(candidate) {
-                        Some(way) => format!("{title}. {}: {way}", self.speaker.say("label.settled")),
+                        Some(way) => {
+                            let settled = self.labelled_text(self.speaker.say("label.settled"), &way);
+                            self.speaker.say_with("punctuation.sentences", &[("first", title), ("second", &settled)])
+                        }
                         None => title.to_owned(),
                     }
                 })
@@ -278,7 +284,7 @@ impl<'a> TextReport<'a> {
         }
         let filter = format!("tcp.stream == {stream} && frame.number >= {}", first.at.packet.value());
         let label = self.speaker.say("label.filter");
-        let _ = writeln!(out, "{}{}", " ".repeat(INDENT + 6), styled(DIM, &format!("{label}: {filter}")));
+        let _ = writeln!(out, "{}{}", " ".repeat(INDENT + 6), styled(DIM, &self.labelled_text(label, &filter)));
     }
 
     fn moment(
@@ -344,6 +350,11 @@ impl<'a> TextReport<'a> {
             Observed::Fin => say("fin", &[]),
             Observed::Rst => say("rst", &[]),
         }
+    }
+
+    /// A label and what it labels, punctuated as the language does.
+    fn labelled_text(&self, label: &str, text: &str) -> String {
+        self.speaker.say_with("punctuation.label", &[("label", label), ("text", text)])
     }
 
     /// A label in the margin and text beside it.
@@ -423,9 +434,7 @@ fn is_uneventful(cause: Cause) -> bool {
 fn close_reason(connection: &Connection) -> Option<String> {
     let signal = connection.first_close()?;
     match &connection.traffic[signal.by].close.as_ref()?.payload {
-        ClosePayload::Status { reason, .. } if !reason.is_empty() => {
-            Some(format!("“{}”", printable(&reason.text().into_owned())))
-        }
+        ClosePayload::Status { reason, .. } if !reason.is_empty() => Some(printable(&reason.text())),
         _ => None,
     }
 }

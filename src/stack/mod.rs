@@ -133,7 +133,8 @@ impl Stack {
     /// Chooses the protocol from the first bytes that either end sent.
     fn probe(&mut self, chunk: &Chunk<'_>, limits: &Limits) -> Stage {
         let bytes = chunk.bytes;
-        if looks_like_tls(bytes).unwrap_or(false) {
+        // Too few bytes to tell begin like a record, or the answer would be no.
+        if looks_like_tls(bytes).unwrap_or(true) {
             return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk, limits)));
         }
         match crate::http::looks_like_http(bytes) {
@@ -251,6 +252,8 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, tcp: crate::t
     let joined_late = tcp.syn.is_none() && tcp.syn_ack.is_none() && connection.handshake.request.is_none();
     connection.syn = tcp.syn.map(|(_, at)| at);
     connection.syn_ack = tcp.syn_ack.map(|(_, at)| at);
+    let unacknowledged = |end: End| tcp.unacknowledged(end).unwrap_or(0);
+    let unacknowledged = PerSide { client: unacknowledged(client), server: unacknowledged(client.other()) };
     let PerEnd { a, b } = tcp.ends;
     let (client_facts, server_facts) = if client == End::A { (a, b) } else { (b, a) };
     for (side, facts) in [(Side::Client, &client_facts), (Side::Server, &server_facts)] {
@@ -261,7 +264,8 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, tcp: crate::t
         if anomalies.gaps > 0 {
             visibility.gap.get_or_insert(last);
         }
-        if anomalies.retransmitted_since_last_ack > 0
+        if unacknowledged[side] > 0
+            && anomalies.retransmitted_since_last_ack > 0
             && let Some(at) = anomalies.last_retransmission
         {
             connection.observe(at, Some(side), Observed::Retransmission);

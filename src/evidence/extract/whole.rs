@@ -3,7 +3,7 @@
 use super::{Answer, View, boolean, int, or_unknown, seconds, unknown, word};
 use crate::connection::Basis;
 use crate::evidence::WhyUnknown;
-use crate::units::Side;
+use crate::units::{Origin, Side};
 
 /// Limits of sight from the least to the worst.
 const WORSE: [&str; 6] = ["full", "cut", "gap", "joined_late", "one_sided", "encrypted"];
@@ -46,11 +46,20 @@ pub(in crate::evidence) fn tcp_open(view: &View<'_>) -> Answer {
         (Some(syn), Some(answer)) => word("completed").at([syn, answer]),
         (Some(syn), None) => match tcp.server.rst {
             Some(rst) if view.connection.basis == Basis::Syn => word("refused").at([syn, rst]),
-            _ if tcp.server.segments > 0 => word("completed").at([syn]),
-            _ => word("unanswered").at([syn]),
+            // A client that acknowledges something had an answer, whether or not the capture holds it.
+            _ if tcp.server.segments > 0 || tcp.client.acked.is_some() => word("completed").at([syn]),
+            _ if waited_for_answer(view, syn) => word("unanswered").at([syn]),
+            _ => unknown(WhyUnknown::CaptureEnded),
         },
         (None, _) => word("not_captured"),
     }
+}
+
+/// Whether the capture goes on long enough after the SYN to say that no answer came: the client sent it again, or had
+/// the time to (RFC 6298 §2 begins with one second).
+fn waited_for_answer(view: &View<'_>, syn: Origin) -> bool {
+    let until = view.connection.open_until.unwrap_or(view.connection.last);
+    view.connection.tcp.client.syn_retransmissions > 0 || until.seconds_since(&syn).is_some_and(|waited| waited >= 1.0)
 }
 
 pub(in crate::evidence) fn ping_unanswered_s(view: &View<'_>) -> Answer {
