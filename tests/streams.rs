@@ -21,8 +21,11 @@ struct Ends(&'static str, &'static str, u32, u32);
 const V4: Ends = Ends("10.0.0.1:40000", "10.0.0.2:80", 1000, 5000);
 const V6: Ends = Ends("[2001:db8::1]:40000", "[2001:db8::2]:80", 1000, 5000);
 
+/// Writes down what is said after TCP is open.
+type Play = fn(&mut Conversation);
+
 /// Conversations of different kinds and endings, by name.
-const TALKS: [(&str, fn(&mut Conversation)); 7] = [
+const TALKS: [(&str, Play); 7] = [
     ("plain", plain),
     ("compressed", compressed),
     ("invalid UTF-8", invalid_utf8),
@@ -105,7 +108,7 @@ fn reset(c: &mut Conversation) {
     c.wait(60.0).server().rst();
 }
 
-fn talk(ends: Ends, play: fn(&mut Conversation)) -> Conversation {
+fn talk(ends: Ends, play: Play) -> Conversation {
     let mut c = Conversation::new(ends.0, ends.1);
     // Masking and handshake keys do not depend on the addresses.
     c.seed(7).isn(ends.2, ends.3).connect();
@@ -113,7 +116,7 @@ fn talk(ends: Ends, play: fn(&mut Conversation)) -> Conversation {
     c
 }
 
-fn packets(ends: Ends, play: fn(&mut Conversation)) -> Vec<Packet> {
+fn packets(ends: Ends, play: Play) -> Vec<Packet> {
     talk(ends, play).into_packets()
 }
 
