@@ -141,6 +141,23 @@ mod tests {
         ("codes.page.difference", &[Language::De, Language::Tr]),
         ("codes.page.meaning", &[Language::De, Language::Tr]),
         ("codes.registered.rfc6455", &[Language::Zh, Language::De, Language::Tr]),
+        ("report.confidence.certain", &[Language::Fr]),
+        ("report.confidence.possible", &[Language::Fr]),
+        ("report.duration.h", &[Language::De, Language::Fr]),
+        ("report.duration.min", &[Language::De, Language::Fr]),
+        ("report.duration.s", &[Language::De, Language::Fr]),
+        ("report.event.client_hello", &[Language::Zh, Language::De, Language::Tr, Language::Fr]),
+        ("report.event.close", &[Language::Zh, Language::De, Language::Tr, Language::Fr]),
+        ("report.event.ping", &[Language::Zh, Language::De, Language::Tr, Language::Fr]),
+        ("report.event.pong", &[Language::Zh, Language::De, Language::Tr, Language::Fr]),
+        ("report.event.server_hello", &[Language::Zh, Language::De, Language::Tr, Language::Fr]),
+        ("report.label.filter", &[Language::Zh, Language::De, Language::Tr, Language::Fr]),
+        ("report.punctuation.label", &[Language::De, Language::Tr]),
+        ("report.punctuation.list", &[Language::De, Language::Tr]),
+        ("report.punctuation.quoted", &[Language::Zh, Language::Tr]),
+        ("report.punctuation.sentences", &[Language::De, Language::Tr, Language::Fr]),
+        ("report.quality.label", &[Language::Fr]),
+        ("report.rule.cause", &[Language::Fr]),
     ];
 
     fn load(language: Language) -> Texts {

@@ -124,7 +124,7 @@ impl<'a> TextReport<'a> {
         let text = if limits.is_empty() {
             styled(GOOD, self.speaker.say("quality.good"))
         } else {
-            styled(WARN, &limits.join(self.speaker.say("punctuation.list")))
+            styled(WARN, &self.enumerated(&limits))
         };
         if !incidents.is_empty() || !limits.is_empty() {
             wrap(out, &self.labelled_text(label, &text), 0, 2, self.width);
@@ -157,7 +157,7 @@ impl<'a> TextReport<'a> {
         }
         if !parts.is_empty() {
             let text =
-                self.labelled_text(self.speaker.say("other.label"), &parts.join(self.speaker.say("punctuation.list")));
+                self.labelled_text(self.speaker.say("other.label"), &self.enumerated(&parts));
             wrap(out, &styled(DIM, &text), 0, 2, self.width);
         }
     }
@@ -350,6 +350,14 @@ impl<'a> TextReport<'a> {
             Observed::Fin => say("fin", &[]),
             Observed::Rst => say("rst", &[]),
         }
+    }
+
+    /// Items in a row, separated as the language does.
+    fn enumerated(&self, items: &[String]) -> String {
+        let join = |first: String, second: &String| {
+            self.speaker.say_with("punctuation.list", &[("first", &first), ("second", second)])
+        };
+        items.split_first().map(|(first, rest)| rest.iter().fold(first.clone(), join)).unwrap_or_default()
     }
 
     /// A label and what it labels, punctuated as the language does.
