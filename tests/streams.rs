@@ -8,6 +8,7 @@ use common::case::Case;
 use common::findings::{difference, findings, findings_anywhere, story};
 use common::{Analysis, analyse};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use support::net::flags;
 use support::{Acks, Capture, Conversation, Frame, Link, Masking, Packet, PcapFormat, PcapngWriter, Rng};
@@ -20,8 +21,11 @@ struct Ends(&'static str, &'static str, u32, u32);
 const V4: Ends = Ends("10.0.0.1:40000", "10.0.0.2:80", 1000, 5000);
 const V6: Ends = Ends("[2001:db8::1]:40000", "[2001:db8::2]:80", 1000, 5000);
 
+/// Writes down what is said after TCP is open.
+type Play = fn(&mut Conversation);
+
 /// Conversations of different kinds and endings, by name.
-const TALKS: [(&str, fn(&mut Conversation)); 7] = [
+const TALKS: [(&str, Play); 7] = [
     ("plain", plain),
     ("compressed", compressed),
     ("invalid UTF-8", invalid_utf8),
@@ -104,7 +108,7 @@ fn reset(c: &mut Conversation) {
     c.wait(60.0).server().rst();
 }
 
-fn talk(ends: Ends, play: fn(&mut Conversation)) -> Conversation {
+fn talk(ends: Ends, play: Play) -> Conversation {
     let mut c = Conversation::new(ends.0, ends.1);
     // Masking and handshake keys do not depend on the addresses.
     c.seed(7).isn(ends.2, ends.3).connect();
@@ -112,7 +116,7 @@ fn talk(ends: Ends, play: fn(&mut Conversation)) -> Conversation {
     c
 }
 
-fn packets(ends: Ends, play: fn(&mut Conversation)) -> Vec<Packet> {
+fn packets(ends: Ends, play: Play) -> Vec<Packet> {
     talk(ends, play).into_packets()
 }
 
@@ -568,7 +572,9 @@ const PROVED_BY_THE_END: [&str; 1] = ["still_open"];
 /// than the whole file gives it, except `still_open`, which the shorter file proves.
 #[test]
 fn files_that_break_off_prove_nothing_else() {
-    let mut wrong = Vec::new();
+    // What was said wrongly, how often, and an example.
+    let mut wrong = BTreeMap::<String, (usize, String)>::new();
+    let mut note = |said: String, example: String| wrong.entry(said).or_insert((0, example)).0 += 1;
     for case in Case::all() {
         let file = std::fs::read(&case.capture).expect("a fixture");
         let whole = analyse(&file[..]).expect("a fixture is a capture");
@@ -576,18 +582,17 @@ fn files_that_break_off_prove_nothing_else() {
         for place in 0..places {
             let len = file.len() * place / places;
             match survives(&file[..len]) {
-                Err(panic) => wrong.push(format!("{} cut to {len} bytes: panic: {panic}", case.name)),
+                Err(panic) => note(format!("panic: {panic}"), format!("{} cut to {len} bytes", case.name)),
                 Ok(None) => {}
-                Ok(Some(cut)) => {
-                    let said = certain_otherwise(&whole, &cut);
-                    wrong.extend(said.into_iter().map(|said| format!("{} cut to {len} bytes: {said}", case.name)));
-                }
+                Ok(Some(cut)) => certain_otherwise(&whole, &cut)
+                    .into_iter()
+                    .for_each(|(said, stream)| note(said, format!("{} stream {stream} cut to {len} bytes", case.name))),
             }
         }
     }
-    let mut shown = wrong.clone();
-    shown.dedup_by_key(|line| line.split_once(':').map(|(_, said)| said.to_owned()));
-    assert!(wrong.is_empty(), "{} times:\n{}", wrong.len(), shown.join("\n"));
+    let lines: Vec<String> =
+        wrong.iter().map(|(said, (count, example))| format!("{count:>4} × {said}, for example {example}")).collect();
+    assert!(lines.is_empty(), "files that break off are certain of what is not so:\n{}", lines.join("\n"));
 }
 
 /// Checked for files with one to eight bytes changed (24 variants of each, fixed seeds): nothing panics, and every packet
@@ -635,8 +640,8 @@ fn survives(bytes: &[u8]) -> Result<Option<Analysis>, String> {
     Ok(Some(analysis))
 }
 
-/// Connections that the cut file is certain about, and otherwise than the whole file.
-fn certain_otherwise(whole: &Analysis, cut: &Analysis) -> Vec<String> {
+/// What the cut file is certain about otherwise than the whole file, with the stream.
+fn certain_otherwise(whole: &Analysis, cut: &Analysis) -> Vec<(String, u64)> {
     let mut found = Vec::new();
     for connection in &cut.connections {
         let diagnosis = &connection["diagnosis"];
@@ -648,7 +653,7 @@ fn certain_otherwise(whole: &Analysis, cut: &Analysis) -> Vec<String> {
         let causes: Vec<&str> =
             whole.on_stream(stream).filter_map(|each| each["diagnosis"]["cause"].as_str()).collect();
         if causes != [cause] {
-            found.push(format!("stream {stream} is certainly {cause} (rule {}), whole {causes:?}", diagnosis["rule"]));
+            found.push((format!("{cause} (rule {}) instead of {}", diagnosis["rule"], causes.join(", ")), stream));
         }
     }
     found
