@@ -153,9 +153,8 @@ fn codes(page: &mut Page, list: &ListArgs, language: Language) -> Result<(), Fai
         return page.json(&rows);
     }
     for row in rows {
-        let name = format!("{:>11}  {STRONG}{}{STRONG:#}  ", row.entry.key(), row.entry.name);
+        let name = format!("{:>11}  {STRONG}{}{STRONG:#}\n", row.entry.key(), row.entry.name);
         page.out.push_str(&name);
-        page.out.push('\n');
         page.out.push_str("             ");
         wrap(&mut page.out, row.description, 13, 13, page.width);
     }

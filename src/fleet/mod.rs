@@ -29,6 +29,8 @@ pub struct ConnectionReport {
 pub struct IncidentKey {
     /// The rule that explained them.
     pub rule: RuleId,
+    /// Who must act.
+    pub party: Party,
     /// How the closing looked on the wire.
     pub closing: Closing,
 }
@@ -103,8 +105,6 @@ pub struct Incident {
     pub key: IncidentKey,
     /// Their cause.
     pub cause: Cause,
-    /// Who must act.
-    pub party: Party,
     /// The least sure of their diagnoses.
     pub confidence: Confidence,
     /// How many they are.
@@ -130,7 +130,6 @@ impl Incident {
         Self {
             key,
             cause: diagnosis.cause,
-            party: diagnosis.party,
             confidence: diagnosis.confidence,
             count: 0,
             servers: BTreeSet::new(),
@@ -184,7 +183,8 @@ pub struct Fleet {
 impl Fleet {
     /// Takes in one connection.
     pub fn add(&mut self, report: &ConnectionReport) {
-        let key = IncidentKey { rule: report.diagnosis.rule.clone(), closing: Closing::of(report) };
+        let diagnosis = &report.diagnosis;
+        let key = IncidentKey { rule: diagnosis.rule.clone(), party: diagnosis.party, closing: Closing::of(report) };
         self.incidents.entry(key.clone()).or_insert_with(|| Incident::new(key, report)).add(report);
     }
 

@@ -548,7 +548,7 @@ impl SummaryObject {
                 by_code: count_by(incidents, |incident| incident.key.closing.name()),
                 by_rule: count_by(incidents, |incident| incident.key.rule.as_str().to_owned()),
                 by_cause: count_by(incidents, |incident| incident.cause.name()),
-                by_party: count_by(incidents, |incident| incident.party.name()),
+                by_party: count_by(incidents, |incident| incident.key.party.name()),
             },
             other: OtherObject {
                 http: summary.http,
@@ -585,7 +585,7 @@ impl IncidentObject {
             rule: incident.key.rule.as_str().to_owned(),
             title: speaker.title(&incident.key.rule).to_owned(),
             cause: incident.cause.name(),
-            party: incident.party.name(),
+            party: incident.key.party.name(),
             confidence: incident.confidence.name(),
             count: incident.count,
             code: incident.key.closing.code(),

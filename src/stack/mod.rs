@@ -83,7 +83,7 @@ impl Stack {
     /// The stack of a TCP connection that has just been seen first.
     #[must_use]
     pub fn new(start: &FlowStart) -> Self {
-        Self { start: start.clone(), stage: Stage::Probing, ends: PerEnd::default() }
+        Self { start: *start, stage: Stage::Probing, ends: PerEnd::default() }
     }
 
     /// Closes the books on a finished TCP connection.
