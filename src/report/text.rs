@@ -156,8 +156,7 @@ impl<'a> TextReport<'a> {
             parts.push(text);
         }
         if !parts.is_empty() {
-            let text =
-                self.labelled_text(self.speaker.say("other.label"), &self.enumerated(&parts));
+            let text = self.labelled_text(self.speaker.say("other.label"), &self.enumerated(&parts));
             wrap(out, &styled(DIM, &text), 0, 2, self.width);
         }
     }
