@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use wsdissect::catalog::rules::Cause;
 use wsdissect::evidence::WhyUnknown;
+use wsdissect::limits::LimitHits;
+use wsdissect::packet::SkipCounts;
 use wsdissect::violation::ViolationRule;
 
 fn schema() -> Value {
@@ -243,6 +245,15 @@ fn the_listed_names_are_those_of_the_code() {
     assert_eq!(listed("/$defs/violation/properties/rule"), violations);
     let reasons: Vec<_> = WhyUnknown::ALL.iter().map(|why| why.name()).collect();
     assert_eq!(listed("/$defs/unknown/properties/unknown"), reasons);
+
+    let summary = &schema["$defs"]["summary"]["properties"];
+    for (name, _) in SkipCounts::default().named() {
+        let reasons = &summary["packets"]["properties"]["skipped_by_reason"]["properties"];
+        assert!(reasons.get(name).is_some(), "the schema lacks the reason {name}");
+    }
+    for (name, _) in LimitHits::default().named() {
+        assert!(summary["limits_hit"]["properties"].get(name).is_some(), "the schema lacks the limit {name}");
+    }
 }
 
 /// Whoever writes a pipeline reads the descriptions: every field has one, its own or that of what it refers to.

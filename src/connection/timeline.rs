@@ -20,8 +20,10 @@ pub struct Observation {
 /// The things a timeline shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Observed {
-    /// TCP SYN or SYN-ACK.
+    /// The SYN that opens TCP.
     Syn,
+    /// The SYN-ACK that accepts it.
+    SynAck,
     /// The upgrade request.
     Request,
     /// The response to it, with its status.

@@ -5,7 +5,7 @@ use crate::catalog::rules::RuleId;
 use crate::catalog::rules::words::Words;
 use crate::catalog::text;
 use crate::diagnosis::{Candidate, Fix, render, value_text};
-use crate::evidence::{Evidence, Known};
+use crate::evidence::{Evidence, FactId, Known, Value};
 use crate::fleet::ConnectionReport;
 use crate::violation::ViolationRule;
 
@@ -66,9 +66,18 @@ impl Speaker {
             return evidence.fact.name().to_owned();
         };
         match &evidence.value {
-            Known::Seen(value) => words.seen.replace("{value}", &value_text(evidence.fact, value, &self.words)),
+            Known::Seen(value) => words.seen.replace("{value}", &self.value(evidence.fact, value)),
             Known::Absent => words.absent.clone(),
             Known::Unknown(why) => format!("{}: {}", words.label, self.words.why(*why)),
+        }
+    }
+
+    /// The value of a fact in words; a broken rule by its title.
+    fn value(&self, fact: FactId, value: &Value) -> String {
+        let rule = value.text().and_then(|name| ViolationRule::ALL.iter().find(|rule| rule.name() == name));
+        match rule {
+            Some(rule) => self.say_with("punctuation.quoted", &[("text", self.violation(*rule))]),
+            None => value_text(fact, value, &self.words),
         }
     }
 

@@ -31,6 +31,9 @@ const MOST_PROOFS: usize = 4;
 /// Observations shown of an example's last moments.
 const LAST_MOMENTS: usize = 6;
 
+/// The same when the capture holds nothing else.
+const LAST_MOMENTS_ALONE: usize = 14;
+
 fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
@@ -55,9 +58,11 @@ impl<'a> TextReport<'a> {
         let mut out = String::new();
         self.head(&mut out, closing);
         self.quality(&mut out, closing, incidents);
+        let is_alone = matches!(incidents, [incident] if incident.count == 1);
+        let moments = if is_alone { LAST_MOMENTS_ALONE } else { LAST_MOMENTS };
         for incident in incidents {
             out.push('\n');
-            self.incident(&mut out, incident);
+            self.incident(&mut out, incident, moments);
         }
         if incidents.is_empty() {
             out.push('\n');
@@ -166,7 +171,7 @@ impl<'a> TextReport<'a> {
         wrap(out, self.speaker.say(key), 0, 0, self.width);
     }
 
-    fn incident(&self, out: &mut String, incident: &Incident) {
+    fn incident(&self, out: &mut String, incident: &Incident, moments: usize) {
         let face = self.face(incident.key.closing);
         let count = format!("{:>4} × ", self.speaker.number(incident.count));
         self.verdict(out, &face, &incident.example, incident.confidence, &count);
@@ -174,7 +179,7 @@ impl<'a> TextReport<'a> {
             return;
         }
         self.reasons(out, &incident.example);
-        self.moments(out, &incident.example, LAST_MOMENTS);
+        self.moments(out, &incident.example, moments);
     }
 
     /// The headline of a block and the sentence that explains it.
@@ -315,6 +320,7 @@ impl<'a> TextReport<'a> {
         let number = |value: u64| self.speaker.number(value);
         match seen.observed {
             Observed::Syn => say("syn", &[]),
+            Observed::SynAck => say("syn_ack", &[]),
             Observed::Request => {
                 let path = connection.handshake.request.as_ref().map(|request| request.path.as_str()).unwrap_or("");
                 say("request", &[("path", path)])

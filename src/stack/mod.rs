@@ -246,8 +246,10 @@ fn record_ends_of_attempt(connection: &mut Connection, client: End, tcp: &crate:
 fn add_tcp(connection: &mut Connection, client: End, basis: Basis, tcp: crate::tcp::TcpFacts, last: Origin) {
     connection.basis = basis;
     connection.last = last;
-    for (side, at) in [tcp.syn, tcp.syn_ack].into_iter().flatten().map(|(end, at)| (side_of(end, client), at)).rev() {
-        connection.timeline.prepend(Observation { at, side: Some(side), observed: Observed::Syn });
+    for (opening, observed) in [(tcp.syn_ack, Observed::SynAck), (tcp.syn, Observed::Syn)] {
+        if let Some((end, at)) = opening {
+            connection.timeline.prepend(Observation { at, side: Some(side_of(end, client)), observed });
+        }
     }
     let joined_late = tcp.syn.is_none() && tcp.syn_ack.is_none() && connection.handshake.request.is_none();
     connection.syn = tcp.syn.map(|(_, at)| at);
