@@ -686,7 +686,7 @@ fn check_certainty(bend: impl Fn(&[&[u8]]) -> Vec<(String, Vec<u8>)>) {
     let lines = wrong.iter().map(|(said, (count, example))| format!("{count:>4} × {said}, for example {example}"));
     let lines: Vec<String> = lines.collect();
     assert!(lines.is_empty(), "certain of what is not so:\n{}", lines.join("\n"));
-    assert!(checked > 1000 && certain > 200, "only {checked} files checked, {certain} diagnoses certain");
+    assert!(checked > 1000 && certain > 100, "only {checked} files checked, {certain} diagnoses certain");
 }
 
 /// Checked for files with one to eight bytes changed (24 variants of each, fixed seeds): nothing panics, and every packet
