@@ -4,6 +4,8 @@
 //! each way, a Ping and its Pong, ten times over), every further packet with in-order frames, and every bare ACK, costs
 //! [`Analyzer::packet`] not a single heap allocation: whichever side sent it, whole frames or cut anywhere, fragmented or
 //! not, compressed or not. And a long connection leaves no more bytes behind than a short one.
+//!
+//! The second claim: whatever a capture holds, the bytes in use stay within what [`Limits`] allow.
 
 #![expect(unsafe_code, reason = "a global allocator cannot be written without")]
 
@@ -11,15 +13,16 @@ mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use support::{Capture, Conversation, Side, Upgrade};
+use support::{Acks, Capture, Conversation, Frame, Length, Side, Upgrade};
 use wsdissect::capture::Reader;
+use wsdissect::limits::Limits;
 use wsdissect::{Analyzer, Options};
 
 /// Counts what the current thread asks for.
 struct Counting;
 
 thread_local! {
-    static COUNTS: Cell<Counts> = const { Cell::new(Counts { allocations: 0, live: 0 }) };
+    static COUNTS: Cell<Counts> = const { Cell::new(Counts { allocations: 0, live: 0, peak: 0 }) };
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -28,13 +31,16 @@ struct Counts {
     allocations: u64,
     /// Bytes handed out and not given back.
     live: i64,
+    /// The most that `live` ever was since this was last reset.
+    peak: i64,
 }
 
 fn count(allocations: u64, bytes: i64) {
     // While a thread ends its counters are gone; nobody asks for them any more.
     let _ = COUNTS.try_with(|counts| {
         let before = counts.get();
-        counts.set(Counts { allocations: before.allocations + allocations, live: before.live + bytes });
+        let live = before.live + bytes;
+        counts.set(Counts { allocations: before.allocations + allocations, live, peak: before.peak.max(live) });
     });
 }
 
@@ -172,4 +178,122 @@ fn a_long_connection_is_no_heavier_than_a_short_one() {
     let (short, long) = (talk(100), talk(3000));
     assert!(short > 0, "the counter counts");
     assert_eq!(long, short, "bytes in use after 3000 rounds and after 100");
+}
+
+// Hostile captures.
+
+/// The most bytes in use while a capture is read and analysed under these bounds, and whether one of them was reached.
+fn peak(capture: &[u8], limits: Limits) -> (i64, bool) {
+    // What is loaded once is not counted.
+    let options = Options { limits, ..Options::default() };
+    let start = COUNTS.get().live;
+    COUNTS.set(Counts { peak: start, ..COUNTS.get() });
+    let mut reader = Reader::open(capture).expect("a capture of our own");
+    let mut analyzer = Analyzer::new(options);
+    while let Some(packet) = reader.next_packet().expect("undamaged") {
+        analyzer.packet(&packet);
+        while analyzer.next_report().is_some() {}
+    }
+    analyzer.finish();
+    while analyzer.next_report().is_some() {}
+    let is_reached = analyzer.summary().limits.named().iter().any(|(_, count)| *count > 0);
+    (COUNTS.get().peak - start, is_reached)
+}
+
+const MIB: i64 = 1 << 20;
+
+/// The read buffer and what an analysis has from the start: measured with a single connection.
+fn baseline() -> i64 {
+    let (c, _) = warm(&Upgrade::default());
+    peak(&Capture::of([c]).pcap(), Limits::default()).0
+}
+
+#[test]
+fn a_head_without_end_is_not_kept() {
+    let mut c = Conversation::new("10.0.0.1:40000", "10.0.0.2:80");
+    c.acks(Acks::Never).connect();
+    c.client().bytes(b"GET / HTTP/1.1\r\n");
+    for i in 0..20_000 {
+        c.client().bytes(format!("X-Header-{i}: {}\r\n", "x".repeat(400)).as_bytes());
+    }
+    let (peak, is_reached) = peak(&Capture::of([c]).pcap(), Limits::default());
+    assert!(is_reached, "the bound on heads is reached");
+    assert!(peak < baseline() + MIB, "{peak} bytes for 8 MiB of header lines");
+}
+
+#[test]
+fn a_message_without_end_is_not_kept() {
+    let (mut c, _) = warm(&Upgrade::default());
+    c.acks(Acks::Never);
+    c.client().frame(Frame::binary(&[1; 1400]).fin(false));
+    for _ in 0..10_000 {
+        c.client().frame(Frame::new(0, [2; 1400]).fin(false));
+    }
+    let (peak, _) = peak(&Capture::of([c]).pcap(), Limits::default());
+    assert!(peak < baseline() + MIB, "{peak} bytes for a message of 13 MiB");
+}
+
+#[test]
+fn a_frame_that_claims_everything_is_not_believed() {
+    let (mut c, _) = warm(&Upgrade::default());
+    c.server().frame(Frame::binary(&[1; 1000]).length(Length::Claim(u64::MAX >> 1)));
+    c.client().frame(Frame::new(8, [1; 125]).length(Length::Claim(1 << 40)));
+    let (peak, _) = peak(&Capture::of([c]).pcap(), Limits::default());
+    assert!(peak < baseline() + MIB, "{peak} bytes");
+}
+
+/// 64 MiB of zeros inflate from 64 KiB: the bound on a message stops it, and nothing of it is kept.
+#[test]
+fn a_compressed_bomb_is_not_kept() {
+    let (mut c, _) = warm(&Upgrade::deflate(""));
+    c.acks(Acks::Never);
+    c.client().binary(&vec![0; 64 << 20]);
+    let limits = Limits { inflated_message_bytes: 1 << 20, ..Limits::default() };
+    let (peak, is_reached) = peak(&Capture::of([c]).pcap(), limits);
+    assert!(is_reached, "the bound on inflating is reached");
+    assert!(peak < baseline() + 2 * MIB, "{peak} bytes for a message of 64 MiB");
+}
+
+/// Segments behind a hole that is never filled.
+#[test]
+fn bytes_out_of_order_are_bounded() {
+    let (mut c, _) = warm(&Upgrade::default());
+    c.acks(Acks::Never);
+    c.client().lost(&[0; 1]);
+    for _ in 0..20_000 {
+        c.client().frame(Frame::binary(&[1; 1400]));
+    }
+    let limits = Limits { reorder_bytes_per_end: 1 << 20, reorder_bytes_total: 2 << 20, ..Limits::default() };
+    let (peak, is_reached) = peak(&Capture::of([c]).pcap(), limits);
+    assert!(is_reached, "the bound on reordering is reached");
+    assert!(peak < baseline() + 4 * MIB, "{peak} bytes for 27 MiB behind a hole");
+}
+
+/// More connections than may be followed: memory follows the bound, not the capture.
+#[test]
+fn connections_are_bounded() {
+    let open = |count: u32| {
+        let conversations = (0..count).map(|i| {
+            let mut c = Conversation::new(&format!("10.{}.0.1:{}", i >> 14, 20_000 + (i & 0x3fff)), "192.0.2.1:80");
+            c.at(support::conversation::START + i64::from(i) * 1_000_000).acks(Acks::Never).connect().upgrade();
+            c.client().text("hi");
+            c
+        });
+        peak(&Capture::of(conversations).pcap(), Limits { flows: 500, ..Limits::default() })
+    };
+    let ((few, _), (many, is_reached)) = (open(1000), open(8000));
+    assert!(is_reached, "the bound on connections is reached");
+    assert!(many < few + MIB, "{many} bytes for 8000 connections, {few} for 1000");
+}
+
+/// Rules broken without end are counted; only the first are kept.
+#[test]
+fn violations_are_bounded() {
+    let (mut c, _) = warm(&Upgrade::default());
+    c.acks(Acks::Never);
+    for _ in 0..50_000 {
+        c.client().frame(Frame::new(0, [1]).rsv(0b011));
+    }
+    let (peak, _) = peak(&Capture::of([c]).pcap(), Limits::default());
+    assert!(peak < baseline() + MIB, "{peak} bytes for 50,000 broken frames");
 }

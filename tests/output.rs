@@ -515,6 +515,48 @@ fn timelines_do_not_run_backwards() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Captures come from production: what users sent, and what lets them in, is not shown unasked.
+#[test]
+fn secrets_do_not_appear_unasked() {
+    let mut c = Conversation::new("10.0.0.1:40000", "10.0.0.2:80");
+    c.connect().upgrade_with(&Upgrade {
+        path: "/chat?token=SECRET-query&SECRET-key&user=SECRET%20user#SECRET-fragment".into(),
+        request_headers: vec![
+            "Cookie: session=SECRET-cookie".into(),
+            "Authorization: Bearer SECRET-bearer".into(),
+            "Proxy-Authorization: Basic SECRET-basic".into(),
+            "X-Api-Key: SECRET-header".into(),
+        ],
+        response_headers: vec!["Set-Cookie: session=SECRET-set".into()],
+        ..Upgrade::default()
+    });
+    c.client().text("SECRET-text").binary(b"SECRET-binary").ping(b"SECRET-ping");
+    c.server().message(1, &[b"SECRET-", b"parts"]).frame(Frame::new(3, "SECRET-reserved"));
+    c.client().close(1002, "reserved opcode");
+    c.server().fin();
+    c.client().fin();
+    let mut refused = Conversation::new("10.0.0.1:40001", "10.0.0.2:80");
+    refused.connect().request(
+        "GET /chat?token=SECRET-query HTTP/1.1\nHost: SECRET-user:SECRET-password@example.test\nUpgrade: websocket\n\
+         Connection: Upgrade\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13\n\
+         Origin: https://example.test\nReferer: https://example.test/?SECRET-referer",
+    );
+    refused.respond(
+        302,
+        "Location: https://example.test/login?next=SECRET-location\nSet-Cookie: SECRET-set",
+        "SECRET-body",
+    );
+    refused.server().fin();
+    let path = write(&folder("secrets").join("secrets.pcap"), &Capture::of([c, refused]).pcap());
+    for args in [&["-v"][..], &["-T", "json"], &["-T", "jsonl"]] {
+        let run = run(&[args, &[&path]].concat());
+        assert_eq!(run.code, Some(0));
+        assert!(run.text().contains("/chat"), "{args:?}: the path without its query is shown");
+        let shown: Vec<&str> = run.text().split('"').filter(|part| part.contains("SECRET")).collect();
+        assert!(!run.text().contains("SECRET") && !run.stderr.contains("SECRET"), "{args:?}: {shown:?}");
+    }
+}
+
 // Captures without a WebSocket.
 
 #[test]

@@ -469,6 +469,43 @@ fn overlapping_segments_are_read_once() {
     differences.check(120);
 }
 
+/// The recorded captures with each packet twice, as a capture on two interfaces or a mirrored port holds them.
+#[test]
+fn recorded_captures_with_each_packet_twice_are_the_same() {
+    let mut differences = Differences::default();
+    for case in Case::all() {
+        let file = std::fs::read(&case.capture).expect("a fixture");
+        let Some(records) = records(&file) else { continue };
+        let mut bytes = file[..24].to_vec();
+        records.iter().for_each(|record| bytes.extend(record.repeat(2)));
+        let [whole, twice] = [&file, &bytes].map(|file| analyse(&file[..]).expect("a capture"));
+        differences.note(
+            format!("{} connections", case.name),
+            &whole.connections.len().into(),
+            &twice.connections.len().into(),
+        );
+        for (one, other) in whole.connections.iter().zip(&twice.connections) {
+            differences.note(format!("{} stream {}", case.name, one["stream"]), &findings(one), &findings(other));
+        }
+    }
+    differences.check(150);
+}
+
+/// The packet records, headers included, of a little-endian pcap file; `None` for other files.
+fn records(file: &[u8]) -> Option<Vec<&[u8]>> {
+    let magic = file.get(..4)?;
+    if !(magic == [0xd4, 0xc3, 0xb2, 0xa1] || magic == [0x4d, 0x3c, 0xb2, 0xa1]) {
+        return None;
+    }
+    let (mut at, mut records) = (24, Vec::new());
+    while at < file.len() {
+        let end = at + 16 + u32::from_le_bytes(file.get(at + 8..at + 12)?.try_into().ok()?) as usize;
+        records.push(file.get(at..end)?);
+        at = end;
+    }
+    Some(records)
+}
+
 // Other links and files.
 
 #[test]
@@ -595,6 +632,63 @@ fn files_that_break_off_prove_nothing_else() {
     assert!(lines.is_empty(), "files that break off are certain of what is not so:\n{}", lines.join("\n"));
 }
 
+/// Checked for files that lack one of their packets (each, or 60 evenly spread): no connection is diagnosed as `certain`
+/// with another cause than the whole file gives it, except `still_open`.
+#[test]
+fn a_packet_that_was_not_captured_proves_nothing_else() {
+    check_certainty(|records| {
+        let step = records.len().div_ceil(60).max(1);
+        let without = |index: usize| {
+            let rest: Vec<&[u8]> =
+                records.iter().enumerate().filter(|(i, _)| *i != index).map(|(_, each)| *each).collect();
+            (format!("without packet {}", index + 1), rest.concat())
+        };
+        (0..records.len()).step_by(step).map(without).collect()
+    });
+}
+
+/// The same for files whose packets were recorded short.
+#[test]
+fn a_snapshot_length_proves_nothing_else() {
+    check_certainty(|records| {
+        let cut_to = |snap: usize| {
+            let cut = |record: &&[u8]| {
+                let kept = snap.min(record.len() - 16);
+                [&record[..8], &(kept as u32).to_le_bytes(), &record[12..16 + kept]].concat()
+            };
+            (format!("cut to {snap} bytes a packet"), records.iter().flat_map(cut).collect())
+        };
+        [54, 66, 68, 72, 96, 128, 200, 300, 500, 1000].into_iter().map(cut_to).collect()
+    });
+}
+
+/// Bends the records of every capture and compares what is certain then with the whole.
+fn check_certainty(bend: impl Fn(&[&[u8]]) -> Vec<(String, Vec<u8>)>) {
+    let mut wrong = BTreeMap::<String, (usize, String)>::new();
+    let (mut checked, mut certain) = (0, 0);
+    for case in Case::all() {
+        let file = std::fs::read(&case.capture).expect("a fixture");
+        let Some(records) = records(&file) else { continue };
+        let whole = analyse(&file[..]).expect("a fixture is a capture");
+        for (how, bent) in bend(&records) {
+            let mut note = |said: String, where_: String| wrong.entry(said).or_insert((0, where_)).0 += 1;
+            checked += 1;
+            let bent = survives(&[&file[..24], &bent].concat());
+            certain += bent.iter().flatten().flat_map(|bent| &bent.connections).filter(|each| is_certain(each)).count();
+            match bent {
+                Err(panic) => note(format!("panic: {panic}"), format!("{} {how}", case.name)),
+                Ok(bent) => bent.iter().flat_map(|bent| certain_otherwise(&whole, bent)).for_each(|(said, stream)| {
+                    note(said, format!("{} stream {stream} {how}", case.name));
+                }),
+            }
+        }
+    }
+    let lines = wrong.iter().map(|(said, (count, example))| format!("{count:>4} × {said}, for example {example}"));
+    let lines: Vec<String> = lines.collect();
+    assert!(lines.is_empty(), "certain of what is not so:\n{}", lines.join("\n"));
+    assert!(checked > 1000 && certain > 100, "only {checked} files checked, {certain} diagnoses certain");
+}
+
 /// Checked for files with one to eight bytes changed (24 variants of each, fixed seeds): nothing panics, and every packet
 /// is analysed or skipped. A changed byte may be a changed Close code, so nothing is demanded of the diagnoses, except that
 /// there is one for each connection.
@@ -640,13 +734,17 @@ fn survives(bytes: &[u8]) -> Result<Option<Analysis>, String> {
     Ok(Some(analysis))
 }
 
+fn is_certain(connection: &Value) -> bool {
+    connection["diagnosis"]["confidence"] == "certain"
+}
+
 /// What the cut file is certain about otherwise than the whole file, with the stream.
 fn certain_otherwise(whole: &Analysis, cut: &Analysis) -> Vec<(String, u64)> {
     let mut found = Vec::new();
     for connection in &cut.connections {
         let diagnosis = &connection["diagnosis"];
         let cause = diagnosis["cause"].as_str().unwrap_or_default();
-        if diagnosis["confidence"] != "certain" || PROVED_BY_THE_END.contains(&cause) {
+        if !is_certain(connection) || PROVED_BY_THE_END.contains(&cause) {
             continue;
         }
         let stream = connection["stream"].as_u64().unwrap_or(u64::MAX);

@@ -3,7 +3,7 @@
 use super::fields::Extension;
 use super::fields::{ExtensionList, add_elements, add_schemes, trim};
 use super::handshake::{AcceptValue, expected_accept};
-use super::text::{Text, redact_location, redact_protocol, redact_target};
+use super::text::{Text, redact_host, redact_location, redact_protocol, redact_target};
 use crate::units::{Origin, StreamOffset};
 use base64::Engine;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
@@ -343,7 +343,7 @@ pub(super) fn request(head: &httparse::Request<'_, '_>, place: Place) -> Request
         offset: place.offset,
         method,
         http_version: (1, head.version.unwrap_or_default()),
-        host: authority.or_else(|| fields.first("host")),
+        host: authority.or_else(|| fields.all("host").next().map(|host| redact_host(trim(host)))),
         path,
         upgrade: fields.elements("upgrade", Text::clean),
         connection: fields.elements("connection", Text::clean),

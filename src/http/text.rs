@@ -148,9 +148,16 @@ fn split_authority(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
     }
     let after = &target[scheme_len + 3..];
     let end = after.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(after.len());
-    let authority = &after[..end];
-    let host = authority.iter().rposition(|&byte| byte == b'@').map_or(authority, |at| &authority[at + 1..]);
-    (Some(host), &after[end..])
+    (Some(without_user(&after[..end])), &after[end..])
+}
+
+/// A `Host` without user information, which has no place there (RFC 9110 §7.2) and is sent nevertheless.
+pub(super) fn redact_host(host: &[u8]) -> Text {
+    Text::clean(without_user(host))
+}
+
+fn without_user(authority: &[u8]) -> &[u8] {
+    authority.iter().rposition(|&byte| byte == b'@').map_or(authority, |at| &authority[at + 1..])
 }
 
 #[cfg(test)]
@@ -193,6 +200,12 @@ mod tests {
             let (got_host, got_path) = redact_target(target.as_bytes());
             assert_eq!((got_host.as_ref().map(Text::as_str), got_path.as_str()), (host, path), "{target}");
         }
+    }
+
+    #[test]
+    fn hosts_lose_user_information() {
+        assert_eq!(redact_host(b"user:pw@example.com:8080").as_str(), "example.com:8080");
+        assert_eq!(redact_host(b"[::1]:8080").as_str(), "[::1]:8080");
     }
 
     #[test]
