@@ -17,6 +17,8 @@ pub struct Expected {
     /// tshark's `tcp.stream`.
     pub stream: u64,
     pub what_happened: String,
+    /// Nothing in the capture shows a WebSocket here: it is only counted, under this name of the summary's `other`.
+    pub counted_as: Option<String>,
     /// Dotted keys of the connection's JSON object and what must stand there.
     pub expect: Vec<(String, Value)>,
 }
@@ -73,6 +75,7 @@ impl Expected {
         let expect = connection.get("expect").and_then(toml::Value::as_table).into_iter().flatten();
         Self {
             stream: stream.and_then(|stream| stream.try_into().ok()).unwrap_or_else(|| panic!("{case}: no stream")),
+            counted_as: connection.get("counted_as").and_then(toml::Value::as_str).map(str::to_owned),
             what_happened: connection.get("what_happened").and_then(toml::Value::as_str).unwrap_or_default().to_owned(),
             expect: expect.map(|(key, value)| (key.clone(), json(value))).collect(),
         }
