@@ -9,7 +9,7 @@ use crate::connection::{Connection, Visibility};
 use crate::diagnosis::{Diagnosis, diagnose};
 use crate::evidence::{self, Facts};
 use crate::limits::{LimitHits, Limits};
-use crate::packet::{self, SkipCounts};
+use crate::packet::{Decoder, SkipCounts};
 use crate::stack::{Finished, Shared, Stack, Traffic};
 use crate::tcp::{FlowEnd, FlowTable};
 use crate::units::{Endpoint, Origin, Side, Timestamp};
@@ -115,6 +115,7 @@ impl SightCounts {
 /// # }
 /// ```
 pub struct Analyzer {
+    decoder: Decoder,
     flows: FlowTable<Stack>,
     shared: Shared,
     rules: Arc<RuleSet>,
@@ -130,6 +131,7 @@ impl Analyzer {
     pub fn new(options: Options) -> Self {
         let limits = options.limits;
         Self {
+            decoder: Decoder::new(&limits),
             flows: FlowTable::new(&limits),
             shared: Shared::new(limits),
             rules: options.rules,
@@ -145,13 +147,22 @@ impl Analyzer {
         self.summary.packets += 1;
         self.summary.cut += u64::from((packet.bytes.len() as u64) < u64::from(packet.original_len));
         self.note_time(packet);
-        match packet::decode(packet) {
+        let skip = match self.decoder.decode(packet) {
             Ok(segment) => {
                 self.summary.analysed += 1;
                 self.flows.push(&segment, &mut self.shared, Stack::new);
                 self.drain();
+                None
             }
-            Err(skip) => self.summary.skipped.add(skip),
+            Err(skip) => {
+                self.summary.skipped.add(skip);
+                Some(skip)
+            }
+        };
+        let joined = self.decoder.fragments_joined();
+        if joined > 0 {
+            self.summary.skipped.joined(joined, skip);
+            self.summary.analysed += if skip.is_none() { joined } else { 0 };
         }
     }
 
@@ -188,7 +199,10 @@ impl Analyzer {
 
     fn limit_hits(&self) -> LimitHits {
         let tcp = self.flows.limit_hits();
+        let packet = self.decoder.limit_hits();
         LimitHits {
+            fragments: packet.fragments,
+            tunnels: packet.tunnels,
             flows: tcp.flows,
             reorder: tcp.reorder,
             inflate: self.shared.scratch.inflate_limit_hits(),

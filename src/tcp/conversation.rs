@@ -137,6 +137,8 @@ impl Conversation {
             let time = self.timed.then(|| Timestamp::from_nanos((now * 1_000_000).cast_signed()));
             let segment = Segment {
                 origin: Origin { packet: PacketNumber::new(index as u64 + 1).expect("from 1"), time },
+                interface: 0,
+                tunnel: None,
                 source,
                 destination,
                 seq: SeqNumber(sent.seq),

@@ -144,6 +144,8 @@ mod tests {
     fn bases(port: u16) -> Bases {
         Bases::new(&Segment {
             origin: Origin { packet: PacketNumber::FIRST, time: None },
+            interface: 0,
+            tunnel: None,
             source: endpoint("10.0.0.2", port),
             destination: endpoint("10.0.0.1", 80),
             seq: SeqNumber(0),
