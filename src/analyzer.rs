@@ -68,6 +68,11 @@ pub struct Summary {
     pub other: u64,
     /// Connection attempts that came to nothing and that nothing ties to a WebSocket.
     pub attempts: u64,
+    /// Segments recorded more than once, counted without the first time: inside and outside of a tunnel, on several
+    /// interfaces, by a mirror port.
+    pub duplicates: u64,
+    /// IP fragments whose bytes contradict those of an earlier one.
+    pub fragment_conflicts: u64,
     /// How often each bound was reached.
     pub limits: LimitHits,
     /// Of the connections reported, how many the capture shows only in part.
@@ -194,7 +199,12 @@ impl Analyzer {
     /// What has been seen so far.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        Summary { limits: self.limit_hits(), flows: self.flows.flow_count(), ..self.summary.clone() }
+        Summary {
+            limits: self.limit_hits(),
+            flows: self.flows.flow_count(),
+            fragment_conflicts: self.decoder.fragment_conflicts(),
+            ..self.summary.clone()
+        }
     }
 
     fn limit_hits(&self) -> LimitHits {
@@ -212,6 +222,7 @@ impl Analyzer {
 
     fn drain(&mut self) {
         while let Some(flow) = self.flows.pop_finished() {
+            self.summary.duplicates += u64::from(flow.tcp.duplicates);
             let open_until = (flow.end == FlowEnd::CaptureEnded).then_some(self.last).flatten();
             match Stack::finish(flow, &mut self.shared) {
                 Finished::Connection(mut connection) => {

@@ -1,5 +1,6 @@
 //! All flows: finding the one a segment belongs to, opening, and letting go.
 
+use super::copies::Copies;
 use super::index::{FlowIndex, FlowKey, Latest};
 use super::open::OpenFlow;
 use super::reorder::Budget;
@@ -24,6 +25,7 @@ pub struct FlowTable<S: StreamSink> {
     /// Flows that are over and linger, in order of ending.
     lingering: VecDeque<(u32, FlowNumber, Origin)>,
     finished: VecDeque<Flow<S>>,
+    copies: Copies,
     budget: Budget,
     /// Where the search for the next flow to evict starts.
     hand: u32,
@@ -40,6 +42,7 @@ impl<S: StreamSink> FlowTable<S> {
             index: FlowIndex::new(limits.flows),
             lingering: VecDeque::new(),
             finished: VecDeque::new(),
+            copies: Copies::default(),
             budget: Budget { limits: *limits, hits: LimitHits::default(), waiting: 0 },
             hand: 0,
             next_number: 0,
@@ -69,7 +72,7 @@ impl<S: StreamSink> FlowTable<S> {
             }
         };
         let Some(flow) = self.flows.get_mut(slot) else { return };
-        flow.push(segment, &mut self.budget, context);
+        flow.push(segment, &mut self.copies, &mut self.budget, context);
         if flow.over.is_some() && !flow.queued {
             flow.queued = true;
             let entry = (slot, flow.number, flow.lingers_since);
