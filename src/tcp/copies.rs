@@ -45,6 +45,10 @@ impl Place {
     pub(super) fn of(segment: &Segment<'_>) -> Self {
         Self { interface: segment.interface, tunnel: segment.tunnel }
     }
+
+    pub(super) fn tunnel(&self) -> Option<Tunnel> {
+        self.tunnel
+    }
 }
 
 /// Recent segments of the flows that were recorded more than once.

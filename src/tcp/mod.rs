@@ -19,7 +19,9 @@
 //!
 //! Flows are numbered as `tcp.stream` in tshark: every pair of endpoints in order of first sight, and once more for each
 //! SYN that reuses the ports of an earlier connection with another sequence number. As there, tunnel and interface do not
-//! count: a connection seen inside and outside of a tunnel is one flow.
+//! count: a connection seen inside and outside of a tunnel is one flow. Where tunnels carry networks with the same
+//! addresses, tshark takes segments of both for one stream; here a segment from another tunnel whose numbers are nowhere
+//! near those of the flow opens one of its own. From then on the numbers are the same only if a SYN opened it.
 //!
 //! Bounded: flows, buffered bytes and segments by `Limits`; flows that are remembered after their end by a constant.
 

@@ -3,6 +3,7 @@
 use super::bases::Bases;
 use super::copies::{Copies, ELSEWHERE_SECONDS, Place, TWICE_SECONDS, repeats_for_no_reason};
 use super::half::{Anchored, Half, PeerView, Reassembly};
+use super::index::Network;
 use super::reorder::Budget;
 use super::{Flow, FlowEnd, FlowNumber, FlowStart, TcpFacts};
 use crate::packet::{Segment, SeqNumber, TcpFlags};
@@ -20,6 +21,8 @@ pub(super) struct OpenFlow<S> {
     pub(super) over: Option<FlowEnd>,
     /// In the table's queue of flows that are over.
     pub(super) queued: bool,
+    /// Which of several flows between its endpoints it is, see [`FlowIndex::others`](super::index::FlowIndex::others).
+    pub(super) network: Network,
     /// The segment that ended it, or the last one since that brought new data.
     pub(super) lingers_since: Origin,
     first: Origin,
@@ -46,13 +49,14 @@ struct Fingerprint {
 }
 
 impl<S: StreamSink> OpenFlow<S> {
-    pub(super) fn new(segment: &Segment<'_>, start: &FlowStart, sink: S) -> Self {
+    pub(super) fn new(segment: &Segment<'_>, start: &FlowStart, network: Network, sink: S) -> Self {
         Self {
             number: start.number,
             bases: Bases::new(segment),
             recently_used: false,
             over: None,
             queued: false,
+            network,
             lingers_since: start.origin,
             first: start.origin,
             last: start.origin,
@@ -80,7 +84,7 @@ impl<S: StreamSink> OpenFlow<S> {
         budget: &mut Budget,
         context: &mut S::Context,
     ) {
-        let from = if segment.source == self.bases.endpoints()[0] { End::A } else { End::B };
+        let from = self.bases.end(segment.source);
         self.bases.note(segment);
         if self.is_copy(from, segment, copies) {
             self.facts.duplicates = self.facts.duplicates.saturating_add(1);
@@ -117,6 +121,20 @@ impl<S: StreamSink> OpenFlow<S> {
             self.over = Some(FlowEnd::Closed);
             self.lingers_since = segment.origin;
         }
+    }
+
+    /// `segment` has the endpoints of this flow but cannot be of it: it comes from another tunnel, and its numbers are
+    /// nowhere near.
+    pub(super) fn is_of_another_network(&self, segment: &Segment<'_>) -> bool {
+        segment.tunnel != self.place.tunnel() && !self.continues(segment)
+    }
+
+    /// The numbers of `segment` are near those of this flow, or nothing is known to compare with.
+    pub(super) fn continues(&self, segment: &Segment<'_>) -> bool {
+        let from = self.bases.end(segment.source);
+        let by_seq = self.halves[from].is_near(segment.seq);
+        let by_ack = || self.halves[from.other()].is_near(segment.ack?);
+        by_seq.or_else(by_ack).unwrap_or(true)
     }
 
     /// The flow as it is handed out; `why` counts if it has not ended by itself.

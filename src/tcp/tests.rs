@@ -637,6 +637,83 @@ fn two_places_with_one_direction_each_are_one_flow_without_copies() {
     assert_eq!((played.stream(A), played.end(A).anomalies().retransmissions), ("hello|", 1));
 }
 
+/// The same words between the same addresses in another tunnel, sixteen megabytes away in the sequence space.
+fn in_tunnel(talk: &Conversation, id: u32) -> Vec<Sent> {
+    let tunnel = |id| Tunnel { kind: TunnelKind::GtpU, id, depth: 1 };
+    let mut sent = talk.sent.clone();
+    for sent in &mut sent {
+        // GTP-U numbers each direction by itself.
+        sent.tunnel = Some(tunnel(2 * id + u32::from(sent.from == B)));
+        sent.seq = sent.seq.wrapping_add(id << 25);
+        sent.ack = sent.ack.map(|ack| ack.wrapping_add(id << 25));
+        sent.delay = 1;
+    }
+    sent
+}
+
+#[test]
+fn networks_with_the_same_addresses_are_kept_apart() {
+    // With and without their handshakes; the number of the tunnel differs by direction.
+    for skip in [0, 3] {
+        let mut talk = ordinary();
+        talk.sent.drain(..skip);
+        let alone = talk.play();
+        let all = [in_tunnel(&talk, 1), in_tunnel(&talk, 2), in_tunnel(&talk, 3)];
+        let mut mixed = talk.clone();
+        mixed.sent = (0..talk.sent.len()).flat_map(|at| all.iter().map(move |sent| sent[at].clone())).collect();
+        let played = mixed.play();
+        assert_eq!(played.opened, [1, 2, 3]);
+        assert_eq!(played.flows.len(), 3);
+        for flow in &played.flows {
+            for end in End::BOTH {
+                assert_eq!(flow.sink.text[end], alone.stream(end));
+                assert_eq!(flow.tcp.ends[end].segments, alone.end(end).segments);
+                assert_eq!(flow.tcp.ends[end].anomalies(), alone.end(end).anomalies());
+            }
+            assert_eq!((flow.end, flow.tcp.duplicates), (FlowEnd::Closed, 0));
+        }
+    }
+}
+
+#[test]
+fn a_network_outlives_the_first_one() {
+    let talk = ordinary();
+    let mut mixed = talk.clone();
+    let (first, other) = (in_tunnel(&talk, 1), in_tunnel(&talk, 2));
+    // The other one starts, the first one runs its course and is forgotten, the other one goes on.
+    mixed.sent = [&first[..1], &other[..4], &first[1..], &other[4..]].concat();
+    mixed.sent[talk.sent.len() + 4].delay = 6000;
+    let played = mixed.play();
+    assert_eq!((played.opened, played.late), (vec![1, 2], 0));
+    assert!(played.flows.iter().all(|flow| flow.sink.text[B] == "world!|" && flow.end == FlowEnd::Closed));
+    // The ports are used again in the first one's tunnel and in no tunnel, once the flows are over.
+    let mut again = mixed.clone();
+    for (at, tunnel) in [(1, first[0].tunnel), (2, None)] {
+        let mut sent = talk.sent.clone();
+        sent[0].delay = 100;
+        sent.iter_mut().for_each(|sent| {
+            sent.tunnel = tunnel;
+            sent.seq = sent.seq.wrapping_sub(at << 25);
+            sent.ack = sent.ack.map(|ack| ack.wrapping_sub(at << 25));
+        });
+        again.sent.extend(sent);
+    }
+    let played = again.play();
+    assert_eq!(played.flows.len(), 4);
+    assert!(played.flows.iter().all(|flow| flow.sink.text[B] == "world!|"));
+}
+
+#[test]
+fn more_networks_than_can_be_told_apart_do_no_harm() {
+    let talk = ordinary();
+    let mut mixed = talk.clone();
+    mixed.sent = (1..30).map(|id| in_tunnel(&talk, id)).collect::<Vec<_>>().concat();
+    for (at, sent) in mixed.sent.iter_mut().enumerate() {
+        sent.seq = sent.seq.wrapping_mul(at as u32 | 1);
+    }
+    mixed.play();
+}
+
 #[test]
 fn what_differs_is_no_copy() {
     let late: &dyn Fn(&mut Sent) = &|copy| copy.delay = 50;
