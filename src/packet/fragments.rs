@@ -104,7 +104,10 @@ impl Fragments {
         datagram: &mut Vec<u8>,
     ) -> Result<u64, Skip> {
         let end = fragment.offset + fragment.payload.len();
-        if fragment.payload.is_empty() || end > MAX_PAYLOAD || (fragment.more && fragment.payload.len() % 8 != 0) {
+        if fragment.payload.is_empty()
+            || end > MAX_PAYLOAD
+            || (fragment.more && !fragment.payload.len().is_multiple_of(8))
+        {
             return Err(Skip::Malformed);
         }
         self.expire(origin);
