@@ -259,7 +259,7 @@ mod tests {
     fn v4(identification: u8, offset: u16, more: bool, payload: &[u8]) -> Vec<u8> {
         let mut bytes = ipv4(6, payload);
         bytes[5] = identification;
-        bytes[6..8].copy_from_slice(&(offset / 8 | u16::from(more) << 13).to_be_bytes());
+        bytes[6..8].copy_from_slice(&((offset / 8) | (u16::from(more) << 13)).to_be_bytes());
         bytes
     }
 

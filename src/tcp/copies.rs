@@ -99,8 +99,8 @@ impl Copies {
         let Some(here) = known else { return true };
         let elsewhere = (0..PLACES).filter(|&at| at != here).map(|at| entry.sightings[at]).max();
         let sightings = entry.sightings[here].saturating_add(1);
-        let twice = sightings > 1 && since < TWICE_SECONDS && repeats_for_no_reason(segment);
-        if twice {
+        // Real acknowledgements may come twice so soon too; the second one tells nothing that matters.
+        if sightings > 1 && since < TWICE_SECONDS {
             return true;
         }
         entry.places[here] = place;
