@@ -10,7 +10,7 @@ use crate::diagnosis::diagnose;
 use crate::evidence;
 use crate::fleet::{ConnectionReport, Summary};
 use crate::limits::{LimitHits, Limits};
-use crate::packet;
+use crate::packet::Decoder;
 use crate::stack::{Finished, Shared, Stack, Traffic};
 use crate::tcp::{FlowEnd, FlowTable};
 use crate::units::{Endpoint, Origin, Side};
@@ -54,6 +54,7 @@ impl Default for Options {
 /// # }
 /// ```
 pub struct Analyzer {
+    decoder: Decoder,
     flows: FlowTable<Stack>,
     shared: Shared,
     rules: Arc<RuleSet>,
@@ -69,6 +70,7 @@ impl Analyzer {
     pub fn new(options: Options) -> Self {
         let limits = options.limits;
         Self {
+            decoder: Decoder::new(&limits),
             flows: FlowTable::new(&limits),
             shared: Shared::new(limits),
             rules: options.rules,
@@ -84,13 +86,22 @@ impl Analyzer {
         self.summary.packets += 1;
         self.summary.cut += u64::from((packet.bytes.len() as u64) < u64::from(packet.original_len));
         self.note_time(packet);
-        match packet::decode(packet) {
+        let skip = match self.decoder.decode(packet) {
             Ok(segment) => {
                 self.summary.analysed += 1;
                 self.flows.push(&segment, &mut self.shared, Stack::new);
                 self.drain();
+                None
             }
-            Err(skip) => self.summary.skipped.add(skip),
+            Err(skip) => {
+                self.summary.skipped.add(skip);
+                Some(skip)
+            }
+        };
+        let joined = self.decoder.fragments_joined();
+        if joined > 0 {
+            self.summary.skipped.joined(joined, skip);
+            self.summary.analysed += if skip.is_none() { joined } else { 0 };
         }
     }
 
@@ -122,12 +133,20 @@ impl Analyzer {
     /// What has been seen so far.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        Summary { limits: self.limit_hits(), flows: self.flows.flow_count(), ..self.summary.clone() }
+        Summary {
+            limits: self.limit_hits(),
+            flows: self.flows.flow_count(),
+            fragment_conflicts: self.decoder.fragment_conflicts(),
+            ..self.summary.clone()
+        }
     }
 
     fn limit_hits(&self) -> LimitHits {
+        let packet = self.decoder.limit_hits();
         let tcp = self.flows.limit_hits();
         LimitHits {
+            fragments: packet.fragments,
+            tunnels: packet.tunnels,
             flows: tcp.flows,
             reorder: tcp.reorder,
             inflate: self.shared.scratch.inflate_limit_hits(),
@@ -137,6 +156,7 @@ impl Analyzer {
 
     fn drain(&mut self) {
         while let Some(flow) = self.flows.pop_finished() {
+            self.summary.duplicates += u64::from(flow.tcp.duplicates);
             let open_until = (flow.end == FlowEnd::CaptureEnded).then_some(self.last).flatten();
             match Stack::finish(flow, &mut self.shared) {
                 Finished::Connection(mut connection) => {

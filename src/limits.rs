@@ -14,6 +14,14 @@ pub struct Limits {
     pub reorder_segments_per_end: usize,
     /// Out-of-order bytes kept over all connections.
     pub reorder_bytes_total: usize,
+    /// Tunnels that may be around one segment; a packet with more is malformed.
+    pub tunnel_depth: u8,
+    /// IP datagrams whose fragments are kept until all have come; the oldest is given up first.
+    pub fragmented_datagrams: usize,
+    /// Bytes of fragments kept, over all datagrams; the oldest datagram is given up first.
+    pub fragment_bytes: usize,
+    /// Seconds of packet time after which a datagram is given up; RFC 8200 §4.5 has 60, Linux 30.
+    pub fragment_seconds: u64,
     /// Bytes of one HTTP head (start line and header fields); a longer one is not read.
     pub http_head_bytes: usize,
     /// Header fields of one HTTP head.
@@ -39,6 +47,10 @@ impl Default for Limits {
             reorder_bytes_per_end: 4 << 20,
             reorder_segments_per_end: 4096,
             reorder_bytes_total: 256 << 20,
+            tunnel_depth: 8,
+            fragmented_datagrams: 4096,
+            fragment_bytes: 16 << 20,
+            fragment_seconds: 30,
             http_head_bytes: 64 << 10,
             http_headers: 256,
             inflated_message_bytes: 256 << 20,
@@ -58,6 +70,10 @@ pub struct LimitHits {
     pub flows: u64,
     /// Out-of-order data given up ([`Limits::reorder_bytes_per_end`] and its companions).
     pub reorder: u64,
+    /// Fragmented datagrams given up to make room ([`Limits::fragmented_datagrams`], [`Limits::fragment_bytes`]).
+    pub fragments: u64,
+    /// Packets with too many tunnels ([`Limits::tunnel_depth`]).
+    pub tunnels: u64,
     /// HTTP heads that were too long ([`Limits::http_head_bytes`], [`Limits::http_headers`]).
     pub http_head: u64,
     /// Messages inflated only in part ([`Limits::inflated_message_bytes`]).
@@ -69,10 +85,12 @@ pub struct LimitHits {
 impl LimitHits {
     /// Each bound's name and how often it was reached, in a fixed order.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 5] {
+    pub fn named(&self) -> [(&'static str, u64); 7] {
         [
             ("flows", self.flows),
             ("reorder", self.reorder),
+            ("fragments", self.fragments),
+            ("tunnels", self.tunnels),
             ("http_head", self.http_head),
             ("inflate", self.inflate),
             ("tls_handshake", self.tls_handshake),

@@ -66,7 +66,8 @@ fn mismatches(case: &Case, analysis: &Analysis) -> Vec<Mismatch> {
             });
         }
     }
-    let counted = case.connections.iter().filter(|expected| expected.counted_as.as_deref() == Some("tls_unread")).count();
+    let counted =
+        case.connections.iter().filter(|expected| expected.counted_as.as_deref() == Some("tls_unread")).count();
     if analysis.summary.tls != counted as u64 {
         found.push(whole("other.tls_unread", counted.to_string(), analysis.summary.tls.to_string()));
     }

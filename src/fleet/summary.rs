@@ -14,6 +14,11 @@ pub struct Summary {
     pub analysed: u64,
     /// Packets that were not, by reason.
     pub skipped: SkipCounts,
+    /// Segments recorded more than once, counted without the first time: inside and outside of a tunnel, on several
+    /// interfaces, by a mirror port.
+    pub duplicates: u64,
+    /// IP fragments whose bytes contradict those of an earlier one.
+    pub fragment_conflicts: u64,
     /// Packets recorded shorter than they were.
     pub cut: u64,
     /// The earliest and latest packet time.

@@ -1,6 +1,7 @@
 //! IPv4 and IPv6 headers, with their extension headers, down to TCP.
 
-use super::Skip;
+use super::fragments::{Datagram, Fragment};
+use super::{Skip, split};
 use etherparse::{IpNumber, LaxIpSlice, err::ip::LaxHeaderSliceError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -20,17 +21,20 @@ pub(super) struct Ip<'a> {
     pub(super) cut: usize,
 }
 
-/// The TCP segment in the IP packet at the start of `bytes`, of which `not_recorded` more bytes were on the wire.
-pub(super) fn transport(bytes: &[u8], not_recorded: usize) -> Result<Ip<'_>, Skip> {
-    match plain(bytes) {
-        Some(ip) => Ok(ip),
-        None => unusual(bytes, not_recorded),
-    }
+/// What an IP packet carries.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Carried<'a> {
+    /// A TCP segment.
+    Tcp(Ip<'a>),
+    /// Something else, by its IP protocol number; `cut` bytes of it were not recorded.
+    Other { protocol: u8, payload: &'a [u8], cut: usize },
+    /// A part of something.
+    Fragment(Fragment<'a>),
 }
 
-/// The everyday packet: whole, TCP right behind the fixed header, no fragment. About ten times faster than [`unusual`],
+/// The everyday packet: whole, TCP right behind the fixed header, no fragment. About ten times faster than [`carried`],
 /// which decides everything else; a test holds the two together.
-fn plain(bytes: &[u8]) -> Option<Ip<'_>> {
+pub(super) fn plain(bytes: &[u8]) -> Option<Ip<'_>> {
     match *bytes {
         [0x45, _, l0, l1, _, _, f0, f1, hop_limit, 6, _, _, s0, s1, s2, s3, d0, d1, d2, d3, ..] => {
             let fragment = u16::from_be_bytes([f0, f1]) & 0x3fff != 0;
@@ -60,8 +64,8 @@ fn plain(bytes: &[u8]) -> Option<Ip<'_>> {
 }
 
 /// Any IP packet: options, extension headers, fragments, lengths that are missing (segmentation offload) or reach
-/// beyond what was recorded.
-fn unusual(bytes: &[u8], not_recorded: usize) -> Result<Ip<'_>, Skip> {
+/// beyond what was recorded. `not_recorded` more bytes than `bytes` were on the wire.
+pub(super) fn carried(bytes: &[u8], not_recorded: usize) -> Result<Carried<'_>, Skip> {
     let (ip, stopped) = LaxIpSlice::from_slice(bytes).map_err(|error| match error {
         LaxHeaderSliceError::Len(_) => Skip::Cut,
         LaxHeaderSliceError::Content(_) => Skip::Malformed,
@@ -77,21 +81,82 @@ fn unusual(bytes: &[u8], not_recorded: usize) -> Result<Ip<'_>, Skip> {
             (v6.header().hop_limit(), (length > 0).then_some(40 + length))
         }
     };
-    let payload = ip.payload();
-    if payload.fragmented {
-        return Err(Skip::Fragment);
+    if ip.payload().fragmented {
+        let whole = claimed.and_then(|claimed| bytes.get(..claimed)).ok_or(Skip::Fragment)?;
+        return fragment(&ip, whole).map(Carried::Fragment);
     }
+    let (source, destination) = (ip.source_addr(), ip.destination_addr());
+    let payload = ip.payload();
     if stopped.is_some() {
         return Err(Skip::Cut);
-    }
-    if payload.ip_number != IpNumber::TCP {
-        return Err(Skip::NotTcp);
     }
     let cut = match claimed {
         Some(claimed) => claimed.saturating_sub(bytes.len()),
         None => not_recorded.min(MAX_IP_PACKET),
     };
-    Ok(Ip { source: ip.source_addr(), destination: ip.destination_addr(), hop_limit, payload: payload.payload, cut })
+    let (protocol, payload) = (payload.ip_number, payload.payload);
+    Ok(if protocol == IpNumber::TCP {
+        Carried::Tcp(Ip { source, destination, hop_limit, payload, cut })
+    } else {
+        Carried::Other { protocol: protocol.0, payload, cut }
+    })
+}
+
+/// The fragment that the packet `whole` is.
+fn fragment<'a>(ip: &LaxIpSlice<'a>, whole: &'a [u8]) -> Result<Fragment<'a>, Skip> {
+    let (source, destination) = (ip.source_addr(), ip.destination_addr());
+    match ip {
+        LaxIpSlice::Ipv4(v4) => {
+            let header = v4.header();
+            let protocol = header.protocol().0;
+            Ok(Fragment {
+                of: Datagram {
+                    source,
+                    destination,
+                    identification: header.identification().into(),
+                    protocol: Some(protocol),
+                },
+                protocol,
+                hop_limit: header.ttl(),
+                offset: usize::from(header.fragments_offset().value()) * 8,
+                more: header.more_fragments(),
+                payload: whole.get(header.slice().len()..).ok_or(Skip::Malformed)?,
+            })
+        }
+        LaxIpSlice::Ipv6(v6) => {
+            let ([protocol, _, o0, o1, identification @ ..], payload) = fragment_header(whole)?;
+            let offset = u16::from_be_bytes([*o0, *o1]);
+            let identification = u32::from_be_bytes(*identification);
+            Ok(Fragment {
+                of: Datagram { source, destination, identification, protocol: None },
+                protocol: *protocol,
+                hop_limit: v6.header().hop_limit(),
+                offset: usize::from(offset & !7),
+                more: offset & 1 != 0,
+                payload,
+            })
+        }
+    }
+}
+
+/// The first fragment header of an IPv6 packet (RFC 8200 §4.5) and what follows it. Only the headers before it are the
+/// packet's own; etherparse would go on into the middle of what was cut up.
+fn fragment_header(packet: &[u8]) -> Result<(&[u8; 8], &[u8]), Skip> {
+    let (fixed, mut rest) = split::<40>(packet)?;
+    let mut next = fixed[6];
+    loop {
+        // Each of these headers starts with the number of the next one and its own length.
+        let [following, length, ..] = *rest else { return Err(Skip::Malformed) };
+        let units = usize::from(length);
+        let length = match next {
+            44 => return split(rest),
+            0 | 43 | 60 => (units + 1) * 8,
+            51 => (units + 2) * 4,
+            _ => return Err(Skip::Malformed),
+        };
+        next = following;
+        rest = rest.get(length..).ok_or(Skip::Malformed)?;
+    }
 }
 
 #[cfg(test)]
@@ -118,7 +183,7 @@ mod tests {
                 }
             }
             if let Some(ip) = plain(&bytes) {
-                prop_assert_eq!(unusual(&bytes, 0), Ok(ip));
+                prop_assert_eq!(carried(&bytes, 0), Ok(Carried::Tcp(ip)));
             }
         }
     }

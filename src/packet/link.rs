@@ -3,7 +3,7 @@
 //! A link type is one row of [`network`], a shim between link and IP one row of [`after_ethertype`]; each is one small
 //! function that strips its own header and passes the rest on. Nesting is bounded by [`MAX_SHIMS`].
 
-use super::{Skip, split};
+use super::{Skip, split, wifi};
 use crate::capture::LinkType;
 
 /// VLAN tags, MPLS labels and the like that one packet may stack up; more is malformed.
@@ -18,19 +18,24 @@ pub(super) fn network(link: LinkType, bytes: &[u8]) -> Result<&[u8], Skip> {
         LinkType::LINUX_SLL => linux_cooked_v1(bytes),
         LinkType::LINUX_SLL2 => linux_cooked_v2(bytes),
         LinkType::NULL | LinkType::LOOP => bsd_loopback(bytes),
-        LinkType::PPP => ppp_framed(bytes),
+        LinkType::PPP | LinkType::PPP_HDLC => ppp_framed(bytes),
+        LinkType::PPP_ETHER => pppoe_session(bytes),
+        LinkType::C_HDLC => cisco_hdlc(bytes),
+        LinkType::MPLS => mpls(bytes),
+        LinkType::IEEE802_11 => wifi::frame(bytes),
+        LinkType::IEEE802_11_RADIOTAP => wifi::radiotap(bytes),
         unknown => Err(Skip::UnknownLinkType(unknown)),
     }
 }
 
 /// Two addresses of six bytes, then a type.
-fn ethernet(bytes: &[u8]) -> Result<&[u8], Skip> {
+pub(super) fn ethernet(bytes: &[u8]) -> Result<&[u8], Skip> {
     let ([.., t0, t1], rest) = split::<14>(bytes)?;
     after_ethertype(u16::from_be_bytes([*t0, *t1]), rest)
 }
 
 /// What follows an Ethernet type field: IP, or shims and then IP.
-fn after_ethertype(mut ethertype: u16, mut bytes: &[u8]) -> Result<&[u8], Skip> {
+pub(super) fn after_ethertype(mut ethertype: u16, mut bytes: &[u8]) -> Result<&[u8], Skip> {
     for _ in 0..MAX_SHIMS {
         match ethertype {
             0x0800 | 0x86dd => return Ok(bytes),
@@ -41,21 +46,30 @@ fn after_ethertype(mut ethertype: u16, mut bytes: &[u8]) -> Result<&[u8], Skip> 
             }
             0x8847 | 0x8848 => return mpls(bytes),
             0x8864 => return pppoe_session(bytes),
-            // A length, not a type: IEEE 802.3. The LLC header of IP is SNAP (RFC 1042).
-            0..=1500 => {
-                let (header, rest) = split::<8>(bytes)?;
-                let [0xaa, 0xaa, 0x03, _, _, _, t0, t1] = header else { return Err(Skip::NotIp) };
-                (ethertype, bytes) = (u16::from_be_bytes([*t0, *t1]), rest);
-            }
+            // A length, not a type: IEEE 802.3.
+            0..=1500 => (ethertype, bytes) = snap_type(bytes)?,
             _ => return Err(Skip::NotIp),
         }
     }
     Err(Skip::Malformed)
 }
 
+/// An LLC header and what follows.
+pub(super) fn snap(bytes: &[u8]) -> Result<&[u8], Skip> {
+    let (ethertype, rest) = snap_type(bytes)?;
+    after_ethertype(ethertype, rest)
+}
+
+/// The LLC header of IP is SNAP (RFC 1042), with a type of the Ethernet registry.
+fn snap_type(bytes: &[u8]) -> Result<(u16, &[u8]), Skip> {
+    let (header, rest) = split::<8>(bytes)?;
+    let [0xaa, 0xaa, 0x03, _, _, _, t0, t1] = header else { return Err(Skip::NotIp) };
+    Ok((u16::from_be_bytes([*t0, *t1]), rest))
+}
+
 /// MPLS labels (RFC 3032) down to the bottom of the stack. The label does not say what it carries; IP is told by its
 /// version, anything else (pseudowires) is not ours.
-fn mpls(mut bytes: &[u8]) -> Result<&[u8], Skip> {
+pub(super) fn mpls(mut bytes: &[u8]) -> Result<&[u8], Skip> {
     for _ in 0..MAX_SHIMS {
         let ([_, _, last, _], rest) = split(bytes)?;
         bytes = rest;
@@ -74,7 +88,7 @@ fn pppoe_session(bytes: &[u8]) -> Result<&[u8], Skip> {
 }
 
 /// PPP, with address and control bytes in front unless they were compressed away (RFC 1662).
-fn ppp_framed(bytes: &[u8]) -> Result<&[u8], Skip> {
+pub(super) fn ppp_framed(bytes: &[u8]) -> Result<&[u8], Skip> {
     ppp(bytes.strip_prefix(&[0xff, 0x03]).unwrap_or(bytes))
 }
 
@@ -85,6 +99,12 @@ fn ppp(bytes: &[u8]) -> Result<&[u8], Skip> {
         [] | [0x00] => Err(Skip::Cut),
         _ => Err(Skip::NotIp),
     }
+}
+
+/// Address, control, then a type of the Ethernet registry (RFC 1547 §4.3.1).
+fn cisco_hdlc(bytes: &[u8]) -> Result<&[u8], Skip> {
+    let ([_, _, t0, t1], rest) = split(bytes)?;
+    after_ethertype(u16::from_be_bytes([*t0, *t1]), rest)
 }
 
 /// Packet type, device type, address (with its length, in 8 bytes), protocol.

@@ -1,37 +1,156 @@
-//! Packet to TCP segment: link layer, IP, TCP.
+//! Packet to TCP segment: link layer, tunnels, IP and its fragments, TCP.
 //!
-//! [`decode`] walks the headers of one packet and hands back a [`Segment`] that borrows from it, or the reason why there
-//! is none ([`Skip`]). It keeps nothing between packets, allocates nothing, and never panics. Link layers and tunnels
-//! are read here (`link`); IP and TCP headers by etherparse, which is named nowhere else. Checksums are not checked:
-//! captures made on the sending host hold packets whose checksum the network card fills in later.
+//! [`Decoder::decode`] walks the headers of one packet and hands back a [`Segment`] that borrows from it, or the reason
+//! why there is none ([`Skip`]). It keeps nothing between packets but IP fragments that wait for others, allocates for
+//! nothing else, and never panics. Link layers (`link`, `wifi`) and tunnels (`tunnel`) are read here; IP and TCP headers
+//! by etherparse, which is named nowhere else. Checksums are not checked: captures made on the sending host hold packets
+//! whose checksum the network card fills in later.
+//!
+//! Everyday packets take a short way without any of this: see `ip::plain`.
 
+mod fragments;
 mod ip;
 mod link;
 mod segment;
 mod skip;
+mod tunnel;
+mod wifi;
 
 pub use segment::{Segment, SeqNumber, TcpFlags, TcpOptions};
 pub use skip::{Skip, SkipCounts};
+pub use tunnel::{Tunnel, TunnelKind};
 
 use crate::capture::Packet;
+use crate::limits::{LimitHits, Limits};
 use crate::units::Origin;
+use fragments::Fragments;
+use ip::Carried;
+use segment::Sighting;
 
-/// The TCP segment in `packet`.
-///
-/// A packet cut by the snapshot length still gives a segment when the fixed 20 bytes of its TCP header were recorded;
-/// [`Segment::payload_cut`] tells how much payload is missing.
-///
-/// # Errors
-///
-/// The reason to skip the packet; each packet has exactly one.
-pub fn decode<'a>(packet: &Packet<'a>) -> Result<Segment<'a>, Skip> {
-    let not_recorded = (packet.original_len as usize).saturating_sub(packet.bytes.len());
-    let origin = Origin { packet: packet.number, time: packet.time };
-    link::network(packet.link, packet.bytes)
-        .and_then(|network| ip::transport(network, not_recorded))
-        .and_then(|ip| Segment::parse(&ip, origin))
-        // Below, "cut" only means that the bytes ran out; if the packet is whole, its headers are wrong.
-        .map_err(|skip| if skip == Skip::Cut && not_recorded == 0 { Skip::Malformed } else { skip })
+/// Datagrams that one packet may complete, one inside the other: a fragmented tunnel packet with the last fragment of
+/// a packet in it.
+const MAX_NESTED_DATAGRAMS: usize = 2;
+
+/// Packets to segments.
+#[derive(Debug)]
+pub struct Decoder {
+    fragments: Fragments,
+    /// The packets last put together.
+    datagrams: [Vec<u8>; MAX_NESTED_DATAGRAMS],
+    most_tunnels: u8,
+    tunnel_hits: u64,
+    joined: u64,
+}
+
+impl Decoder {
+    /// A decoder that has seen nothing and keeps to `limits`.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            fragments: Fragments::new(limits),
+            datagrams: Default::default(),
+            most_tunnels: limits.tunnel_depth,
+            tunnel_hits: 0,
+            joined: 0,
+        }
+    }
+
+    /// The TCP segment in `packet`, or in the datagram of which it is the last fragment to come.
+    ///
+    /// A packet cut by the snapshot length still gives a segment when the fixed 20 bytes of its TCP header were recorded;
+    /// [`Segment::payload_cut`] tells how much payload is missing.
+    ///
+    /// # Errors
+    ///
+    /// The reason to skip the packet; each packet has exactly one.
+    pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Segment<'a>, Skip> {
+        self.joined = 0;
+        let not_recorded = (packet.original_len as usize).saturating_sub(packet.bytes.len());
+        let origin = Origin { packet: packet.number, time: packet.time };
+        let seen = Sighting { origin, interface: packet.interface, tunnel: None };
+        link::network(packet.link, packet.bytes)
+            .and_then(|network| match ip::plain(network) {
+                Some(ip) => Segment::parse(&ip, &seen),
+                None => self.unusual(network, not_recorded, seen),
+            })
+            // Below, "cut" only means that the bytes ran out; if the packet is whole, its headers are wrong.
+            .map_err(|skip| if skip == Skip::Cut && not_recorded == 0 { Skip::Malformed } else { skip })
+    }
+
+    /// How many earlier packets, each skipped as [`Skip::Fragment`], were part of what the last packet decoded to.
+    #[must_use]
+    pub fn fragments_joined(&self) -> u64 {
+        self.joined
+    }
+
+    /// Fragments whose bytes contradict those of an earlier one. The two ends may have understood either.
+    #[must_use]
+    pub fn fragment_conflicts(&self) -> u64 {
+        self.fragments.conflicts
+    }
+
+    /// How often the bounds on fragments and tunnels were reached.
+    #[must_use]
+    pub fn limit_hits(&self) -> LimitHits {
+        LimitHits { fragments: self.fragments.limit_hits, tunnels: self.tunnel_hits, ..LimitHits::default() }
+    }
+
+    #[cold]
+    fn unusual<'a>(&'a mut self, network: &'a [u8], not_recorded: usize, seen: Sighting) -> Result<Segment<'a>, Skip> {
+        let Self { fragments, datagrams, most_tunnels, tunnel_hits, joined } = self;
+        Walk { fragments, tunnel_hits, joined, tunnels_left: *most_tunnels, seen }.segment(
+            datagrams,
+            network,
+            not_recorded,
+        )
+    }
+}
+
+/// The way down through one packet.
+struct Walk<'d> {
+    fragments: &'d mut Fragments,
+    tunnel_hits: &'d mut u64,
+    joined: &'d mut u64,
+    tunnels_left: u8,
+    seen: Sighting,
+}
+
+impl Walk<'_> {
+    /// The segment in the IP packet at the start of `network`, through tunnels and fragments. `buffers` are for what is
+    /// put together on the way.
+    fn segment<'a>(
+        mut self,
+        buffers: &'a mut [Vec<u8>],
+        mut network: &'a [u8],
+        mut not_recorded: usize,
+    ) -> Result<Segment<'a>, Skip> {
+        loop {
+            match ip::carried(network, not_recorded)? {
+                Carried::Tcp(ip) => return Segment::parse(&ip, &self.seen),
+                Carried::Other { protocol, payload, cut } => {
+                    let inner = tunnel::inner(protocol, payload)?;
+                    self.enter(inner.kind, inner.id)?;
+                    (network, not_recorded) = (inner.network, cut);
+                }
+                Carried::Fragment(fragment) => {
+                    let (datagram, buffers) = buffers.split_first_mut().ok_or(Skip::Fragment)?;
+                    *self.joined += self.fragments.add(&fragment, self.seen.tunnel, self.seen.origin, datagram)?;
+                    return self.segment(buffers, datagram, 0);
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, kind: TunnelKind, id: u32) -> Result<(), Skip> {
+        let Some(left) = self.tunnels_left.checked_sub(1) else {
+            *self.tunnel_hits += 1;
+            return Err(Skip::Malformed);
+        };
+        self.tunnels_left = left;
+        let outside = self.seen.tunnel.map_or(0, |tunnel| tunnel.depth);
+        self.seen.tunnel = Some(Tunnel { kind, id, depth: outside.saturating_add(1) });
+        Ok(())
+    }
 }
 
 /// The first `N` bytes and the rest, or [`Skip::Cut`].

@@ -1,6 +1,6 @@
 //! One TCP segment.
 
-use super::{Skip, ip::Ip, split};
+use super::{Skip, Tunnel, ip::Ip, split};
 use crate::units::{Endpoint, Origin};
 use etherparse::{TcpOptionElement, TcpSlice};
 use std::fmt;
@@ -96,11 +96,23 @@ pub struct TcpOptions {
     pub mss: Option<u16>,
 }
 
+/// Where and when a segment was recorded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sighting {
+    pub(super) origin: Origin,
+    pub(super) interface: u32,
+    pub(super) tunnel: Option<Tunnel>,
+}
+
 /// One TCP segment as it was captured.
 #[derive(Debug, Clone, Copy)]
 pub struct Segment<'a> {
-    /// The packet that carried it.
+    /// The packet that carried it; of a fragmented one, the packet that completed it.
     pub origin: Origin,
+    /// The interface it was recorded on: [`Packet::interface`](crate::capture::Packet::interface).
+    pub interface: u32,
+    /// The tunnel it was recorded in.
+    pub tunnel: Option<Tunnel>,
     /// Who sent it.
     pub source: Endpoint,
     /// To whom.
@@ -138,7 +150,7 @@ impl<'a> Segment<'a> {
     }
 
     /// Reads the TCP header behind `ip`.
-    pub(super) fn parse(ip: &Ip<'a>, origin: Origin) -> Result<Self, Skip> {
+    pub(super) fn parse(ip: &Ip<'a>, seen: &Sighting) -> Result<Self, Skip> {
         let (fixed, _) = split::<20>(ip.payload)?;
         let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, data_offset, flags, w0, w1, ..] = *fixed;
         let flags = TcpFlags(flags);
@@ -155,7 +167,9 @@ impl<'a> Segment<'a> {
             },
         };
         Ok(Self {
-            origin,
+            origin: seen.origin,
+            interface: seen.interface,
+            tunnel: seen.tunnel,
             source: Endpoint { ip: ip.source, port: u16::from_be_bytes([s0, s1]) },
             destination: Endpoint { ip: ip.destination, port: u16::from_be_bytes([d0, d1]) },
             seq: SeqNumber(u32::from_be_bytes([q0, q1, q2, q3])),

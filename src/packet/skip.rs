@@ -11,7 +11,7 @@ pub enum Skip {
     NotIp,
     /// IP carries something else than TCP.
     NotTcp,
-    /// A fragment of an IP packet; fragments are not put together.
+    /// A fragment of an IP packet of which others are missing: not yet come, never recorded, or recorded short.
     Fragment,
     /// The snapshot length cut the packet before the end of the fixed TCP header.
     Cut,
@@ -41,7 +41,11 @@ pub struct SkipCounts {
 impl SkipCounts {
     /// Counts one skipped packet.
     pub fn add(&mut self, skip: Skip) {
-        let counter = match skip {
+        *self.counter(skip) += 1;
+    }
+
+    fn counter(&mut self, skip: Skip) -> &mut u64 {
+        match skip {
             Skip::UnknownLinkType(link) => {
                 self.first_unknown_link_type.get_or_insert(link);
                 &mut self.unknown_link_type
@@ -51,8 +55,15 @@ impl SkipCounts {
             Skip::Fragment => &mut self.fragment,
             Skip::Cut => &mut self.cut,
             Skip::Malformed => &mut self.malformed,
-        };
-        *counter += 1;
+        }
+    }
+
+    /// Counts `count` fragments as what their datagram turned out to be: `None` when it held a segment.
+    pub fn joined(&mut self, count: u64, became: Option<Skip>) {
+        self.fragment = self.fragment.saturating_sub(count);
+        if let Some(skip) = became {
+            *self.counter(skip) += count;
+        }
     }
 
     /// All skipped packets: the sum of the reasons.

@@ -6,7 +6,7 @@ use crate::units::{Endpoint, PacketNumber};
 use proptest::prelude::*;
 
 /// Ports 40000 to 80, sequence 0x01020304, acknowledgement 0x05060708, window 0x1234; `flags` as given.
-fn tcp(flags: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
+pub(super) fn tcp(flags: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0x9c, 0x40, 0, 80, 1, 2, 3, 4, 5, 6, 7, 8];
     bytes.extend([((20 + options.len()) * 4) as u8, flags, 0x12, 0x34, 0xde, 0xad, 0, 0]);
     bytes.extend(options);
@@ -15,7 +15,7 @@ fn tcp(flags: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
 }
 
 /// 10.0.0.1 to 10.0.0.2, time to live 61.
-fn ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
     let total = (20 + payload.len() as u16).to_be_bytes();
     let mut bytes = vec![0x45, 0, total[0], total[1], 0, 1, 0x40, 0, 61, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
     bytes.extend(payload);
@@ -23,7 +23,7 @@ fn ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// 2001:db8::1 to 2001:db8::2, hop limit 62.
-fn ipv6(next: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn ipv6(next: u8, payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u16).to_be_bytes();
     let mut bytes = vec![0x60, 0, 0, 0, length[0], length[1], next, 62];
     for last in [1, 2] {
@@ -34,24 +34,29 @@ fn ipv6(next: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// `parts` one after the other.
-fn join(parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn join(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }
 
-fn packet(link: LinkType, bytes: &[u8]) -> Packet<'_> {
+pub(super) fn packet(link: LinkType, bytes: &[u8]) -> Packet<'_> {
     Packet { number: PacketNumber::FIRST, time: None, link, interface: 0, bytes, original_len: bytes.len() as u32 }
 }
 
-fn payload_of(link: LinkType, bytes: &[u8]) -> Result<Vec<u8>, Skip> {
-    decode(&packet(link, bytes)).map(|segment| segment.payload.to_vec())
+fn decoder() -> Decoder {
+    Decoder::new(&Limits::default())
 }
 
-const ADDRESSES: [u8; 12] = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
+fn payload_of(link: LinkType, bytes: &[u8]) -> Result<Vec<u8>, Skip> {
+    decoder().decode(&packet(link, bytes)).map(|segment| segment.payload.to_vec())
+}
+
+pub(super) const ADDRESSES: [u8; 12] = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
 
 #[test]
 fn every_field_of_a_plain_segment() {
     let bytes = join(&[&ADDRESSES, &[8, 0], &ipv4(6, &tcp(0x18, &[], b"hello"))]);
-    let segment = decode(&packet(LinkType::EN10MB, &bytes)).unwrap();
+    let mut decoder = decoder();
+    let segment = decoder.decode(&packet(LinkType::EN10MB, &bytes)).unwrap();
     assert_eq!(segment.source, Endpoint { ip: "10.0.0.1".parse().unwrap(), port: 40000 });
     assert_eq!(segment.destination, Endpoint { ip: "10.0.0.2".parse().unwrap(), port: 80 });
     assert_eq!(segment.seq, SeqNumber(0x0102_0304));
@@ -65,7 +70,8 @@ fn every_field_of_a_plain_segment() {
 #[test]
 fn ipv6_segment() {
     let bytes = ipv6(6, &tcp(0x11, &[], b"bye"));
-    let segment = decode(&packet(LinkType::IPV6, &bytes)).unwrap();
+    let mut decoder = decoder();
+    let segment = decoder.decode(&packet(LinkType::IPV6, &bytes)).unwrap();
     assert_eq!(segment.source.to_string(), "[2001:db8::1]:40000");
     assert_eq!(segment.destination.to_string(), "[2001:db8::2]:80");
     assert_eq!((segment.payload, segment.hop_limit, segment.sequence_len()), (&b"bye"[..], 62, 4));
@@ -76,12 +82,13 @@ fn syn_options_are_read() {
     // MSS 1460, SACK permitted, timestamps, no-op, window scale 7: what Linux sends.
     let options = [2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7];
     let bytes = ipv4(6, &tcp(0x02, &options, b""));
-    let segment = decode(&packet(LinkType::RAW, &bytes)).unwrap();
+    let mut decoder = decoder();
+    let segment = decoder.decode(&packet(LinkType::RAW, &bytes)).unwrap();
     assert_eq!(segment.options, TcpOptions { window_scale: Some(7), mss: Some(1460) });
     assert_eq!((segment.ack, segment.sequence_len()), (None, 1));
     // The same bytes without SYN mean nothing.
     let bytes = ipv4(6, &tcp(0x10, &options, b""));
-    assert_eq!(decode(&packet(LinkType::RAW, &bytes)).unwrap().options, TcpOptions::default());
+    assert_eq!(decoder.decode(&packet(LinkType::RAW, &bytes)).unwrap().options, TcpOptions::default());
 }
 
 #[test]
@@ -89,6 +96,9 @@ fn every_link_layer_reaches_the_segment() {
     let v4 = ipv4(6, &tcp(0x18, &[], b"data"));
     let v6 = ipv6(6, &tcp(0x18, &[], b"data"));
     let vlan: &[u8] = &[0x81, 0, 0, 5];
+    // Duration, three addresses, sequence number; without the frame control in front.
+    let wifi = join(&[&[0, 0], &[2; 18], &[0x10, 0]]);
+    let snap = [0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
     let cases: &[(&str, LinkType, Vec<u8>)] = &[
         ("ethernet, ipv6", LinkType::EN10MB, join(&[&ADDRESSES, &[0x86, 0xdd], &v6])),
         ("one tag", LinkType::EN10MB, join(&[&ADDRESSES, vlan, &[8, 0], &v4])),
@@ -113,6 +123,23 @@ fn every_link_layer_reaches_the_segment() {
         ("ipv4", LinkType::IPV4, v4.clone()),
         ("PPP in HDLC framing", LinkType::PPP, join(&[&[0xff, 3, 0, 0x21], &v4])),
         ("PPP, compressed protocol", LinkType::PPP, join(&[&[0x57], &v6])),
+        ("PPP in HDLC framing, own number", LinkType::PPP_HDLC, join(&[&[0xff, 3, 0, 0x57], &v6])),
+        ("PPPoE from its header on", LinkType::PPP_ETHER, join(&[&[0x11, 0, 0, 7, 0, 46, 0, 0x21], &v4])),
+        ("Cisco HDLC", LinkType::C_HDLC, join(&[&[0x0f, 0, 8, 0], &v4])),
+        ("MPLS", LinkType::MPLS, join(&[&[0, 1, 1, 64], &v4])),
+        ("Wi-Fi", LinkType::IEEE802_11, join(&[&[0x08, 1], &wifi, &snap, &v4])),
+        ("Wi-Fi with QoS", LinkType::IEEE802_11, join(&[&[0x88, 2], &wifi, &[5, 0], &snap, &v4])),
+        (
+            "Wi-Fi with QoS and HT control",
+            LinkType::IEEE802_11,
+            join(&[&[0x88, 0x82], &wifi, &[5, 0, 1, 2, 3, 4], &snap, &v4]),
+        ),
+        ("Wi-Fi between access points", LinkType::IEEE802_11, join(&[&[0x08, 3], &wifi, &[1; 6], &snap, &v4])),
+        (
+            "Wi-Fi behind radiotap, checksum at the end",
+            LinkType::IEEE802_11_RADIOTAP,
+            join(&[&[0, 0, 9, 0, 2, 0, 0, 0, 0x10], &[0x08, 1], &wifi, &snap, &v4, &[0; 4]]),
+        ),
     ];
     for (name, link, bytes) in cases {
         assert_eq!(payload_of(*link, bytes), Ok(b"data".to_vec()), "{name}");
@@ -132,10 +159,16 @@ fn skipped_for_the_right_reason() {
     let mut bad_offset = tcp.clone();
     bad_offset[12] = 0x40;
     let cases: &[(&str, LinkType, Vec<u8>, Skip)] = &[
-        ("Wi-Fi", LinkType(105), vec![0; 60], Skip::UnknownLinkType(LinkType(105))),
+        ("USB", LinkType(189), vec![0; 60], Skip::UnknownLinkType(LinkType(189))),
         ("ARP", LinkType::EN10MB, join(&[&ADDRESSES, &[8, 6], &[0; 28]]), Skip::NotIp),
         ("spanning tree", LinkType::EN10MB, join(&[&ADDRESSES, &[0, 38, 0x42, 0x42, 3], &[0; 35]]), Skip::NotIp),
         ("appletalk on loopback", LinkType::NULL, vec![16, 0, 0, 0, 0x45], Skip::NotIp),
+        ("beacon", LinkType::IEEE802_11, join(&[&[0x80, 0], &[0; 60]]), Skip::NotIp),
+        ("null function", LinkType::IEEE802_11, join(&[&[0xc8, 1], &[0; 60]]), Skip::NotIp),
+        ("encrypted Wi-Fi", LinkType::IEEE802_11, join(&[&[0x08, 0x41], &[0; 60]]), Skip::NotIp),
+        ("fragmented Wi-Fi", LinkType::IEEE802_11, join(&[&[0x08, 5], &[0; 60]]), Skip::NotIp),
+        ("several in one", LinkType::IEEE802_11, join(&[&[0x88, 1], &[0; 22], &[0x80, 0], &[0; 60]]), Skip::NotIp),
+        ("radiotap of length 0", LinkType::IEEE802_11_RADIOTAP, vec![0; 60], Skip::Malformed),
         ("UDP", LinkType::RAW, ipv4(17, &[0; 8]), Skip::NotTcp),
         ("ICMPv6", LinkType::RAW, ipv6(58, &[0; 8]), Skip::NotTcp),
         ("first fragment", LinkType::RAW, fragment, Skip::Fragment),
@@ -176,7 +209,7 @@ fn a_missing_ip_length_means_all_that_is_there() {
     assert_eq!(payload_of(LinkType::RAW, &bytes), Ok(b"offloaded".to_vec()));
     let mut cut = packet(LinkType::RAW, &bytes);
     cut.original_len += 70_000;
-    assert_eq!(decode(&cut).unwrap().payload_cut, 70_000);
+    assert_eq!(decoder().decode(&cut).unwrap().payload_cut, 70_000);
     let mut bytes = ipv6(6, &tcp(0x18, &[], b"offloaded"));
     bytes[4..6].copy_from_slice(&[0, 0]);
     assert_eq!(payload_of(LinkType::RAW, &bytes), Ok(b"offloaded".to_vec()));
@@ -191,7 +224,7 @@ fn the_snapshot_length_may_cut_anywhere() {
         for length in 0..bytes.len() {
             let mut packet = packet(LinkType::RAW, &bytes[..length]);
             packet.original_len = bytes.len() as u32;
-            match decode(&packet) {
+            match decoder().decode(&packet) {
                 Err(skip) => {
                     assert_eq!(skip, Skip::Cut);
                     assert!(length < headers - options.len(), "cut at {length}");
@@ -209,10 +242,10 @@ fn the_snapshot_length_may_cut_anywhere() {
 proptest! {
     #[test]
     fn no_bytes_panic(link in any::<u16>(), bytes in prop::collection::vec(any::<u8>(), 0..200), original_len in any::<u32>()) {
-        for link in [link, 0, 1, 9, 101, 108, 113, 276] {
+        for link in [link, 0, 1, 9, 51, 101, 104, 105, 108, 113, 127, 219, 276] {
             let mut packet = packet(LinkType(link), &bytes);
             packet.original_len = original_len;
-            if let Ok(segment) = decode(&packet) {
+            if let Ok(segment) = decoder().decode(&packet) {
                 prop_assert!(segment.data_len() < 1 << 21);
             }
         }
@@ -230,6 +263,6 @@ proptest! {
         }
         let mut packet = packet(LinkType::EN10MB, &bytes);
         packet.bytes = &bytes[..cut.min(bytes.len())];
-        let _ = decode(&packet);
+        let _ = decoder().decode(&packet);
     }
 }

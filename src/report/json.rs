@@ -478,6 +478,8 @@ struct PacketsObject {
     skipped: u64,
     skipped_by_reason: BTreeMap<&'static str, u64>,
     cut: u64,
+    duplicate_segments: u64,
+    fragment_conflicts: u64,
     dropped_by_capture: Option<u64>,
 }
 
@@ -537,6 +539,8 @@ impl SummaryObject {
                 skipped: summary.skipped.total(),
                 skipped_by_reason: summary.skipped.named().into_iter().filter(|&(_, count)| count > 0).collect(),
                 cut: summary.cut,
+                duplicate_segments: summary.duplicates,
+                fragment_conflicts: summary.fragment_conflicts,
                 dropped_by_capture: closing.dropped,
             },
             start: span.map(|(first, _)| first.to_string()),

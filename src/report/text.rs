@@ -115,6 +115,8 @@ impl<'a> TextReport<'a> {
         };
         note("quality.dropped", closing.dropped.unwrap_or(0));
         note("quality.cut", summary.cut);
+        note("quality.duplicates", summary.duplicates);
+        note("quality.fragment_conflicts", summary.fragment_conflicts);
         note("quality.gap", summary.seen_with.gap);
         note("quality.one_sided", summary.seen_with.one_sided);
         note("quality.joined_late", summary.seen_with.joined_late);

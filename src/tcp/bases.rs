@@ -1,6 +1,7 @@
 //! Which SYN opens a new connection between endpoints that had one already.
 
 use crate::packet::{Segment, SeqNumber};
+use crate::stream::End;
 use crate::units::Endpoint;
 
 /// The sequence numbers that the SYNs of two endpoints are compared with, by the rules of Wireshark's TCP dissector: flow
@@ -17,6 +18,11 @@ impl Bases {
     /// Both endpoints.
     pub(super) fn endpoints(&self) -> [Endpoint; 2] {
         self.0.map(|(endpoint, _)| endpoint)
+    }
+
+    /// Which end `endpoint` is.
+    pub(super) fn end(&self, endpoint: Endpoint) -> End {
+        if endpoint == self.0[0].0 { End::A } else { End::B }
     }
 
     /// Whether `segment` opens a new connection: a SYN without ACK whose number is not the known one.

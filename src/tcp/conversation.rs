@@ -2,7 +2,7 @@
 
 use super::{EndFacts, Flow, FlowTable, TcpFacts};
 use crate::limits::{LimitHits, Limits};
-use crate::packet::{Segment, SeqNumber, TcpFlags, TcpOptions};
+use crate::packet::{Segment, SeqNumber, TcpFlags, TcpOptions, Tunnel};
 use crate::stream::{Chunk, End, Gap, GapReason, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::units::{Endpoint, Origin, PacketNumber, StreamOffset, Timestamp};
 
@@ -21,6 +21,8 @@ pub(super) struct Sent {
     pub(super) hop_limit: u8,
     pub(super) data: Vec<u8>,
     pub(super) cut: u32,
+    pub(super) interface: u32,
+    pub(super) tunnel: Option<Tunnel>,
     /// Milliseconds after the packet before it.
     pub(super) delay: u64,
 }
@@ -114,8 +116,8 @@ impl Conversation {
         let delay = std::mem::replace(&mut self.delay, 10);
         let ack = flags.ack().then_some(self.next[from.other()]);
         let data = data.as_bytes().to_vec();
-        let (port, window, hop_limit, cut) = (self.port, 1000, 64, 0);
-        self.sent.push(Sent { from, port, seq, ack, flags, window, hop_limit, data, cut, delay });
+        let (port, window, hop_limit, cut, interface, tunnel) = (self.port, 1000, 64, 0, 0, None);
+        self.sent.push(Sent { from, port, seq, ack, flags, window, hop_limit, data, cut, interface, tunnel, delay });
     }
 
     /// What a table makes of it.
@@ -137,6 +139,8 @@ impl Conversation {
             let time = self.timed.then(|| Timestamp::from_nanos((now * 1_000_000).cast_signed()));
             let segment = Segment {
                 origin: Origin { packet: PacketNumber::new(index as u64 + 1).expect("from 1"), time },
+                interface: sent.interface,
+                tunnel: sent.tunnel,
                 source,
                 destination,
                 seq: SeqNumber(sent.seq),

@@ -12,7 +12,8 @@ pub struct TcpFacts {
     pub syn: Option<(End, Origin)>,
     /// The first SYN with ACK, and who sent it.
     pub syn_ack: Option<(End, Origin)>,
-    /// Segments recorded twice in a row within a millisecond, as mirror ports do; not counted as retransmissions.
+    /// Copies of segments that were recorded more than once: inside and outside of a tunnel, on several interfaces, by a
+    /// mirror port. They are not counted as anything else.
     pub duplicates: u32,
 }
 

@@ -12,6 +12,10 @@ use crate::units::{Origin, PacketNumber, StreamOffset};
 /// Sequence numbers further from the stream than any window (RFC 7323 §2.3) are not of it.
 const PLAUSIBLE: i32 = 1 << 30;
 
+/// Sequence numbers this close belong to the same stream: chance brings one in 128 so near, and captures hardly lose more
+/// at once.
+const NEAR: u32 = 1 << 24;
+
 /// Segments of the same end after which a hole that the peer acknowledged is given up.
 const PATIENCE_SEGMENTS: u64 = 64;
 
@@ -52,6 +56,12 @@ impl Half {
     pub(super) fn distance(&self, seq: SeqNumber) -> Option<i64> {
         let distance = seq.distance_from(SeqNumber(self.next));
         (-PLAUSIBLE..=PLAUSIBLE).contains(&distance).then_some(i64::from(distance))
+    }
+
+    /// Whether `seq` is so close to the next byte that chance would hardly bring it there; `None` while nothing is known.
+    pub(super) fn is_near(&self, seq: SeqNumber) -> Option<bool> {
+        let near = seq.distance_from(SeqNumber(self.next)).unsigned_abs() <= NEAR;
+        (self.anchor != Anchor::None).then_some(near)
     }
 
     /// Some segment of this end, or its peer's handshake, told where it stands.

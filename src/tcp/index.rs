@@ -1,7 +1,10 @@
 //! From a pair of endpoints to its latest flow, open or gone.
 //!
 //! Flows that are gone are remembered in a ring of [`REMEMBERED`] entries, so that their late packets open no new flow;
-//! the oldest are forgotten first. The hash is seeded: captures may be made by an enemy.
+//! the oldest are forgotten first.
+//!
+//! Tunnels may carry several networks that use the same addresses. Flows between the same endpoints whose numbers show
+//! that they cannot be one have a [`Network`] each; all but the first are kept aside and forgotten when they end. The hash is seeded: captures may be made by an enemy.
 
 use super::bases::Bases;
 use crate::units::Endpoint;
@@ -18,7 +21,7 @@ const GONE: u32 = 1 << 31;
 /// Both endpoints of a flow, the same for both directions.
 ///
 /// IPv4 has its own form because it is a third of the size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum FlowKey {
     V4([u32; 2], [u16; 2]),
     V6([u128; 2], [u16; 2]),
@@ -34,7 +37,7 @@ impl FlowKey {
         }
     }
 
-    fn of(bases: &Bases) -> Self {
+    pub(super) fn of(bases: &Bases) -> Self {
         let [one, other] = bases.endpoints();
         Self::new(one, other)
     }
@@ -45,6 +48,18 @@ fn to_v6(ip: IpAddr) -> Ipv6Addr {
         IpAddr::V4(ip) => ip.to_ipv6_mapped(),
         IpAddr::V6(ip) => ip,
     }
+}
+
+/// Which of several flows between the same endpoints; 0 unless tunnels carry networks with the same addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(super) struct Network(u8);
+
+impl Network {
+    /// The one that is not kept aside.
+    pub(super) const FIRST: Self = Self(0);
+
+    /// Those that are: segments of further ones go to the first.
+    const OTHERS: std::ops::RangeInclusive<u8> = 1..=8;
 }
 
 /// What became of the latest flow between two endpoints.
@@ -60,6 +75,8 @@ pub(super) enum Latest<'i> {
 pub(super) struct FlowIndex {
     v4: HashMap<([u32; 2], [u16; 2]), u32, RandomState>,
     v6: HashMap<([u128; 2], [u16; 2]), u32, RandomState>,
+    /// Open flows of other networks than the first.
+    others: HashMap<(FlowKey, Network), u32, RandomState>,
     ring: Vec<Bases>,
     oldest: usize,
     remembered: usize,
@@ -71,6 +88,7 @@ impl FlowIndex {
         Self {
             v4: HashMap::default(),
             v6: HashMap::default(),
+            others: HashMap::default(),
             ring: Vec::new(),
             oldest: 0,
             remembered: limit.clamp(1, REMEMBERED),
@@ -90,9 +108,30 @@ impl FlowIndex {
         self.set(key, slot);
     }
 
+    /// The open flows of other networks than the first.
+    pub(super) fn others(&self, key: &FlowKey) -> impl Iterator<Item = u32> {
+        let networks = if self.others.is_empty() { None } else { Some(Network::OTHERS) };
+        let key = *key;
+        networks.into_iter().flatten().filter_map(move |network| self.others.get(&(key, Network(network))).copied())
+    }
+
+    /// A network of these endpoints that has no open flow.
+    pub(super) fn free_network(&self, key: &FlowKey) -> Option<Network> {
+        Network::OTHERS.map(Network).find(|network| !self.others.contains_key(&(*key, *network)))
+    }
+
+    /// The flow of another network is in `slot`.
+    pub(super) fn open_other(&mut self, key: &FlowKey, network: Network, slot: u32) {
+        self.others.insert((*key, network), slot);
+    }
+
     /// The latest flow of these endpoints is over.
-    pub(super) fn bury(&mut self, bases: Bases) {
+    pub(super) fn bury(&mut self, bases: Bases, network: Network) {
         let key = FlowKey::of(&bases);
+        if network != Network::FIRST {
+            self.others.remove(&(key, network));
+            return;
+        }
         if self.ring.len() < self.remembered {
             self.set(&key, self.ring.len() as u32 | GONE);
             self.ring.push(bases);
@@ -144,6 +183,8 @@ mod tests {
     fn bases(port: u16) -> Bases {
         Bases::new(&Segment {
             origin: Origin { packet: PacketNumber::FIRST, time: None },
+            interface: 0,
+            tunnel: None,
             source: endpoint("10.0.0.2", port),
             destination: endpoint("10.0.0.1", 80),
             seq: SeqNumber(0),
@@ -171,14 +212,14 @@ mod tests {
         let mut index = FlowIndex::new(2);
         for port in 1..=3 {
             index.open(&key(port), u32::from(port));
-            index.bury(bases(port));
+            index.bury(bases(port), Network::FIRST);
         }
         assert_eq!(index.latest(&key(1)), None);
         assert_eq!(index.latest(&key(2)), Some(Latest::Gone(&mut bases(2))));
         assert_eq!(index.latest(&key(3)), Some(Latest::Gone(&mut bases(3))));
         // A new flow on the ports of 2 survives the forgetting of the old one.
         index.open(&key(2), 7);
-        index.bury(bases(4));
+        index.bury(bases(4), Network::FIRST);
         assert_eq!(index.latest(&key(2)), Some(Latest::Open(7)));
     }
 }

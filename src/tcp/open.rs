@@ -1,15 +1,14 @@
 //! A flow that is open: what one more segment changes.
 
 use super::bases::Bases;
+use super::copies::{Copies, ELSEWHERE_SECONDS, Place, TWICE_SECONDS, repeats_for_no_reason};
 use super::half::{Anchored, Half, PeerView, Reassembly};
+use super::index::Network;
 use super::reorder::Budget;
 use super::{Flow, FlowEnd, FlowNumber, FlowStart, TcpFacts};
 use crate::packet::{Segment, SeqNumber, TcpFlags};
 use crate::stream::{End, PerEnd, StreamEndKind, StreamSink};
 use crate::units::Origin;
-
-/// The same segment again within this many seconds was recorded twice; no sender repeats itself that soon (RFC 6298 §2).
-const RECORDED_TWICE_SECONDS: f64 = 0.001;
 
 /// A flow that is open, or over and lingering.
 #[derive(Debug)]
@@ -22,11 +21,17 @@ pub(super) struct OpenFlow<S> {
     pub(super) over: Option<FlowEnd>,
     /// In the table's queue of flows that are over.
     pub(super) queued: bool,
+    /// Which of several flows between its endpoints it is, see [`FlowIndex::others`](super::index::FlowIndex::others).
+    pub(super) network: Network,
     /// The segment that ended it, or the last one since that brought new data.
     pub(super) lingers_since: Origin,
     first: Origin,
     last: Origin,
     last_segment: Fingerprint,
+    /// Where its first segment was recorded.
+    place: Place,
+    /// Some segment was recorded elsewhere, or twice.
+    has_copies: bool,
     halves: PerEnd<Half>,
     facts: TcpFacts,
     sink: S,
@@ -44,13 +49,14 @@ struct Fingerprint {
 }
 
 impl<S: StreamSink> OpenFlow<S> {
-    pub(super) fn new(segment: &Segment<'_>, start: &FlowStart, sink: S) -> Self {
+    pub(super) fn new(segment: &Segment<'_>, start: &FlowStart, network: Network, sink: S) -> Self {
         Self {
             number: start.number,
             bases: Bases::new(segment),
             recently_used: false,
             over: None,
             queued: false,
+            network,
             lingers_since: start.origin,
             first: start.origin,
             last: start.origin,
@@ -62,6 +68,8 @@ impl<S: StreamSink> OpenFlow<S> {
                 window: 0,
                 len: 0,
             },
+            place: Place::of(segment),
+            has_copies: false,
             halves: PerEnd::default(),
             facts: TcpFacts::default(),
             sink,
@@ -69,10 +77,16 @@ impl<S: StreamSink> OpenFlow<S> {
     }
 
     /// The next segment of this flow.
-    pub(super) fn push(&mut self, segment: &Segment<'_>, budget: &mut Budget, context: &mut S::Context) {
-        let from = if segment.source == self.bases.endpoints()[0] { End::A } else { End::B };
+    pub(super) fn push(
+        &mut self,
+        segment: &Segment<'_>,
+        copies: &mut Copies,
+        budget: &mut Budget,
+        context: &mut S::Context,
+    ) {
+        let from = self.bases.end(segment.source);
         self.bases.note(segment);
-        if self.is_recorded_twice(from, segment) {
+        if self.is_copy(from, segment, copies) {
             self.facts.duplicates = self.facts.duplicates.saturating_add(1);
             self.last = segment.origin;
             return;
@@ -109,6 +123,20 @@ impl<S: StreamSink> OpenFlow<S> {
         }
     }
 
+    /// `segment` has the endpoints of this flow but cannot be of it: it comes from another tunnel, and its numbers are
+    /// nowhere near.
+    pub(super) fn is_of_another_network(&self, segment: &Segment<'_>) -> bool {
+        segment.tunnel != self.place.tunnel() && !self.continues(segment)
+    }
+
+    /// The numbers of `segment` are near those of this flow, or nothing is known to compare with.
+    pub(super) fn continues(&self, segment: &Segment<'_>) -> bool {
+        let from = self.bases.end(segment.source);
+        let by_seq = self.halves[from].is_near(segment.seq);
+        let by_ack = || self.halves[from.other()].is_near(segment.ack?);
+        by_seq.or_else(by_ack).unwrap_or(true)
+    }
+
     /// The flow as it is handed out; `why` counts if it has not ended by itself.
     pub(super) fn finish(mut self, why: FlowEnd, budget: &mut Budget, context: &mut S::Context) -> Flow<S> {
         for end in End::BOTH {
@@ -139,14 +167,25 @@ impl<S: StreamSink> OpenFlow<S> {
         Reassembly { from, half, facts, peer, budget, sink: &mut self.sink, context }
     }
 
-    fn is_recorded_twice(&mut self, from: End, segment: &Segment<'_>) -> bool {
+    fn is_copy(&mut self, from: End, segment: &Segment<'_>, copies: &mut Copies) -> bool {
+        if self.has_copies {
+            return copies.is_copy(self.number, segment);
+        }
+        // Until there is reason to look closer, only neighbours are compared.
+        let elsewhere = self.place != Place::of(segment);
         let (seq, ack, flags, window) = (segment.seq, segment.ack, segment.flags, segment.window);
         let this = Fingerprint { from, seq, ack, flags, window, len: segment.data_len() };
         let same = std::mem::replace(&mut self.last_segment, this) == this;
-        // Bare acknowledgements repeat for good reasons (RFC 5681 §3.2).
-        let counts = segment.sequence_len() > 0 || segment.flags.rst();
+        let within = if elsewhere { ELSEWHERE_SECONDS } else { TWICE_SECONDS };
         let since = segment.origin.seconds_since(&self.last);
-        same && counts && since.is_some_and(|seconds| (0.0..RECORDED_TWICE_SECONDS).contains(&seconds))
+        let copy = same
+            && (elsewhere || repeats_for_no_reason(segment))
+            && since.is_some_and(|seconds| (0.0..within).contains(&seconds));
+        if elsewhere || copy {
+            self.has_copies = true;
+            copies.is_copy(self.number, segment);
+        }
+        copy
     }
 
     fn syn(&mut self, from: End, segment: &Segment<'_>) {

@@ -1,6 +1,7 @@
 //! All flows: finding the one a segment belongs to, opening, and letting go.
 
-use super::index::{FlowIndex, FlowKey, Latest};
+use super::copies::Copies;
+use super::index::{FlowIndex, FlowKey, Latest, Network};
 use super::open::OpenFlow;
 use super::reorder::Budget;
 use super::slab::Slab;
@@ -24,6 +25,7 @@ pub struct FlowTable<S: StreamSink> {
     /// Flows that are over and linger, in order of ending.
     lingering: VecDeque<(u32, FlowNumber, Origin)>,
     finished: VecDeque<Flow<S>>,
+    copies: Copies,
     budget: Budget,
     /// Where the search for the next flow to evict starts.
     hand: u32,
@@ -40,6 +42,7 @@ impl<S: StreamSink> FlowTable<S> {
             index: FlowIndex::new(limits.flows),
             lingering: VecDeque::new(),
             finished: VecDeque::new(),
+            copies: Copies::default(),
             budget: Budget { limits: *limits, hits: LimitHits::default(), waiting: 0 },
             hand: 0,
             next_number: 0,
@@ -52,24 +55,38 @@ impl<S: StreamSink> FlowTable<S> {
         self.finish_lingering(segment.origin, context);
         let key = FlowKey::new(segment.source, segment.destination);
         let slot = match self.index.latest(&key) {
-            None => self.open(&key, segment, context, open),
+            None => self.open(&key, Network::FIRST, segment, context, open),
             Some(Latest::Open(slot)) => {
-                if self.flows.get_mut(slot).is_some_and(|flow| flow.bases.reused_by(segment)) {
+                let Some(flow) = self.flows.get_mut(slot) else { return };
+                let elsewhere = flow.is_of_another_network(segment);
+                let reused = flow.bases.reused_by(segment);
+                // A SYN to a flow that is over reuses its ports, wherever it comes from.
+                let over = reused && flow.over.is_some();
+                if let Some(other) = self.other_network(&key, slot, segment) {
+                    other
+                } else if let Some(network) = self.index.free_network(&key).filter(|_| elsewhere && !over) {
+                    self.open(&key, network, segment, context, open)
+                } else if reused {
                     self.close(slot, FlowEnd::Replaced, context);
-                    self.open(&key, segment, context, open)
+                    self.open(&key, Network::FIRST, segment, context, open)
                 } else {
                     slot
                 }
             }
-            Some(Latest::Gone(bases)) if bases.reused_by(segment) => self.open(&key, segment, context, open),
+            Some(Latest::Gone(bases)) if bases.reused_by(segment) => {
+                self.open(&key, Network::FIRST, segment, context, open)
+            }
             Some(Latest::Gone(bases)) => {
                 bases.note(segment);
-                self.late += 1;
-                return;
+                let Some(other) = self.continued(&key, segment) else {
+                    self.late += 1;
+                    return;
+                };
+                other
             }
         };
         let Some(flow) = self.flows.get_mut(slot) else { return };
-        flow.push(segment, &mut self.budget, context);
+        flow.push(segment, &mut self.copies, &mut self.budget, context);
         if flow.over.is_some() && !flow.queued {
             flow.queued = true;
             let entry = (slot, flow.number, flow.lingers_since);
@@ -133,9 +150,23 @@ impl<S: StreamSink> FlowTable<S> {
         self.lingering.len()
     }
 
+    /// The flow of another network that `segment` continues, unless it continues the first one, in `slot`.
+    fn other_network(&mut self, key: &FlowKey, slot: u32, segment: &Segment<'_>) -> Option<u32> {
+        let other = self.continued(key, segment)?;
+        let first = self.flows.get_mut(slot).is_some_and(|flow| flow.continues(segment));
+        (!first).then_some(other)
+    }
+
+    /// The flow of another network than the first that `segment` continues.
+    fn continued(&mut self, key: &FlowKey, segment: &Segment<'_>) -> Option<u32> {
+        let flows = &mut self.flows;
+        self.index.others(key).find(|slot| flows.get_mut(*slot).is_some_and(|flow| flow.continues(segment)))
+    }
+
     fn open(
         &mut self,
         key: &FlowKey,
+        network: Network,
         segment: &Segment<'_>,
         context: &mut S::Context,
         open: impl FnOnce(&FlowStart) -> S,
@@ -146,8 +177,12 @@ impl<S: StreamSink> FlowTable<S> {
         let number = FlowNumber(self.next_number);
         self.next_number += 1;
         let start = FlowStart { number, origin: segment.origin, a: segment.source, b: segment.destination };
-        let slot = self.flows.insert(OpenFlow::new(segment, &start, open(&start)));
-        self.index.open(key, slot);
+        let slot = self.flows.insert(OpenFlow::new(segment, &start, network, open(&start)));
+        if network == Network::FIRST {
+            self.index.open(key, slot);
+        } else {
+            self.index.open_other(key, network, slot);
+        }
         slot
     }
 
@@ -207,7 +242,7 @@ impl<S: StreamSink> FlowTable<S> {
     /// Hands out the flow in `slot`.
     fn close(&mut self, slot: u32, why: FlowEnd, context: &mut S::Context) {
         if let Some(flow) = self.flows.remove(slot) {
-            self.index.bury(flow.bases);
+            self.index.bury(flow.bases, flow.network);
             self.finished.push_back(flow.finish(why, &mut self.budget, context));
         }
     }

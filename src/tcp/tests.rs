@@ -1,9 +1,9 @@
 //! What the table makes of conversations that were recorded well, badly, or made up.
 
-use super::conversation::{A, B, Conversation, Played};
+use super::conversation::{A, B, Conversation, Played, Sent};
 use super::*;
 use crate::limits::Limits;
-use crate::packet::TcpFlags;
+use crate::packet::{TcpFlags, Tunnel, TunnelKind};
 use crate::stream::{End, PerEnd};
 use crate::units::{Origin, StreamOffset};
 use proptest::prelude::*;
@@ -532,9 +532,207 @@ fn a_capture_with_every_packet_twice_shows_no_retransmissions() {
     talk.sent = twice.collect();
     let played = talk.play();
     assert_eq!((played.stream(A), played.stream(B)), ("hello|", "world!|"));
-    // All but the two bare acknowledgements are recognised.
-    assert_eq!((played.facts().duplicates, played.end(A).anomalies().retransmissions), (6, 0));
+    assert_eq!((played.facts().duplicates, played.end(A).anomalies().retransmissions), (8, 0));
     assert_eq!(played.end(A).syn_retransmissions, 0);
+}
+
+/// A second place that sees what the first one does, `behind` segments and one millisecond later.
+fn seen_twice(talk: &Conversation, behind: usize, elsewhere: impl Fn(&mut Sent)) -> Conversation {
+    let copies: Vec<Sent> = talk
+        .sent
+        .iter()
+        .cloned()
+        .map(|mut copy| {
+            elsewhere(&mut copy);
+            copy.delay = 1;
+            copy
+        })
+        .collect();
+    let mut sent = talk.sent.clone();
+    for (index, copy) in copies.into_iter().enumerate() {
+        let at = (2 * index + 1 + behind).min(sent.len());
+        sent.insert(at, copy);
+    }
+    let mut twice = talk.clone();
+    twice.sent = sent;
+    twice
+}
+
+/// With a retransmission, a keep-alive, doubled acknowledgements, a closed window and a RST.
+fn eventful() -> Conversation {
+    let mut talk = Conversation::open();
+    talk.say(A, "hello");
+    talk.wait(20);
+    talk.repeat(A, 5, "hello");
+    talk.ack(B);
+    talk.wait(20);
+    talk.ack(B);
+    talk.last().window = 0;
+    talk.say(B, "world!");
+    talk.ack(A);
+    talk.wait(1000);
+    talk.bare(A, TcpFlags::ACK);
+    talk.last().seq -= 1;
+    talk.ack(B);
+    talk.fin(A);
+    talk.rst(B);
+    talk
+}
+
+#[test]
+fn what_two_places_saw_is_one_flow_without_retransmissions() {
+    let vxlan = Tunnel { kind: TunnelKind::Vxlan, id: 7, depth: 1 };
+    let places: [&dyn Fn(&mut Sent); 3] = [&|copy| copy.interface = 1, &|copy| copy.tunnel = Some(vxlan), &|copy| {
+        (copy.interface, copy.hop_limit) = (2, 63)
+    }];
+    for talk in [ordinary(), eventful()] {
+        let once = talk.play();
+        for elsewhere in places {
+            let twice = seen_twice(&talk, 0, elsewhere).play();
+            assert_eq!(twice.facts().duplicates as usize, talk.sent.len());
+            for end in End::BOTH {
+                assert_eq!(twice.stream(end), once.stream(end));
+                let counts = |played: &Played| {
+                    let facts = played.end(end).clone();
+                    let anomalies = facts.anomalies();
+                    (
+                        (
+                            facts.segments,
+                            facts.data_segments,
+                            facts.keep_alives,
+                            facts.syn_retransmissions,
+                            facts.acked,
+                        ),
+                        (anomalies.retransmissions, anomalies.zero_windows, anomalies.out_of_window, anomalies.gaps),
+                    )
+                };
+                assert_eq!(counts(&twice), counts(&once));
+            }
+            assert_eq!((twice.only().end, twice.opened), (once.only().end, vec![1]));
+        }
+    }
+    assert_eq!(eventful().play().end(A).anomalies().retransmissions, 1);
+    assert_eq!(eventful().play().end(A).keep_alives, 1);
+}
+
+#[test]
+fn a_second_place_may_lag_behind() {
+    // The first three segments had gone by before the flow was known to have copies.
+    let talk = ordinary();
+    let twice = seen_twice(&talk, 2, |copy| copy.interface = 1).play();
+    assert_eq!((twice.stream(A), twice.stream(B)), ("hello|", "world!|"));
+    assert_eq!((twice.facts().duplicates, talk.sent.len()), (5, 8));
+    assert_eq!(twice.end(A).anomalies().retransmissions, 0);
+}
+
+#[test]
+fn two_places_with_one_direction_each_are_one_flow_without_copies() {
+    let mut talk = eventful();
+    for sent in &mut talk.sent {
+        sent.interface = u32::from(sent.from == B);
+    }
+    let played = talk.play();
+    assert_eq!(played.facts().duplicates, 0);
+    assert_eq!((played.stream(A), played.end(A).anomalies().retransmissions), ("hello|", 1));
+}
+
+/// The same words between the same addresses in another tunnel, sixteen megabytes away in the sequence space.
+fn in_tunnel(talk: &Conversation, id: u32) -> Vec<Sent> {
+    let tunnel = |id| Tunnel { kind: TunnelKind::GtpU, id, depth: 1 };
+    let mut sent = talk.sent.clone();
+    for sent in &mut sent {
+        // GTP-U numbers each direction by itself.
+        sent.tunnel = Some(tunnel(2 * id + u32::from(sent.from == B)));
+        sent.seq = sent.seq.wrapping_add(id << 25);
+        sent.ack = sent.ack.map(|ack| ack.wrapping_add(id << 25));
+        sent.delay = 1;
+    }
+    sent
+}
+
+#[test]
+fn networks_with_the_same_addresses_are_kept_apart() {
+    // With and without their handshakes; the number of the tunnel differs by direction.
+    for skip in [0, 3] {
+        let mut talk = ordinary();
+        talk.sent.drain(..skip);
+        let alone = talk.play();
+        let all = [in_tunnel(&talk, 1), in_tunnel(&talk, 2), in_tunnel(&talk, 3)];
+        let mut mixed = talk.clone();
+        mixed.sent = (0..talk.sent.len()).flat_map(|at| all.iter().map(move |sent| sent[at].clone())).collect();
+        let played = mixed.play();
+        assert_eq!(played.opened, [1, 2, 3]);
+        assert_eq!(played.flows.len(), 3);
+        for flow in &played.flows {
+            for end in End::BOTH {
+                assert_eq!(flow.sink.text[end], alone.stream(end));
+                assert_eq!(flow.tcp.ends[end].segments, alone.end(end).segments);
+                assert_eq!(flow.tcp.ends[end].anomalies(), alone.end(end).anomalies());
+            }
+            assert_eq!((flow.end, flow.tcp.duplicates), (FlowEnd::Closed, 0));
+        }
+    }
+}
+
+#[test]
+fn a_network_outlives_the_first_one() {
+    let talk = ordinary();
+    let mut mixed = talk.clone();
+    let (first, other) = (in_tunnel(&talk, 1), in_tunnel(&talk, 2));
+    // The other one starts, the first one runs its course and is forgotten, the other one goes on.
+    mixed.sent = [&first[..1], &other[..4], &first[1..], &other[4..]].concat();
+    mixed.sent[talk.sent.len() + 4].delay = 6000;
+    let played = mixed.play();
+    assert_eq!((played.opened, played.late), (vec![1, 2], 0));
+    assert!(played.flows.iter().all(|flow| flow.sink.text[B] == "world!|" && flow.end == FlowEnd::Closed));
+    // The ports are used again in the first one's tunnel and in no tunnel, once the flows are over.
+    let mut again = mixed.clone();
+    for (at, tunnel) in [(1, first[0].tunnel), (2, None)] {
+        let mut sent = talk.sent.clone();
+        sent[0].delay = 100;
+        sent.iter_mut().for_each(|sent| {
+            sent.tunnel = tunnel;
+            sent.seq = sent.seq.wrapping_sub(at << 25);
+            sent.ack = sent.ack.map(|ack| ack.wrapping_sub(at << 25));
+        });
+        again.sent.extend(sent);
+    }
+    let played = again.play();
+    assert_eq!(played.flows.len(), 4);
+    assert!(played.flows.iter().all(|flow| flow.sink.text[B] == "world!|"));
+}
+
+#[test]
+fn more_networks_than_can_be_told_apart_do_no_harm() {
+    let talk = ordinary();
+    let mut mixed = talk.clone();
+    mixed.sent = (1..30).map(|id| in_tunnel(&talk, id)).collect::<Vec<_>>().concat();
+    for (at, sent) in mixed.sent.iter_mut().enumerate() {
+        sent.seq = sent.seq.wrapping_mul(at as u32 | 1);
+    }
+    mixed.play();
+}
+
+#[test]
+fn what_differs_is_no_copy() {
+    let late: &dyn Fn(&mut Sent) = &|copy| copy.delay = 50;
+    let other: &dyn Fn(&mut Sent) = &|copy| copy.data[0] = b'H';
+    for differs in [late, other] {
+        let mut talk = Conversation::open();
+        // A copy shows that there is another place.
+        for text in ["one", "two"] {
+            talk.say(A, text);
+            let mut copy = talk.last().clone();
+            (copy.interface, copy.delay) = (1, 1);
+            if text == "two" {
+                differs(&mut copy);
+            }
+            talk.sent.push(copy);
+        }
+        let played = talk.play();
+        assert_eq!((played.stream(A), played.facts().duplicates), ("onetwo", 1));
+        assert_eq!(played.end(A).anomalies().retransmissions, 1);
+    }
 }
 
 #[test]
@@ -680,7 +878,7 @@ fn flow_numbers_equal_those_of_tshark() {
 /// The memory of an idle flow, beside its consumer and the index.
 #[test]
 fn a_flow_is_small() {
-    assert!(size_of::<open::OpenFlow<()>>() <= 728, "{}", size_of::<open::OpenFlow<()>>());
+    assert!(size_of::<open::OpenFlow<()>>() <= 744, "{}", size_of::<open::OpenFlow<()>>());
     assert_eq!(size_of::<reorder::Piece>(), 64);
 }
 
