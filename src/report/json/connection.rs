@@ -1,20 +1,14 @@
-//! The JSON output, frozen as `wsdissect/1`: one object for each connection and one summary. Fields are only ever added.
-//!
-//! Its structs are its own: nothing of the analysis is serialised directly, so that a refactoring cannot change what
-//! pipelines rely on. Sentences follow the chosen language; names and codes never do.
+//! One connection as JSON.
 
-use super::{Closing, Speaker, code_name, community_id, violation_reference};
+use super::SCHEMA;
 use crate::connection::{ApiView, Connection, EndSignalKind};
 use crate::connection::{CloseFrame, ClosePayload};
 use crate::evidence::{Known, Value, WhyUnknown};
 use crate::fleet::ConnectionReport;
-use crate::fleet::Incident;
+use crate::report::{Speaker, code_name, community_id, violation_reference};
 use crate::units::{Endpoint, Origin, Side};
 use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// Name and version of the format, in every object.
-pub const SCHEMA: &str = "wsdissect/1";
 
 /// One value for each side.
 #[derive(Debug, Serialize)]
@@ -450,154 +444,5 @@ fn plain(value: &Value) -> serde_json::Value {
         Value::Float(value) => (*value).into(),
         Value::Text(value) => (&**value).into(),
         Value::Enum(value) => (*value).into(),
-    }
-}
-
-/// The last object: what the whole capture held.
-#[derive(Debug, Serialize)]
-pub struct SummaryObject {
-    r#type: &'static str,
-    schema: &'static str,
-    capture: String,
-    packets: PacketsObject,
-    start: Option<String>,
-    end: Option<String>,
-    duration_s: Option<f64>,
-    tcp_connections: u64,
-    connections: ConnectionsObject,
-    other: OtherObject,
-    incidents: Vec<IncidentObject>,
-    limits_hit: BTreeMap<&'static str, u64>,
-    damage: Vec<DamageObject>,
-}
-
-#[derive(Debug, Serialize)]
-struct PacketsObject {
-    read: u64,
-    analysed: u64,
-    skipped: u64,
-    skipped_by_reason: BTreeMap<&'static str, u64>,
-    cut: u64,
-    duplicate_segments: u64,
-    fragment_conflicts: u64,
-    dropped_by_capture: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct ConnectionsObject {
-    total: u64,
-    by_code: BTreeMap<String, u64>,
-    by_rule: BTreeMap<String, u64>,
-    by_cause: BTreeMap<&'static str, u64>,
-    by_party: BTreeMap<&'static str, u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct OtherObject {
-    http: u64,
-    tls_unread: u64,
-    attempts: u64,
-    other: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct IncidentObject {
-    rule: String,
-    title: String,
-    cause: &'static str,
-    party: &'static str,
-    confidence: &'static str,
-    count: u64,
-    code: Option<u16>,
-    status: Option<u16>,
-    hosts: Vec<String>,
-    first: Option<String>,
-    last: Option<String>,
-    streams: Vec<u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct DamageObject {
-    what: String,
-    offset: u64,
-    after_packet: Option<u64>,
-}
-
-impl SummaryObject {
-    /// The summary of a whole analysis with its incidents, worst first.
-    #[must_use]
-    pub fn new(closing: &Closing<'_>, incidents: &[&Incident], speaker: &Speaker) -> Self {
-        let summary = &closing.summary;
-        let span = summary.span;
-        Self {
-            r#type: "summary",
-            schema: SCHEMA,
-            capture: closing.capture.to_owned(),
-            packets: PacketsObject {
-                read: summary.packets,
-                analysed: summary.analysed,
-                skipped: summary.skipped.total(),
-                skipped_by_reason: summary.skipped.named().into_iter().filter(|&(_, count)| count > 0).collect(),
-                cut: summary.cut,
-                duplicate_segments: summary.duplicates,
-                fragment_conflicts: summary.fragment_conflicts,
-                dropped_by_capture: closing.dropped,
-            },
-            start: span.map(|(first, _)| first.to_string()),
-            end: span.map(|(_, last)| last.to_string()),
-            duration_s: span.map(|(first, last)| last.seconds_since(first)),
-            tcp_connections: summary.flows,
-            connections: ConnectionsObject {
-                total: summary.connections,
-                by_code: count_by(incidents, |incident| incident.key.closing.name()),
-                by_rule: count_by(incidents, |incident| incident.key.rule.as_str().to_owned()),
-                by_cause: count_by(incidents, |incident| incident.cause.name()),
-                by_party: count_by(incidents, |incident| incident.key.party.name()),
-            },
-            other: OtherObject {
-                http: summary.http,
-                tls_unread: summary.tls,
-                attempts: summary.attempts,
-                other: summary.other,
-            },
-            incidents: incidents.iter().map(|incident| IncidentObject::new(incident, speaker)).collect(),
-            limits_hit: summary.limits.named().into_iter().filter(|&(_, count)| count > 0).collect(),
-            damage: closing
-                .damage
-                .iter()
-                .map(|damage| DamageObject {
-                    what: damage.what.clone(),
-                    offset: damage.offset,
-                    after_packet: damage.after_packet.map(|packet| packet.value()),
-                })
-                .collect(),
-        }
-    }
-}
-
-fn count_by<K: Ord>(incidents: &[&Incident], key: impl Fn(&Incident) -> K) -> BTreeMap<K, u64> {
-    let mut counts = BTreeMap::new();
-    for incident in incidents {
-        *counts.entry(key(incident)).or_default() += incident.count;
-    }
-    counts
-}
-
-impl IncidentObject {
-    fn new(incident: &Incident, speaker: &Speaker) -> Self {
-        Self {
-            rule: incident.key.rule.as_str().to_owned(),
-            title: speaker.title(&incident.key.rule).to_owned(),
-            cause: incident.cause.name(),
-            party: incident.key.party.name(),
-            confidence: incident.confidence.name(),
-            count: incident.count,
-            code: incident.key.closing.code(),
-            status: incident.key.closing.status(),
-            hosts: incident.servers.iter().map(ToString::to_string).collect(),
-            first: incident.span.map(|(first, _)| first.to_string()),
-            last: incident.span.map(|(_, last)| last.to_string()),
-            streams: incident.streams.clone(),
-        }
     }
 }
