@@ -50,7 +50,8 @@ impl Speaker {
     #[must_use]
     pub fn explanation(&self, report: &ConnectionReport) -> String {
         let rule = self.words.rule(report.diagnosis.rule.as_str());
-        rule.map(|words| render(&words.cause, &report.facts, &self.words)).unwrap_or_default()
+        let sentence = rule.map(|words| render(&words.cause, &report.facts, &self.words)).unwrap_or_default();
+        capitalised(&sentence, self.language)
     }
 
     /// One thing to do.
@@ -133,5 +134,29 @@ impl Speaker {
     pub fn seconds(&self, value: f64) -> String {
         let digits = if value.abs() < 10.0 { 3 } else { 1 };
         format!("{value:.digits$}").replace('.', &self.words.numbers().decimal)
+    }
+}
+
+/// A sentence may begin with a word that was put in, such as a side, and those are lower case.
+fn capitalised(sentence: &str, language: Language) -> String {
+    let mut chars = sentence.chars();
+    match chars.next() {
+        // The dot stays in Turkish.
+        Some('i') if language == Language::Tr => format!("İ{}", chars.as_str()),
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_begin_with_a_capital_of_their_language() {
+        assert_eq!(capitalised("istemci kapattı", Language::Tr), "İstemci kapattı");
+        assert_eq!(capitalised("in time", Language::En), "In time");
+        assert_eq!(capitalised("1009 答复", Language::Zh), "1009 答复");
+        assert_eq!(capitalised("", Language::Fr), "");
     }
 }
