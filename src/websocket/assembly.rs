@@ -102,7 +102,7 @@ impl Assembly {
             kind,
             compressed,
             content,
-            blurred: false,
+            blurred: compressed && self.is_guessing(),
             shown: 0,
             frames: 1,
             wire_len: 0,

@@ -12,9 +12,11 @@
 //! | a Close code from the registry (12 of 65536), or an application's (2000 of 65536); its printable reason | 12 or 5; 1 for each byte |
 //!
 //! Payload is not random, so evidence that repeats counts once: a frame whose masking key is made of the same four bytes as
-//! an earlier one's (a masked run of zeros repeats its key), or that begins like an earlier one. Printable payload in a
-//! binary frame counts nothing (TLV formats), nor do frames of a server that would fit into a text: there the bytes 0x80
-//! to 0x8A that begin frames can only be the rest of a character.
+//! an earlier one's (a masked run of zeros repeats its key), or that begins like an earlier one. A clear binary message may
+//! be made of tags, lengths and names (ASN.1, CBOR), which look like frames: printable payload in a binary frame counts
+//! nothing, and in a chain that starts at any byte only clear texts count, and without their content. Frames of a server
+//! that would fit into a text are none: there the bytes 0x80 to 0x8A that begin frames can only be the rest of a
+//! character.
 //!
 //! **A chain is believed** at [`Thresholds::anywhere`] bits, or [`Thresholds::at_segments`] counted from a frame that
 //! starts a segment, because a stream has thousands of bytes but few segments. Three frames at least must agree, except
@@ -59,8 +61,8 @@ pub(super) struct Thresholds {
     pub(super) join_at_segments: u32,
     /// The same from the very first byte of the search.
     pub(super) join_at_start: u32,
-    /// Clear frames must not all be binary.
-    pub(super) must_vary: bool,
+    /// Clear frames count only if they start and end where segments do, and must not all be binary.
+    pub(super) clear_fits: bool,
 }
 
 impl Thresholds {
@@ -72,13 +74,13 @@ impl Thresholds {
         join_anywhere: 30,
         join_at_segments: 18,
         join_at_start: 18,
-        must_vary: false,
+        clear_fits: false,
     };
     /// The same when the search began with the capture: its first segment is one position, not one of many.
     pub(super) const JOINED_LATE: Self = Self { join_at_start: 12, ..Self::RESYNC };
     /// In a stream that may be anything.
     pub(super) const UNKNOWN_PROTOCOL: Self =
-        Self { anywhere: 56, at_segments: 40, last_close: 36, must_vary: true, ..Self::JOINED_LATE };
+        Self { anywhere: 56, at_segments: 40, last_close: 36, clear_fits: true, ..Self::JOINED_LATE };
 }
 
 /// What a hunt found.
@@ -145,6 +147,15 @@ enum Fragment {
     Open,
 }
 
+/// The evidence of one frame.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bits {
+    /// For a chain that starts at any byte.
+    anywhere: u32,
+    /// For a chain that starts where a segment does.
+    at_segments: u32,
+}
+
 /// What became of a chain.
 #[derive(Debug, PartialEq, Eq)]
 enum Fate {
@@ -203,20 +214,24 @@ impl Hunt {
     }
 
     fn best(&self, held: &Held, believed: impl Fn(&Chain) -> bool) -> Option<Proof> {
-        let may_be_uniform = !self.enough.must_vary || self.rules.sender == Side::Client;
+        let must_vary = self.enough.clear_fits && self.rules.sender == Side::Server;
         self.chains
             .iter()
             .filter(|chain| believed(chain) && self.rules.is_no_text(held, chain))
-            .filter(|chain| may_be_uniform || chain.varied)
+            .filter(|chain| !must_vary || chain.varied)
             .filter_map(|chain| Some(Proof { from: chain.join?, frames: chain.frames }))
             .min_by_key(|proof| proof.from)
     }
 
     fn try_start(&mut self, held: &Held, header: &FrameHeader, at_start: bool) {
-        if !self.rules.allow(header, Fragment::Unknown) {
+        let at = self.tried;
+        // A chain that comes by here would gather the same evidence.
+        if !self.rules.allow(header, Fragment::Unknown)
+            || self.chains.iter().any(|chain| chain.starts.binary_search(&at).is_ok())
+        {
             return;
         }
-        let mut chain = Chain::new(self.tried, at_start, held.is_boundary(self.tried));
+        let mut chain = Chain::new(at, at_start, held.is_boundary(at));
         if chain.advance(held, self.rules, self.enough) == Fate::Dead
             || self.chains.iter().any(|other| other.outdoes(&chain))
         {
@@ -271,13 +286,13 @@ impl Chain {
             if end > held.end() {
                 return Fate::Waits;
             }
-            let Some(bits) = self.judge(held, &header, at, end) else { return Fate::Dead };
+            let Some(bits) = self.judge(held, &header, at, end, enough) else { return Fate::Dead };
             self.frames += 1;
-            self.bits += bits;
+            self.bits += bits.anywhere;
             if let Some(since) = &mut self.bits_at_segments {
-                *since += bits;
+                *since += bits.at_segments;
             } else if held.is_boundary(at) {
-                self.bits_at_segments = Some(bits);
+                self.bits_at_segments = Some(bits.at_segments);
             }
             let at_segments = if self.at_start { enough.join_at_start } else { enough.join_at_segments };
             let joined = self.bits >= enough.join_anywhere || self.bits_at_segments >= Some(at_segments);
@@ -309,7 +324,14 @@ impl Chain {
     }
 
     /// The evidence of a complete frame, or `None` when its content proves that it is none.
-    fn judge(&mut self, held: &Held, header: &FrameHeader, at: u64, end: u64) -> Option<u32> {
+    fn judge(
+        &mut self,
+        held: &Held,
+        header: &FrameHeader,
+        at: u64,
+        end: u64,
+        enough: Thresholds,
+    ) -> Option<Bits> {
         let body = at + u64::from(header.header_len);
         let mut room = [0; TEXT_LOOKED_AT];
         let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX).min(room.len());
@@ -325,16 +347,20 @@ impl Chain {
         let payload = wire.map(|len| &clear[..len]);
         let is_whole = header.payload_len <= TEXT_LOOKED_AT as u64;
 
+        let is_masked = header.masking_key.is_some();
         let mut content = 0;
         let mut counts = true;
+        // Of the clear ones only those that nothing but a frame is likely to look like.
+        let mut counts_anywhere = is_masked || header.rsv.bits() != 0 || header.opcode == Opcode::Close;
         match (header.opcode, payload) {
             (Opcode::Text, Some(payload)) if header.rsv.bits() == 0 => {
                 let may_be_cut = !header.fin || !is_whole;
                 let printable = printable_len(payload, may_be_cut)?;
-                content = printable.min(if header.masking_key.is_some() { 16 } else { 8 });
+                content = printable.min(if is_masked { 16 } else { 8 });
+                counts_anywhere |= printable >= 2;
             }
             (Opcode::Binary, Some(payload)) if payload.len() >= 4 && payload.iter().all(|byte| is_printable(*byte)) => {
-                counts = header.masking_key.is_some();
+                counts = is_masked;
             }
             (Opcode::Close, Some(payload)) => content = close_evidence(payload)?,
             _ => {}
@@ -346,23 +372,32 @@ impl Chain {
             Opcode::Close => 8,
             _ => 5,
         };
-        let mut bits = 0;
-        if counts && self.is_news(mark(header, payload.unwrap_or_default())) {
-            bits += base + content;
-        }
         let fits = held.is_boundary(at)
             && held.is_boundary(end)
             && (header.fin || header.payload_len >= 16)
             && held.boundaries_between(at, end) as u64 <= (end - at) / 256 + 1;
-        if fits {
-            bits += if header.payload_len > 125 { 12 } else { 7 };
+        if enough.clear_fits && !is_masked && header.opcode != Opcode::Close {
+            counts &= fits;
+        }
+        let news = self.is_news(mark(header, payload.unwrap_or_default()));
+        let mut bits = Bits::default();
+        if counts && news {
+            bits.at_segments = base + content;
+            if counts_anywhere {
+                bits.anywhere = if is_masked || header.opcode == Opcode::Close { base + content } else { base };
+            }
+        }
+        if fits && (news || !enough.clear_fits) {
+            let length = if header.payload_len > 125 { 12 } else { 7 };
+            bits.at_segments += length;
+            bits.anywhere += length;
         }
         Some(bits)
     }
 
     /// Whether this has not counted before; from then on it has.
     fn is_news(&mut self, mark: u64) -> bool {
-        let news = !self.spent.contains(&mark);
+        let news = !self.spent.contains(&mark) && mark != UNIFORM_KEY;
         if news && self.spent.len() < 16 {
             self.spent.push(mark);
         }
@@ -450,11 +485,14 @@ fn could_begin(held: &Held, at: u64, rules: Rules) -> bool {
     }
 }
 
+/// The mark of all frames whose masking key is one byte repeated, as in a run of that byte. No evidence at all.
+const UNIFORM_KEY: u64 = 0;
+
 /// What makes two frames the same evidence: of a masked one the bytes of its key in any order, of others how they begin.
 fn mark(header: &FrameHeader, payload: &[u8]) -> u64 {
     if let Some(mut key) = header.masking_key {
         key.sort_unstable();
-        return u64::from(u32::from_be_bytes(key));
+        return if key[0] == key[3] { UNIFORM_KEY } else { u64::from(u32::from_be_bytes(key)) };
     }
     // FNV-1a.
     let start = [header.opcode.value(), (header.payload_len & 0xFF) as u8, (header.payload_len >> 8) as u8];
