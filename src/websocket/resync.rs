@@ -53,8 +53,10 @@ pub(super) struct Thresholds {
     pub(super) anywhere: u32,
     /// For a chain counted from the start of a segment.
     pub(super) at_segments: u32,
-    /// For a Close frame at the end of the stream.
+    /// For a chain from the start of a segment to a Close frame at the end of the stream.
     pub(super) last_close: u32,
+    /// The same for a chain that starts at any byte.
+    pub(super) last_close_anywhere: u32,
     /// Up to the first frame that is believed, for a chain that starts at any byte.
     pub(super) join_anywhere: u32,
     /// The same from the start of a segment.
@@ -71,6 +73,7 @@ impl Thresholds {
         anywhere: 48,
         at_segments: 32,
         last_close: 26,
+        last_close_anywhere: 36,
         join_anywhere: 30,
         join_at_segments: 18,
         join_at_start: 18,
@@ -80,7 +83,14 @@ impl Thresholds {
     pub(super) const JOINED_LATE: Self = Self { join_at_start: 12, ..Self::RESYNC };
     /// In a stream that may be anything.
     pub(super) const UNKNOWN_PROTOCOL: Self =
-        Self { anywhere: 56, at_segments: 40, last_close: 36, clear_fits: true, ..Self::JOINED_LATE };
+        Self {
+        anywhere: 56,
+        at_segments: 40,
+        last_close: 36,
+        last_close_anywhere: 56,
+        clear_fits: true,
+        ..Self::JOINED_LATE
+    };
 }
 
 /// What a hunt found.
@@ -219,7 +229,7 @@ impl Hunt {
             .iter()
             .filter(|chain| believed(chain) && self.rules.is_no_text(held, chain))
             .filter(|chain| !must_vary || chain.varied)
-            .filter_map(|chain| Some(Proof { from: chain.join?, frames: chain.frames }))
+            .filter_map(|chain| Some(Proof { from: chain.first_believed()?, frames: chain.frames }))
             .min_by_key(|proof| proof.from)
     }
 
@@ -410,12 +420,18 @@ impl Chain {
             && (self.bits >= enough.anywhere || self.bits_at_segments >= Some(enough.at_segments))
     }
 
+    /// Where the first frame starts that is believed if the chain is: the Close frame at least.
+    fn first_believed(&self) -> Option<u64> {
+        let close = if self.closed { self.starts.iter().rev().nth(1).copied() } else { None };
+        self.join.or(close)
+    }
+
     fn is_proven_at_end(&self, held: &Held, enough: Thresholds) -> bool {
         let ends_here = self.starts.last() == Some(&held.end());
         let close = self.closed && ends_here && self.bits_at_segments >= Some(enough.last_close);
         // That the last frame ends with the stream is evidence of its own, unless it has counted as a segment's end.
-        let close_elsewhere = self.closed && ends_here && self.bits + 7 >= enough.anywhere;
-        self.is_proven(enough) || (self.join.is_some() && (close || close_elsewhere))
+        let close_elsewhere = self.closed && ends_here && self.bits + 7 >= enough.last_close_anywhere;
+        self.is_proven(enough) || close || close_elsewhere
     }
 }
 
