@@ -46,6 +46,9 @@ impl Visibility {
         self.frames_found = Some(found.origin);
         if found.found != found.lost_from {
             self.frames_lost.get_or_insert(found.lost_at);
+        } else if self.frames_lost == Some(found.lost_at) {
+            // It was feared and did not come true.
+            self.frames_lost = None;
         }
     }
 

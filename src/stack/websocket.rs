@@ -130,7 +130,6 @@ impl EventSink for Recorder<'_> {
         match event {
             // Nothing but the head was in the hole: a Close frame behind it would have been the last one.
             Event::Resynchronised(found) if Some(found.found) == self.cut_head_end => {
-                self.connection.visibility[self.side].frames_lost = None;
                 let found = Resynchronised { lost_from: found.found, ..found };
                 self.connection.websocket_event(self.side, &Event::Resynchronised(found), &self.limits);
             }

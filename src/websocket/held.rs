@@ -63,6 +63,11 @@ impl Held {
         self.runs.front().map_or(0, |run| run.offset)
     }
 
+    /// The offset of the oldest captured byte that is still known.
+    pub(super) fn first_captured(&self) -> Option<u64> {
+        self.runs.iter().find(|run| run.bytes.is_some()).map(|run| run.offset)
+    }
+
     pub(super) fn push(&mut self, offset: StreamOffset, origin: Origin, bytes: &[u8]) {
         self.bytes += bytes.len();
         self.runs.push_back(Run { offset: offset.0, len: bytes.len() as u64, origin, bytes: Some(bytes.into()) });

@@ -181,7 +181,9 @@ impl Hunt {
 
     /// Goes on with what has been added to `held`.
     pub(super) fn advance(&mut self, held: &Held) -> Option<Proof> {
-        let start = *self.start.get_or_insert(held.start());
+        if self.start.is_none() {
+            self.start = held.first_captured();
+        }
         self.tried = self.tried.max(held.start());
         let (rules, enough) = (self.rules, self.enough);
         self.chains.retain_mut(|chain| chain.advance(held, rules, enough) == Fate::Waits);
@@ -190,11 +192,11 @@ impl Hunt {
             match held.header(at) {
                 Found::NotYet if could_begin(held, at, rules) => break,
                 Found::NotYet | Found::Missing => {}
-                Found::Here(header) => self.try_start(held, &header, at == start),
+                Found::Here(header) => self.try_start(held, &header, Some(at) == self.start),
             }
             self.tried += 1;
         }
-        self.best(held, |chain| chain.is_proven(enough))
+        self.best(held, |chain| chain.is_proven(enough), false)
     }
 
     /// The stream ended where `held` does.
@@ -207,13 +209,13 @@ impl Hunt {
             self.tried += 1;
         }
         let enough = self.enough;
-        self.best(held, |chain| chain.is_proven_at_end(held, enough))
+        self.best(held, |chain| chain.is_proven_at_end(held, enough), true)
     }
 
     /// The evidence of the best chain if the stream ends here, in bits.
     pub(super) fn evidence_at_end(&self, held: &Held) -> u32 {
         let fits = |chain: &&Chain| chain.join.is_some() && chain.starts.last() == Some(&held.end());
-        let chains = self.chains.iter().filter(fits).filter(|chain| self.rules.is_no_text(held, chain));
+        let chains = self.chains.iter().filter(fits).filter(|chain| self.rules.is_no_text(held, chain, true));
         chains.filter_map(|chain| chain.bits_at_segments).max().unwrap_or(0)
     }
 
@@ -223,11 +225,11 @@ impl Hunt {
         Some(&best.starts)
     }
 
-    fn best(&self, held: &Held, believed: impl Fn(&Chain) -> bool) -> Option<Proof> {
+    fn best(&self, held: &Held, believed: impl Fn(&Chain) -> bool, at_end: bool) -> Option<Proof> {
         let must_vary = self.enough.clear_fits && self.rules.sender == Side::Server;
         self.chains
             .iter()
-            .filter(|chain| believed(chain) && self.rules.is_no_text(held, chain))
+            .filter(|chain| believed(chain) && self.rules.is_no_text(held, chain, at_end))
             .filter(|chain| !must_vary || chain.varied)
             .filter_map(|chain| Some(Proof { from: chain.first_believed()?, frames: chain.frames }))
             .min_by_key(|proof| proof.from)
@@ -459,8 +461,8 @@ impl Rules {
             && (!header.opcode.is_control() || (header.fin && header.payload_len <= CONTROL_PAYLOAD_MAX as u64))
     }
 
-    /// Whether the chain cannot lie inside a text that is not masked.
-    fn is_no_text(self, held: &Held, chain: &Chain) -> bool {
+    /// Whether the chain cannot lie inside a text that is not masked. Where the stream ends, a text has no half character.
+    fn is_no_text(self, held: &Held, chain: &Chain, at_end: bool) -> bool {
         if self.sender == Side::Client {
             return true;
         }
@@ -470,7 +472,8 @@ impl Rules {
         let Found::Here(bytes) = held.read(from, &mut room[..len]) else { return false };
         // A text may begin here with the rest of a character.
         let rest = bytes.iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count();
-        std::str::from_utf8(&bytes[rest..]).is_err_and(|fault| fault.error_len().is_some())
+        let whole = at_end && bytes.len() as u64 == to.saturating_sub(from);
+        std::str::from_utf8(&bytes[rest..]).is_err_and(|fault| whole || fault.error_len().is_some())
     }
 }
 
