@@ -66,8 +66,7 @@ fn gap2_a_lost_segment_of_small_frames() {
         }
         sender.close(1001, "restart").release();
         c.server().fin();
-        let segments: Vec<usize> =
-            (0..c.count()).filter(|&i| c.packets()[i].segment().payload.len() == 200).collect();
+        let segments: Vec<usize> = (0..c.count()).filter(|&i| c.packets()[i].segment().payload.len() == 200).collect();
         assert!(segments.len() >= 5, "{}", segments.len());
         c.packets_mut().remove(segments[lost]);
         let connection = only(&Capture::of([c]));
@@ -123,10 +122,17 @@ fn mid_joined_late_on_any_port() {
 
 #[test]
 fn midframe_the_first_packet_is_the_rest_of_a_frame() {
+    for words in ["{\"large\":\"message\"}", "GET some words ", "a long story "] {
+        mid_frame(words);
+    }
+}
+
+fn mid_frame(words: &str) {
     let mut c = talk();
     c.connect().upgrade();
-    c.server().text(&"{\"large\":\"message\"}".repeat(200));
-    let start = c.packets().iter().position(|packet| packet.segment().payload.len() == 1460).expect("a full segment") + 1;
+    c.server().text(&words.repeat(4000 / words.len()));
+    let start =
+        c.packets().iter().position(|packet| packet.segment().payload.len() == 1460).expect("a full segment") + 1;
     middle(&mut c);
     let connection = only(&without_start(c, start));
     assert_eq!(close_code(&connection, Side::Server), Some(1011));
@@ -277,7 +283,8 @@ fn the_rest_of_a_fragmented_message_behind_a_hole_is_no_violation() {
 
 fn fixture(case: &str) -> Box<Connection> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/visibility").join(case);
-    let file = ["capture.pcapng", "capture.pcap"].map(|name| directory.join(name)).into_iter().find(|path| path.exists());
+    let file =
+        ["capture.pcapng", "capture.pcap"].map(|name| directory.join(name)).into_iter().find(|path| path.exists());
     let bytes = std::fs::read(file.expect("a capture")).expect("readable");
     let mut reports = analyse(&bytes);
     assert_eq!(reports.len(), 1, "{case}");

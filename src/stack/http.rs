@@ -44,6 +44,8 @@ pub(super) struct HttpStage {
     switching: bool,
     /// A byte or the end of the server was seen.
     server_seen: bool,
+    /// A whole request or response was read.
+    has_heads: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -86,6 +88,7 @@ impl HttpStage {
             lost: PerSide { client: client_lost, server: false },
             switching: false,
             server_seen: false,
+            has_heads: false,
         }
     }
 
@@ -123,7 +126,10 @@ impl HttpStage {
             match step {
                 Step::NeedMore => return Next::Stay,
                 Step::Failed(why) => return self.give_up(Side::Client, why, shared),
-                Step::Head(request) => self.request(start, shared, request),
+                Step::Head(request) => {
+                    self.has_heads = true;
+                    self.request(start, shared, request);
+                }
             }
             if self.awaited.len() > PIPELINED {
                 return self.give_up(Side::Client, http::WhyNotHttp::TooLarge, shared);
@@ -131,6 +137,11 @@ impl HttpStage {
             chunk = rest(chunk, consumed);
         }
         Next::Stay
+    }
+
+    /// Whether this is HTTP beyond doubt.
+    pub(super) fn has_heads(&self) -> bool {
+        self.has_heads
     }
 
     fn awaits_upgrade(&self) -> bool {
@@ -162,7 +173,8 @@ impl HttpStage {
             let (step, consumed) = self.responses.push(&shared.limits, chunk.offset, chunk.origin, chunk.bytes);
             match step {
                 Step::NeedMore => {
-                    self.switching |= [b"HTTP/1.1 101", b"HTTP/1.0 101"].iter().any(|line| chunk.bytes.starts_with(*line));
+                    self.switching |=
+                        [b"HTTP/1.1 101", b"HTTP/1.0 101"].iter().any(|line| chunk.bytes.starts_with(*line));
                     return Next::Stay;
                 }
                 Step::Failed(why) => {
@@ -175,7 +187,7 @@ impl HttpStage {
                     return self.give_up(Side::Server, why, shared);
                 }
                 Step::Head(response) => {
-                    self.switching = false;
+                    (self.switching, self.has_heads) = (false, true);
                     chunk = rest(chunk, consumed);
                     if let Some(mut stage) = self.response(start, shared, response) {
                         if !chunk.bytes.is_empty() {
@@ -239,8 +251,11 @@ impl HttpStage {
             });
             DecoderConfig { sender, deflate }
         };
-        let client =
-            if self.lost.client { Decoder::joined_late(config(Side::Client)) } else { Decoder::new(config(Side::Client)) };
+        let client = if self.lost.client {
+            Decoder::joined_late(config(Side::Client))
+        } else {
+            Decoder::new(config(Side::Client))
+        };
         let decoders = PerSide { client, server: Decoder::new(config(Side::Server)) };
         let mut stage = Box::new(WebSocketStage::new(self.client, Basis::Upgrade, connection, decoders));
         std::mem::take(&mut self.held).replay(shared, &mut stage);
@@ -313,8 +328,7 @@ impl HttpStage {
         }
         if side == Side::Server && self.switching {
             let connection = self.connection.take();
-            let connection =
-                connection.unwrap_or_else(|| Box::new(new_connection(start, self.client, &shared.limits)));
+            let connection = connection.unwrap_or_else(|| Box::new(new_connection(start, self.client, &shared.limits)));
             return Next::Upgrade(self.upgrade_unseen(shared, connection, Some(gap)));
         }
         if self.lost[side] || (side == Side::Client && self.awaits_upgrade()) {

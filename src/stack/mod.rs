@@ -90,7 +90,7 @@ impl Stack {
     /// The stack of a TCP connection that has just been seen first.
     #[must_use]
     pub fn new(start: &FlowStart) -> Self {
-        Self { start: start.clone(), stage: Stage::Probing, start_lost: PerEnd::default(), ends: PerEnd::default() }
+        Self { start: *start, stage: Stage::Probing, start_lost: PerEnd::default(), ends: PerEnd::default() }
     }
 
     /// Closes the books on a finished TCP connection.
@@ -163,9 +163,9 @@ impl Stack {
             return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk, limits)));
         }
         match crate::http::looks_like_http(bytes) {
-            Some(crate::http::Role::Request) => self.http(chunk.from),
+            Some(crate::http::Role::Request) if may_be_request(bytes) => self.http(chunk.from),
             Some(crate::http::Role::Response) => self.http(chunk.from.other()),
-            None => Stage::Searching(Box::default()),
+            Some(crate::http::Role::Request) | None => Stage::Searching(Box::default()),
         }
     }
 
@@ -208,8 +208,17 @@ impl StreamSink for Stack {
             Stage::Probing | Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.chunk(shared, chunk),
             Stage::Http(stage) => {
+                let is_http = stage.has_heads();
                 let next = stage.chunk(&self.start, shared, chunk);
-                self.http_on(next);
+                if !is_http && matches!(next, http::Next::Opaque) {
+                    // It only began like HTTP, as the rest of a text may.
+                    let mut search = Box::<search::SearchStage>::default();
+                    let next = search.chunk(&self.start, shared, chunk);
+                    self.stage = Stage::Searching(search);
+                    self.search_on(next);
+                } else {
+                    self.http_on(next);
+                }
             }
             Stage::Searching(stage) => {
                 let next = stage.chunk(&self.start, shared, chunk);
@@ -256,6 +265,14 @@ impl StreamSink for Stack {
             Stage::Http(stage) => stage.end(end),
             Stage::WebSocket(stage) => stage.end(shared, end, tcp_ended),
         }
+    }
+}
+
+/// Whether a first line that begins with a word and a space can be a request's, rather than the rest of some text.
+fn may_be_request(bytes: &[u8]) -> bool {
+    match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(end) => bytes[..end].windows(6).any(|part| part == b" HTTP/"),
+        None => bytes.iter().take_while(|byte| **byte != b' ').all(u8::is_ascii_uppercase),
     }
 }
 

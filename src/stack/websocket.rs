@@ -22,7 +22,15 @@ pub(super) struct WebSocketStage {
 
 impl WebSocketStage {
     pub(super) fn new(client: End, basis: Basis, connection: Box<Connection>, decoders: PerSide<Decoder>) -> Self {
-        Self { client, basis, connection, decoders, finished: PerSide::default(), cut_head_end: None, answer_unseen: false }
+        Self {
+            client,
+            basis,
+            connection,
+            decoders,
+            finished: PerSide::default(),
+            cut_head_end: None,
+            answer_unseen: false,
+        }
     }
 
     pub(super) fn client(&self) -> End {

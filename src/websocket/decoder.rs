@@ -3,7 +3,9 @@
 use super::assembly::{Assembly, Feed};
 use super::close::ClosePayload;
 use super::deflate::Deflate;
-use super::event::{CloseFrame, Event, EventSink, Frame, FrameEnd, MessageKind, OpenFrame, OpenMessage, Resynchronised, Unfinished};
+use super::event::{
+    CloseFrame, Event, EventSink, Frame, FrameEnd, MessageKind, OpenFrame, OpenMessage, Resynchronised, Unfinished,
+};
 use super::header::FrameHeader;
 use super::mask::PayloadBytes;
 use super::opcode::Opcode;

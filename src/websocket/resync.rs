@@ -82,8 +82,7 @@ impl Thresholds {
     /// The same when the search began with the capture: its first segment is one position, not one of many.
     pub(super) const JOINED_LATE: Self = Self { join_at_start: 12, ..Self::RESYNC };
     /// In a stream that may be anything.
-    pub(super) const UNKNOWN_PROTOCOL: Self =
-        Self {
+    pub(super) const UNKNOWN_PROTOCOL: Self = Self {
         anywhere: 56,
         at_segments: 40,
         last_close: 36,
@@ -336,14 +335,7 @@ impl Chain {
     }
 
     /// The evidence of a complete frame, or `None` when its content proves that it is none.
-    fn judge(
-        &mut self,
-        held: &Held,
-        header: &FrameHeader,
-        at: u64,
-        end: u64,
-        enough: Thresholds,
-    ) -> Option<Bits> {
+    fn judge(&mut self, held: &Held, header: &FrameHeader, at: u64, end: u64, enough: Thresholds) -> Option<Bits> {
         let body = at + u64::from(header.header_len);
         let mut room = [0; TEXT_LOOKED_AT];
         let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX).min(room.len());
@@ -453,8 +445,7 @@ impl Rules {
             Opcode::Ping | Opcode::Pong => true,
             Opcode::Reserved(_) => false,
         };
-        fits
-            && rsv.bits() == 0
+        fits && rsv.bits() == 0
             && header.masking_key.is_some() == (self.sender == Side::Client)
             && header.length_is_well_encoded()
             && header.payload_len < PLAUSIBLE_LEN

@@ -25,8 +25,20 @@ impl Rng {
 
     fn words(&mut self, len: usize) -> Vec<u8> {
         const WORDS: [&str; 14] = [
-            "hello", "price", "\"id\":", "größer", "{\"op\":\"tick\",\"p\":42}", "update", "消息", "状态:", "👍", "ok",
-            "[1,2,3]", "naïve", "état", "null",
+            "hello",
+            "price",
+            "\"id\":",
+            "größer",
+            "{\"op\":\"tick\",\"p\":42}",
+            "update",
+            "消息",
+            "状态:",
+            "👍",
+            "ok",
+            "[1,2,3]",
+            "naïve",
+            "état",
+            "null",
         ];
         let mut text = String::new();
         while text.len() < len {
@@ -96,7 +108,12 @@ fn legal(rng: &mut Rng, sender: Side, deflate: bool, messages: usize) -> Legal {
             kind => {
                 let text = kind < 9;
                 let compressed = deflate && kind % 2 == 0;
-                let payload = if compressed { let len = rng.below(300); rng.bytes(len) } else { rng.payload(text) };
+                let payload = if compressed {
+                    let len = rng.below(300);
+                    rng.bytes(len)
+                } else {
+                    rng.payload(text)
+                };
                 let opcode = if text { 1 } else { 2 } | if compressed { 0x40 } else { 0 };
                 if kind == 11 && payload.len() > 10 {
                     let third = payload.len() / 3;
@@ -121,7 +138,8 @@ fn legal(rng: &mut Rng, sender: Side, deflate: bool, messages: usize) -> Legal {
         if flush || index + 1 == messages {
             // The Close frame goes out alone more often than not.
             let end = stream.bytes.len();
-            let close = stream.frames.last().filter(|frame| frame.1 == 0x88 && style == 0).map(|frame| frame.0 as usize);
+            let close =
+                stream.frames.last().filter(|frame| frame.1 == 0x88 && style == 0).map(|frame| frame.0 as usize);
             for end in close.into_iter().chain([end]) {
                 while end - written > mss {
                     written += mss;
@@ -220,7 +238,7 @@ fn lost_segments_never_make_a_frame_that_was_not_sent() {
         for deflate in [false, true] {
             for (name, count) in [("one", 1), ("two", 2), ("many", 8)] {
                 let mut tally = Tally::default();
-                for seed in 0..150 {
+                for seed in 0..100 {
                     let mut rng = Rng(seed);
                     let messages = 20 + rng.below(40);
                     let stream = legal(&mut rng, sender, deflate, messages);
@@ -243,8 +261,8 @@ fn lost_segments_never_make_a_frame_that_was_not_sent() {
     }
     all.print("all");
     assert_eq!(all.phantoms, Vec::<String>::new());
-    assert!(all.frames * 100 >= all.captured * 90, "{} of {} frames", all.frames, all.captured);
-    assert!(all.closes * 100 >= all.closes_captured * 90, "{} of {} Closes", all.closes, all.closes_captured);
+    assert!(all.frames * 100 >= all.captured * 93, "{} of {} frames", all.frames, all.captured);
+    assert!(all.closes * 100 >= all.closes_captured * 94, "{} of {} Closes", all.closes, all.closes_captured);
 }
 
 #[test]
@@ -274,8 +292,8 @@ fn starting_anywhere_never_makes_a_frame_that_was_not_sent() {
     all.print("all");
     assert_eq!(all.phantoms, Vec::<String>::new());
     assert_eq!(all.accusations, []);
-    assert!(all.frames * 100 >= all.captured * 85, "{} of {} frames", all.frames, all.captured);
-    assert!(all.closes * 100 >= all.closes_captured * 90, "{} of {} Closes", all.closes, all.closes_captured);
+    assert!(all.frames * 100 >= all.captured * 89, "{} of {} frames", all.frames, all.captured);
+    assert!(all.closes * 100 >= all.closes_captured * 93, "{} of {} Closes", all.closes, all.closes_captured);
 }
 
 /// Streams of other protocols, begun anywhere and cut into segments.
