@@ -6,7 +6,7 @@
 use super::websocket::WebSocketStage;
 use super::{Shared, new_connection};
 use crate::connection::{Basis, Outcome};
-use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd};
+use crate::stream::{Chunk, End, Gap, GapReason, PerEnd, StreamEnd};
 use crate::tcp::FlowStart;
 use crate::units::{PerSide, Side};
 use crate::websocket::{Decoder, DecoderConfig, Probe, ProbeVerdict};
@@ -106,6 +106,7 @@ impl SearchStage {
         let decoder = |sender| Decoder::joined_late(DecoderConfig { sender, deflate: None });
         let decoders = PerSide { client: decoder(Side::Client), server: decoder(Side::Server) };
         let mut stage = Box::new(WebSocketStage::new(client, Basis::Masking, connection, decoders));
+        let mut begun = PerEnd::default();
         let mut ends = self.ends.into_iter().peekable();
         let mut ended = 0;
         let mut deliver = |stage: &mut WebSocketStage, shared: &mut Shared, end: StreamEnd| {
@@ -117,6 +118,9 @@ impl SearchStage {
                 deliver(&mut stage, shared, end);
             }
             let (from, offset, origin) = (item.from, item.offset, item.origin);
+            if !std::mem::replace(&mut begun[from], true) && offset.0 > 0 {
+                stage.begins_without_frames(from, start.origin);
+            }
             match &item.bytes {
                 Some(bytes) => stage.chunk(shared, Chunk { from, offset, origin, bytes }),
                 None => {

@@ -4,7 +4,7 @@ use super::{Shared, record_end, record_gap, side_of};
 use crate::connection::{Basis, Connection, Outcome};
 use crate::limits::Limits;
 use crate::stream::{Chunk, End, Gap, StreamEnd, StreamEndKind};
-use crate::units::{PerSide, Side, StreamOffset};
+use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::{Decoder, DecoderStatus, Event, EventSink, Resynchronised};
 
 #[derive(Debug)]
@@ -40,6 +40,11 @@ impl WebSocketStage {
     /// What told which end is the client.
     pub(super) fn basis(&self) -> Basis {
         self.basis
+    }
+
+    /// Bytes of `from` came before, since `at`, in which no frames were looked for.
+    pub(super) fn begins_without_frames(&mut self, from: End, at: Origin) {
+        self.connection.visibility[side_of(from, self.client)].frames_lost.get_or_insert(at);
     }
 
     /// No answer to the upgrade request was seen.

@@ -103,6 +103,14 @@ impl Held {
         }
     }
 
+    /// The bytes from `offset` to the end of their segment; none in a hole.
+    pub(super) fn run_from(&self, offset: u64) -> &[u8] {
+        let run = self.from(offset).next();
+        let bytes =
+            run.and_then(|run| run.bytes.as_deref()?.get(usize::try_from(offset.checked_sub(run.offset)?).ok()?..));
+        bytes.unwrap_or_default()
+    }
+
     /// The header at `offset`.
     pub(super) fn header(&self, offset: u64) -> Found<FrameHeader> {
         let mut room = [0; FrameHeader::MAX_LEN];

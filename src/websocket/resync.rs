@@ -188,6 +188,13 @@ impl Hunt {
         self.chains.retain_mut(|chain| chain.advance(held, rules, enough) == Fate::Waits);
         while self.tried < held.end() {
             let at = self.tried;
+            // Most bytes begin no frame; the quick look is all they get.
+            let run = held.run_from(at);
+            let skipped = run.iter().take_while(|byte| !rules.allow_first(**byte)).count();
+            if skipped > 0 {
+                self.tried += skipped as u64;
+                continue;
+            }
             match held.header(at) {
                 Found::NotYet if could_begin(held, at, rules) => break,
                 Found::NotYet | Found::Missing => {}
@@ -434,6 +441,12 @@ impl Rules {
         Self { sender: Side::Server, ..self }
     }
 
+    /// Whether a frame of the side may begin with such a byte.
+    fn allow_first(self, byte: u8) -> bool {
+        let header = FrameHeader::parse(&[byte, 0]);
+        header.is_some_and(|header| self.unmasked().allow(&header, Fragment::Unknown))
+    }
+
     /// Whether the side may send such a header.
     fn allow(self, header: &FrameHeader, fragment: Fragment) -> bool {
         let rsv1 = self.rsv1 && matches!(header.opcode, Opcode::Text | Opcode::Binary);
@@ -481,10 +494,7 @@ pub fn begins_with_frame(sender: Side, bytes: &[u8]) -> bool {
 fn could_begin(held: &Held, at: u64, rules: Rules) -> bool {
     let mut room = [0; 2];
     match held.read(at, &mut room) {
-        Found::Here([first]) => {
-            let header = FrameHeader::parse(&[*first, 0]);
-            header.is_some_and(|header| rules.unmasked().allow(&header, Fragment::Unknown))
-        }
+        Found::Here([first]) => rules.allow_first(*first),
         Found::Here([first, second]) => {
             // The length does not matter as long as it is not there: 126 and 127 become a legal 2.
             let second = if second & 0x7F > 125 && first & 0x08 == 0 { second & 0x80 | 2 } else { *second };
