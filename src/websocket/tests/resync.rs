@@ -300,7 +300,7 @@ fn starting_anywhere_never_makes_a_frame_that_was_not_sent() {
 fn foreign(rng: &mut Rng, kind: usize) -> Vec<Vec<u8>> {
     let mut segments = Vec::new();
     for _ in 0..3 + rng.below(4) {
-        let len = 1 + rng.below(200);
+        let len = 1 + rng.below(70);
         let bytes = match kind {
             0 => rng.bytes(len),
             1 => (0..len).map(|_| 0x20 + (rng.next() % 95) as u8).collect(),
@@ -350,7 +350,7 @@ fn foreign(rng: &mut Rng, kind: usize) -> Vec<Vec<u8>> {
     if kind != 8 && rng.below(2) == 0 {
         return segments;
     }
-    let size = 1 + rng.below(300);
+    let size = 1 + rng.below(120);
     segments.concat().chunks(size).map(<[u8]>::to_vec).collect()
 }
 
