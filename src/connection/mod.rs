@@ -70,6 +70,8 @@ pub enum Basis {
     ClientHello,
     /// It sent the SYN.
     Syn,
+    /// It masks its frames (RFC 6455 §5.1); nothing of the handshake was seen.
+    Masking,
     /// Its packet came first; a guess.
     FirstPacket,
 }
@@ -172,6 +174,11 @@ impl Connection {
             Event::Close(close) => self.close_frame(side, close),
             Event::Violation(violation) => self.violation(violation.clone(), limits),
             Event::Unfinished(unfinished) => self.traffic[side].unfinished(unfinished),
+            Event::Resynchronised(found) => {
+                // The message under way at the loss is not the one that goes on here.
+                self.traffic[side].open_message = None;
+                self.visibility[side].resynchronised(found);
+            }
             Event::FrameEnd(_) | Event::Payload(_) => {}
         }
     }

@@ -1,6 +1,7 @@
 //! What the capture shows of one side's bytes, and therefore what may be concluded from not seeing something.
 
 use crate::units::Origin;
+use crate::websocket::Resynchronised;
 
 /// The limits of sight on one side; everything false means all its bytes were there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,6 +18,8 @@ pub struct Visibility {
     pub encrypted: bool,
     /// From here on the frame boundaries are unknown, so that nothing may be claimed about frames.
     pub frames_lost: Option<Origin>,
+    /// Here they were last found again: what came later was seen, though nothing can be said about what came between.
+    pub frames_found: Option<Origin>,
 }
 
 impl Visibility {
@@ -35,6 +38,17 @@ impl Visibility {
             "cut"
         } else {
             "full"
+        }
+    }
+
+    /// Frames were found where nobody knew where they start.
+    pub(super) fn resynchronised(&mut self, found: &Resynchronised) {
+        self.frames_found = Some(found.origin);
+        if found.found != found.lost_from {
+            self.frames_lost.get_or_insert(found.lost_at);
+        } else if self.frames_lost == Some(found.lost_at) {
+            // It was feared and did not come true.
+            self.frames_lost = None;
         }
     }
 

@@ -3,20 +3,29 @@
 //! Bytes that the client sends behind an upgrade request are held back until the response tells whether they are
 //! frames or the next request. At most [`HELD_BYTES`] are held; a client that sends more before its answer loses the
 //! rest of its direction, which is noted as a gap.
+//!
+//! Where the capture misses a head or part of it, the stage changes all the same as soon as it is clear that it must: the
+//! start of a 101 was seen, or the client sends frames behind an upgrade request.
 
 use super::websocket::WebSocketStage;
-use super::{Shared, new_connection, record_end, record_gap, side_of};
-use crate::connection::{Connection, EndSignalKind, Observed, Outcome};
+use super::{Shared, Stage, Traffic, new_connection, record_end, record_gap, side_of};
+use crate::connection::{Basis, Connection, EndSignalKind, Observed, Outcome};
 use crate::http::{self, Request, RequestReader, Response, ResponseReader, Step};
-use crate::stream::{Chunk, End, Gap, StreamEnd};
+use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd};
 use crate::tcp::FlowStart;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::violation::ViolationRule;
-use crate::websocket::{Decoder, DecoderConfig, Deflate};
+use crate::websocket::{self, Decoder, DecoderConfig, Deflate};
 use std::collections::VecDeque;
 
 /// Bytes of the client held back while the answer to its upgrade request is awaited.
 const HELD_BYTES: usize = 256 << 10;
+
+/// The same where it is not even known that there was one.
+const HELD_BYTES_WITHOUT_REQUEST: usize = 16 << 10;
+
+/// Bytes of the server held back until their request is recorded. Packets are swapped by milliseconds, not more.
+const EARLY_BYTES: usize = 16 << 10;
 
 /// Requests whose response is awaited at once; a client that pipelines more is not followed.
 const PIPELINED: usize = 64;
@@ -32,6 +41,16 @@ pub(super) struct HttpStage {
     connection: Option<Box<Connection>>,
     /// A side whose bytes can no longer be followed.
     dead: PerSide<bool>,
+    /// A side of whose heads bytes are missing: its bytes are held back from there on.
+    lost: PerSide<bool>,
+    /// The response that is not complete yet switches protocols.
+    switching: bool,
+    /// A byte or the end of the server was seen.
+    server_seen: bool,
+    /// A whole request or response was read.
+    has_heads: bool,
+    /// What the server sent before any request it could answer.
+    early: Held,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -40,12 +59,18 @@ enum Awaited {
     Upgrade,
 }
 
-/// Chunks of the client that came behind its upgrade request.
+/// What came behind an upgrade request, or behind a hole in the heads.
 #[derive(Debug, Default)]
 struct Held {
-    chunks: Vec<(StreamOffset, Origin, Box<[u8]>)>,
+    items: Vec<HeldItem>,
     bytes: usize,
-    overflow: Option<Origin>,
+    overflow: Option<Gap>,
+}
+
+#[derive(Debug)]
+enum HeldItem {
+    Chunk { from: End, offset: StreamOffset, origin: Origin, bytes: Box<[u8]> },
+    Gap(Gap),
 }
 
 pub(super) enum Next {
@@ -55,7 +80,8 @@ pub(super) enum Next {
 }
 
 impl HttpStage {
-    pub(super) fn new(client: End) -> Self {
+    /// `client_lost`: the first bytes of the client are missing.
+    pub(super) fn new(client: End, client_lost: bool) -> Self {
         Self {
             client,
             requests: RequestReader::new(),
@@ -64,6 +90,11 @@ impl HttpStage {
             held: Held::default(),
             connection: None,
             dead: PerSide::default(),
+            lost: PerSide { client: client_lost, server: false },
+            switching: false,
+            server_seen: false,
+            has_heads: false,
+            early: Held::default(),
         }
     }
 
@@ -73,26 +104,73 @@ impl HttpStage {
 
     pub(super) fn chunk(&mut self, start: &FlowStart, shared: &mut Shared, chunk: Chunk<'_>) -> Next {
         let side = side_of(chunk.from, self.client);
+        self.server_seen |= side == Side::Server;
         if self.dead[side] {
             return Next::Stay;
         }
-        match side {
-            Side::Client => self.client_bytes(start, shared, chunk),
-            Side::Server => self.server_bytes(start, shared, chunk),
+        if self.lost[side] {
+            self.hold(&chunk);
+            return self.upgrade_by_frames(shared);
         }
+        match side {
+            Side::Client => match self.client_bytes(start, shared, chunk) {
+                Next::Stay if !self.is_unasked() => self.replay_early(start, shared),
+                next => next,
+            },
+            Side::Server if self.is_unasked() && self.early.has_room(&chunk) => {
+                self.early.push(&chunk, EARLY_BYTES);
+                Next::Stay
+            }
+            Side::Server => match self.replay_early(start, shared) {
+                Next::Stay => self.server_bytes(start, shared, chunk),
+                Next::Upgrade(mut stage) => {
+                    stage.chunk(shared, chunk);
+                    Next::Upgrade(stage)
+                }
+                Next::Opaque => Next::Opaque,
+            },
+        }
+    }
+
+    /// Whether a response now would come before its request, as when a capture with several queues swaps the two.
+    fn is_unasked(&self) -> bool {
+        self.awaited.is_empty() && !self.dead.client && !self.lost.client
+    }
+
+    /// Takes in what the server sent before its request was recorded.
+    fn replay_early(&mut self, start: &FlowStart, shared: &mut Shared) -> Next {
+        let mut next = Next::Stay;
+        for item in std::mem::take(&mut self.early).items {
+            let HeldItem::Chunk { from, offset, origin, bytes } = &item else { continue };
+            let chunk = Chunk { from: *from, offset: *offset, origin: *origin, bytes };
+            match &mut next {
+                Next::Stay if self.dead.server => {}
+                Next::Stay => next = self.server_bytes(start, shared, chunk),
+                Next::Upgrade(stage) => stage.chunk(shared, chunk),
+                Next::Opaque => {}
+            }
+        }
+        next
     }
 
     fn client_bytes(&mut self, start: &FlowStart, shared: &mut Shared, mut chunk: Chunk<'_>) -> Next {
         while !chunk.bytes.is_empty() {
-            if self.awaited.back() == Some(&Awaited::Upgrade) {
-                self.held.push(&chunk);
-                return Next::Stay;
+            if self.awaits_upgrade() {
+                self.hold(&chunk);
+                return if self.lost.server || self.held.overflow.is_some() {
+                    self.upgrade_by_frames(shared)
+                } else {
+                    Next::Stay
+                };
             }
             let (step, consumed) = self.requests.push(&shared.limits, chunk.offset, chunk.origin, chunk.bytes);
             match step {
                 Step::NeedMore => return Next::Stay,
                 Step::Failed(why) => return self.give_up(Side::Client, why, shared),
-                Step::Head(request) => self.request(start, shared, request),
+                Step::Head(request) => {
+                    self.has_heads = true;
+                    self.request(start, shared, request);
+                }
             }
             if self.awaited.len() > PIPELINED {
                 return self.give_up(Side::Client, http::WhyNotHttp::TooLarge, shared);
@@ -100,6 +178,20 @@ impl HttpStage {
             chunk = rest(chunk, consumed);
         }
         Next::Stay
+    }
+
+    /// Whether this is HTTP beyond doubt.
+    pub(super) fn has_heads(&self) -> bool {
+        self.has_heads
+    }
+
+    fn awaits_upgrade(&self) -> bool {
+        self.awaited.back() == Some(&Awaited::Upgrade)
+    }
+
+    fn hold(&mut self, chunk: &Chunk<'_>) {
+        let room = if self.awaits_upgrade() { HELD_BYTES } else { HELD_BYTES_WITHOUT_REQUEST };
+        self.held.push(chunk, room);
     }
 
     fn request(&mut self, start: &FlowStart, shared: &Shared, request: Box<Request>) {
@@ -121,7 +213,11 @@ impl HttpStage {
         while !chunk.bytes.is_empty() {
             let (step, consumed) = self.responses.push(&shared.limits, chunk.offset, chunk.origin, chunk.bytes);
             match step {
-                Step::NeedMore => return Next::Stay,
+                Step::NeedMore => {
+                    self.switching |=
+                        [b"HTTP/1.1 101", b"HTTP/1.0 101"].iter().any(|line| chunk.bytes.starts_with(*line));
+                    return Next::Stay;
+                }
                 Step::Failed(why) => {
                     if let Some(connection) = &mut self.connection {
                         connection.handshake.outcome = Outcome::Failed;
@@ -132,6 +228,7 @@ impl HttpStage {
                     return self.give_up(Side::Server, why, shared);
                 }
                 Step::Head(response) => {
+                    (self.switching, self.has_heads) = (false, true);
                     chunk = rest(chunk, consumed);
                     if let Some(mut stage) = self.response(start, shared, response) {
                         if !chunk.bytes.is_empty() {
@@ -188,36 +285,70 @@ impl HttpStage {
     fn upgrade(&mut self, shared: &mut Shared) -> Box<WebSocketStage> {
         let connection = self.connection.take().expect("set by the caller, `response`");
         let deflate = connection.handshake.negotiated.deflate;
-        let decoder = |sender: Side| {
+        let config = |sender: Side| {
             let deflate = deflate.map(|sides| {
                 let params = sides[sender];
                 Deflate { no_context_takeover: params.no_context_takeover, window_bits: params.window_bits }
             });
-            Decoder::new(DecoderConfig { sender, deflate })
+            DecoderConfig { sender, deflate }
         };
-        let decoders = PerSide { client: decoder(Side::Client), server: decoder(Side::Server) };
-        let mut stage = Box::new(WebSocketStage::new(self.client, connection, decoders));
-        let held = std::mem::take(&mut self.held);
-        for (offset, origin, bytes) in &held.chunks {
-            let chunk = Chunk { from: self.client, offset: *offset, origin: *origin, bytes };
-            stage.chunk(shared, chunk);
-        }
-        if let Some(origin) = held.overflow {
-            let offset = held.chunks.last().map_or(StreamOffset(0), |(at, _, bytes)| at.plus(bytes.len() as u64));
-            stage.gap(
-                shared,
-                Gap { from: self.client, offset, len: None, reason: crate::stream::GapReason::Limit, origin },
-            );
-        }
+        let client = if self.lost.client {
+            Decoder::joined_late(config(Side::Client))
+        } else {
+            Decoder::new(config(Side::Client))
+        };
+        let decoders = PerSide { client, server: Decoder::new(config(Side::Server)) };
+        let mut stage = Box::new(WebSocketStage::new(self.client, Basis::Upgrade, connection, decoders));
+        std::mem::take(&mut self.held).replay(shared, &mut stage);
         stage
+    }
+
+    /// No whole response came and none will: the protocol changes without it. `gap` hides the rest of its head.
+    fn upgrade_unseen(
+        &mut self,
+        shared: &mut Shared,
+        mut connection: Box<Connection>,
+        gap: Option<Gap>,
+    ) -> Box<WebSocketStage> {
+        let client = self.client;
+        connection.handshake.outcome = Outcome::Accepted;
+        let searching = |sender| Decoder::joined_late(DecoderConfig { sender, deflate: None });
+        let of_client =
+            if self.lost.client { searching(Side::Client) } else { Decoder::after_unseen_handshake(Side::Client) };
+        let decoders = PerSide { client: of_client, server: searching(Side::Server) };
+        let mut stage = Box::new(WebSocketStage::new(client, Basis::Upgrade, connection, decoders));
+        match gap {
+            Some(gap) if gap.reason == GapReason::CutByCapture => stage.head_cut(shared, gap),
+            Some(gap) => stage.gap(shared, gap),
+            None => {}
+        }
+        std::mem::take(&mut self.held).replay(shared, &mut stage);
+        stage
+    }
+
+    /// Changes the protocol when the client sends frames behind its upgrade request and the answer is not in the capture.
+    fn upgrade_by_frames(&mut self, shared: &mut Shared) -> Next {
+        let unseen = self.lost.server || !self.server_seen;
+        if !unseen || !self.awaits_upgrade() || !self.held.begins_with_frame(self.client) {
+            return Next::Stay;
+        }
+        let Some(connection) = self.connection.take() else { return Next::Stay };
+        let mut stage = self.upgrade_unseen(shared, connection, None);
+        stage.answer_unseen();
+        Next::Upgrade(stage)
     }
 
     /// The upgrade was refused: what the client sent meanwhile is its next request.
     fn replay_as_http(&mut self, start: &FlowStart, shared: &mut Shared) -> Option<Box<WebSocketStage>> {
         let held = std::mem::take(&mut self.held);
-        for (offset, origin, bytes) in &held.chunks {
-            let chunk = Chunk { from: self.client, offset: *offset, origin: *origin, bytes };
-            self.client_bytes(start, shared, chunk);
+        for item in &held.items {
+            match item {
+                HeldItem::Chunk { from, offset, origin, bytes } if *from == self.client && !self.lost.client => {
+                    self.client_bytes(start, shared, Chunk { from: *from, offset: *offset, origin: *origin, bytes });
+                }
+                HeldItem::Chunk { .. } => {}
+                HeldItem::Gap(_) => self.dead.client = true,
+            }
         }
         None
     }
@@ -230,14 +361,61 @@ impl HttpStage {
         if self.connection.is_some() { Next::Stay } else { Next::Opaque }
     }
 
-    /// Notes missing bytes; `false` when nothing can be made of the rest.
-    pub(super) fn gap(&mut self, gap: Gap) -> bool {
+    /// Notes missing bytes.
+    pub(super) fn gap(&mut self, start: &FlowStart, shared: &mut Shared, gap: Gap) -> Next {
         let side = side_of(gap.from, self.client);
-        self.dead[side] = true;
+        match self.replay_early(start, shared) {
+            Next::Stay => {}
+            Next::Upgrade(mut stage) => {
+                stage.gap(shared, gap);
+                return Next::Upgrade(stage);
+            }
+            Next::Opaque => return Next::Opaque,
+        }
+        if self.dead[side] {
+            return if self.connection.is_some() { Next::Stay } else { Next::Opaque };
+        }
+        if side == Side::Server && self.switching {
+            let connection = self.connection.take();
+            let connection = connection.unwrap_or_else(|| Box::new(new_connection(start, self.client, &shared.limits)));
+            return Next::Upgrade(self.upgrade_unseen(shared, connection, Some(gap)));
+        }
+        if self.lost[side] || (side == Side::Client && self.awaits_upgrade()) {
+            self.held.gap(gap);
+            return Next::Stay;
+        }
+        self.lost[side] = true;
+        if side == Side::Server && self.awaits_upgrade() {
+            self.held.gap(gap);
+            return self.upgrade_by_frames(shared);
+        }
         if let Some(connection) = &mut self.connection {
             record_gap(connection, gap, side);
         }
-        self.connection.is_some()
+        // A request that was cut may be an upgrade: its response will tell.
+        if side == Side::Client || self.connection.is_some() { Next::Stay } else { Next::Opaque }
+    }
+
+    /// One side is about to end: a response that has not come will not come.
+    pub(super) fn before_end(&mut self, start: &FlowStart, shared: &mut Shared, end: StreamEnd) -> Next {
+        self.server_seen |= end.from != self.client;
+        match self.replay_early(start, shared) {
+            Next::Stay => self.upgrade_by_frames(shared),
+            next => next,
+        }
+    }
+
+    /// The stage as it is at the end of the connection.
+    pub(super) fn into_last_stage(mut self: Box<Self>, start: &FlowStart, shared: &mut Shared) -> Stage {
+        let next = match self.replay_early(start, shared) {
+            Next::Stay => self.upgrade_by_frames(shared),
+            next => next,
+        };
+        match next {
+            Next::Upgrade(stage) => Stage::WebSocket(stage),
+            Next::Opaque => Stage::Opaque(Traffic::Http),
+            Next::Stay => Stage::Http(self),
+        }
     }
 
     pub(super) fn end(&mut self, end: StreamEnd) {
@@ -252,16 +430,55 @@ impl HttpStage {
 }
 
 impl Held {
-    fn push(&mut self, chunk: &Chunk<'_>) {
+    /// Whether a chunk can still wait for its request.
+    fn has_room(&self, chunk: &Chunk<'_>) -> bool {
+        self.bytes + chunk.bytes.len() <= EARLY_BYTES
+    }
+
+    fn push(&mut self, chunk: &Chunk<'_>, room: usize) {
+        let Chunk { from, offset, origin, bytes } = *chunk;
         if self.overflow.is_some() {
             return;
         }
-        if self.bytes + chunk.bytes.len() > HELD_BYTES {
-            self.overflow = Some(chunk.origin);
+        if self.bytes + bytes.len() > room {
+            self.overflow = Some(Gap { from, offset, len: None, reason: GapReason::Limit, origin });
             return;
         }
-        self.bytes += chunk.bytes.len();
-        self.chunks.push((chunk.offset, chunk.origin, chunk.bytes.into()));
+        self.bytes += bytes.len();
+        self.items.push(HeldItem::Chunk { from, offset, origin, bytes: bytes.into() });
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        const GAPS: usize = 256;
+        let gaps = self.items.iter().filter(|item| matches!(item, HeldItem::Gap(_))).count();
+        if self.overflow.is_none() && gaps < GAPS {
+            self.items.push(HeldItem::Gap(gap));
+        } else {
+            self.overflow.get_or_insert(Gap { len: None, ..gap });
+        }
+    }
+
+    /// Whether the first bytes of `client` are the start of a masked frame.
+    fn begins_with_frame(&self, client: End) -> bool {
+        let first = self.items.iter().find_map(|item| match item {
+            HeldItem::Chunk { from, bytes, .. } if *from == client => Some(bytes),
+            _ => None,
+        });
+        first.is_some_and(|bytes| websocket::begins_with_frame(Side::Client, bytes))
+    }
+
+    fn replay(self, shared: &mut Shared, stage: &mut WebSocketStage) {
+        for item in &self.items {
+            match item {
+                HeldItem::Chunk { from, offset, origin, bytes } => {
+                    stage.chunk(shared, Chunk { from: *from, offset: *offset, origin: *origin, bytes });
+                }
+                HeldItem::Gap(gap) => stage.gap(shared, *gap),
+            }
+        }
+        if let Some(gap) = self.overflow {
+            stage.gap(shared, gap);
+        }
     }
 }
 

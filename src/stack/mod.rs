@@ -6,6 +6,7 @@
 //! keeps nothing.
 
 mod http;
+mod search;
 mod tls;
 mod websocket;
 
@@ -26,13 +27,15 @@ pub struct Shared {
     pub hits: LimitHits,
     /// Buffers for unmasking and inflating.
     pub scratch: Scratch,
+    /// Bytes kept for connections whose protocol is not known yet.
+    probed_bytes: usize,
 }
 
 impl Shared {
     /// Fresh buffers and counters under these bounds.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, hits: LimitHits::default(), scratch: Scratch::new(&limits) }
+        Self { limits, hits: LimitHits::default(), scratch: Scratch::new(&limits), probed_bytes: 0 }
     }
 }
 
@@ -41,6 +44,8 @@ impl Shared {
 pub struct Stack {
     start: FlowStart,
     stage: Stage,
+    /// Ends whose first bytes are missing.
+    start_lost: PerEnd<bool>,
     ends: PerEnd<Option<StreamEndKind>>,
 }
 
@@ -50,6 +55,8 @@ enum Stage {
     Probing,
     Tls(Box<tls::TlsStage>),
     Http(Box<http::HttpStage>),
+    /// Perhaps a WebSocket whose handshake is not in the capture.
+    Searching(Box<search::SearchStage>),
     WebSocket(Box<websocket::WebSocketStage>),
     /// Nothing that can be told apart; not looked at any more.
     Opaque(Traffic),
@@ -83,7 +90,7 @@ impl Stack {
     /// The stack of a TCP connection that has just been seen first.
     #[must_use]
     pub fn new(start: &FlowStart) -> Self {
-        Self { start: *start, stage: Stage::Probing, ends: PerEnd::default() }
+        Self { start: *start, stage: Stage::Probing, start_lost: PerEnd::default(), ends: PerEnd::default() }
     }
 
     /// Closes the books on a finished TCP connection.
@@ -91,8 +98,23 @@ impl Stack {
     pub fn finish(flow: Flow<Self>, shared: &mut Shared) -> Finished {
         let Flow { tcp, sink: stack, last, .. } = flow;
         let opened = tcp.syn.map(|(end, _)| end);
-        let (client, basis, connection) = match stack.stage {
-            Stage::Probing => {
+        let mut stage = match stack.stage {
+            Stage::Searching(search) => match search.finish(&stack.start, shared) {
+                Some(stage) => Stage::WebSocket(stage),
+                None => Stage::Opaque(Traffic::Other),
+            },
+            Stage::Http(stage) => stage.into_last_stage(&stack.start, shared),
+            stage => stage,
+        };
+        if let Stage::WebSocket(stage) = &mut stage {
+            let server = &tcp.ends[stage.client().other()];
+            stage.judge_unseen_answer(server.segments > 0 && server.anomalies().gaps == 0);
+        }
+        let (client, basis, connection) = match stage {
+            Stage::Probing | Stage::Searching(_) => {
+                if stack.start_lost != PerEnd::default() {
+                    return Finished::Other(Traffic::Other);
+                }
                 let (Some(client), None) = (opened, tcp.syn_ack) else {
                     return Finished::Other(Traffic::Empty);
                 };
@@ -115,7 +137,7 @@ impl Stack {
                     None => return Finished::Other(Traffic::Http),
                 }
             }
-            Stage::WebSocket(stage) => (stage.client(), Basis::Upgrade, Finished::Connection(stage.finish(shared))),
+            Stage::WebSocket(stage) => (stage.client(), stage.basis(), Finished::Connection(stage.finish(shared))),
         };
         match connection {
             Finished::Connection(mut connection) => {
@@ -135,12 +157,36 @@ impl Stack {
         let bytes = chunk.bytes;
         // Too few bytes to tell begin like a record, or the answer would be no.
         if looks_like_tls(bytes).unwrap_or(true) {
+            // What TLS could tell is in its first messages.
+            if self.start_lost != PerEnd::default() {
+                return Stage::Opaque(Traffic::Tls);
+            }
             return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk, limits)));
         }
         match crate::http::looks_like_http(bytes) {
-            Some(crate::http::Role::Request) => Stage::Http(Box::new(http::HttpStage::new(chunk.from))),
-            Some(crate::http::Role::Response) => Stage::Http(Box::new(http::HttpStage::new(chunk.from.other()))),
-            None => Stage::Opaque(Traffic::Other),
+            Some(crate::http::Role::Request) if may_be_request(bytes) => self.http(chunk.from),
+            Some(crate::http::Role::Response) => self.http(chunk.from.other()),
+            Some(crate::http::Role::Request) | None => Stage::Searching(Box::default()),
+        }
+    }
+
+    fn http(&self, client: End) -> Stage {
+        Stage::Http(Box::new(http::HttpStage::new(client, self.start_lost[client])))
+    }
+
+    fn search_on(&mut self, next: search::Next) {
+        match next {
+            search::Next::Stay => {}
+            search::Next::Opaque => self.stage = Stage::Opaque(Traffic::Other),
+            search::Next::WebSocket(stage) => self.stage = Stage::WebSocket(stage),
+        }
+    }
+
+    fn http_on(&mut self, next: http::Next) {
+        match next {
+            http::Next::Stay => {}
+            http::Next::Opaque => self.stage = Stage::Opaque(Traffic::Http),
+            http::Next::Upgrade(stage) => self.stage = Stage::WebSocket(stage),
         }
     }
 }
@@ -152,28 +198,49 @@ impl StreamSink for Stack {
         if matches!(self.stage, Stage::Probing) {
             self.stage = self.probe(&chunk, &shared.limits);
         }
+        if let Stage::Searching(search) = &mut self.stage
+            && chunk.bytes.starts_with(b"HTTP/1.")
+        {
+            search.discard(shared);
+            self.start_lost[chunk.from.other()] = true;
+            self.stage = self.http(chunk.from.other());
+        }
         match &mut self.stage {
             Stage::Probing | Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.chunk(shared, chunk),
-            Stage::Http(stage) => match stage.chunk(&self.start, shared, chunk) {
-                http::Next::Stay => {}
-                http::Next::Opaque => self.stage = Stage::Opaque(Traffic::Http),
-                http::Next::Upgrade(stage) => self.stage = Stage::WebSocket(stage),
-            },
+            Stage::Http(stage) => {
+                let is_http = stage.has_heads();
+                let next = stage.chunk(&self.start, shared, chunk);
+                if !is_http && matches!(next, http::Next::Opaque) {
+                    // It only began like HTTP, as the rest of a text may.
+                    let mut search = Box::<search::SearchStage>::default();
+                    let next = search.chunk(&self.start, shared, chunk);
+                    self.stage = Stage::Searching(search);
+                    self.search_on(next);
+                } else {
+                    self.http_on(next);
+                }
+            }
+            Stage::Searching(stage) => {
+                let next = stage.chunk(&self.start, shared, chunk);
+                self.search_on(next);
+            }
             Stage::WebSocket(stage) => stage.chunk(shared, chunk),
         }
     }
 
     fn gap(&mut self, shared: &mut Shared, gap: Gap) {
         match &mut self.stage {
-            // Without its first bytes there is nothing to tell the protocol by.
-            Stage::Probing => self.stage = Stage::Opaque(Traffic::Other),
+            Stage::Probing => self.start_lost[gap.from] = true,
             Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.gap(gap),
             Stage::Http(stage) => {
-                if !stage.gap(gap) {
-                    self.stage = Stage::Opaque(Traffic::Http);
-                }
+                let next = stage.gap(&self.start, shared, gap);
+                self.http_on(next);
+            }
+            Stage::Searching(stage) => {
+                let next = stage.gap(&self.start, shared, gap);
+                self.search_on(next);
             }
             Stage::WebSocket(stage) => stage.gap(shared, gap),
         }
@@ -183,11 +250,30 @@ impl StreamSink for Stack {
         self.ends[end.from] = Some(end.kind);
         let tcp_ended = end.kind == StreamEndKind::Rst || self.ends[end.from.other()].is_some();
         match &mut self.stage {
-            Stage::Probing | Stage::Opaque(_) => {}
+            Stage::Http(stage) => {
+                let next = stage.before_end(&self.start, shared, end);
+                self.http_on(next);
+            }
+            Stage::Searching(stage) => {
+                let next = stage.end(&self.start, shared, end);
+                self.search_on(next);
+            }
+            _ => {}
+        }
+        match &mut self.stage {
+            Stage::Probing | Stage::Searching(_) | Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.end(end),
             Stage::Http(stage) => stage.end(end),
             Stage::WebSocket(stage) => stage.end(shared, end, tcp_ended),
         }
+    }
+}
+
+/// Whether a first line that begins with a word and a space can be a request's, rather than the rest of some text.
+fn may_be_request(bytes: &[u8]) -> bool {
+    match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(end) => bytes[..end].windows(6).any(|part| part == b" HTTP/"),
+        None => bytes.iter().take_while(|byte| **byte != b' ').all(u8::is_ascii_uppercase),
     }
 }
 
@@ -263,7 +349,9 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, tcp: crate::t
         let visibility = &mut connection.visibility[side];
         visibility.joined_late |= joined_late;
         visibility.one_sided |= facts.segments == 0;
-        if anomalies.gaps > 0 {
+        visibility.cut |= anomalies.cut_bytes > 0;
+        // A gap of unknown length counts no bytes.
+        if anomalies.gap_bytes > anomalies.cut_bytes || (anomalies.gaps > 0 && anomalies.cut_bytes == 0) {
             visibility.gap.get_or_insert(last);
         }
         if unacknowledged[side] > 0

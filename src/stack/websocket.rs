@@ -1,34 +1,74 @@
 //! An upgraded connection: each direction has its frame decoder, and all they find goes into the connection.
 
 use super::{Shared, record_end, record_gap, side_of};
-use crate::connection::{Connection, Outcome};
+use crate::connection::{Basis, Connection, Outcome};
 use crate::limits::Limits;
 use crate::stream::{Chunk, End, Gap, StreamEnd, StreamEndKind};
-use crate::units::{PerSide, Side};
+use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::violation::{Detail, Violation, ViolationRule};
-use crate::websocket::{Decoder, DecoderStatus, Event, EventSink};
+use crate::websocket::{Decoder, DecoderStatus, Event, EventSink, Resynchronised};
 
 #[derive(Debug)]
 pub(super) struct WebSocketStage {
     client: End,
+    basis: Basis,
     connection: Box<Connection>,
     decoders: PerSide<Decoder>,
     finished: PerSide<bool>,
+    /// Where the segment ends with the head of the response, if that was recorded short.
+    cut_head_end: Option<StreamOffset>,
+    /// That the server accepted is known only from the frames of the client.
+    answer_unseen: bool,
 }
 
 impl WebSocketStage {
-    pub(super) fn new(client: End, connection: Box<Connection>, decoders: PerSide<Decoder>) -> Self {
-        Self { client, connection, decoders, finished: PerSide::default() }
+    pub(super) fn new(client: End, basis: Basis, connection: Box<Connection>, decoders: PerSide<Decoder>) -> Self {
+        Self {
+            client,
+            basis,
+            connection,
+            decoders,
+            finished: PerSide::default(),
+            cut_head_end: None,
+            answer_unseen: false,
+        }
     }
 
     pub(super) fn client(&self) -> End {
         self.client
     }
 
+    /// What told which end is the client.
+    pub(super) fn basis(&self) -> Basis {
+        self.basis
+    }
+
+    /// Bytes of `from` came before, since `at`, in which no frames were looked for.
+    pub(super) fn begins_without_frames(&mut self, from: End, at: Origin) {
+        self.connection.visibility[side_of(from, self.client)].frames_lost.get_or_insert(at);
+    }
+
+    /// No answer to the upgrade request was seen.
+    pub(super) fn answer_unseen(&mut self) {
+        self.answer_unseen = true;
+    }
+
+    /// All bytes of the server were seen, or not: if so, it never answered, and the client sent frames too early.
+    pub(super) fn judge_unseen_answer(&mut self, server_seen_whole: bool) {
+        if self.answer_unseen && server_seen_whole {
+            self.connection.handshake.outcome = Outcome::None;
+        }
+    }
+
+    /// The rest of the segment with the server's response was not recorded.
+    pub(super) fn head_cut(&mut self, shared: &mut Shared, gap: Gap) {
+        self.cut_head_end = gap.len.map(|len| gap.offset.plus(len));
+        self.gap(shared, gap);
+    }
+
     pub(super) fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
         let side = side_of(chunk.from, self.client);
-        let mut recorder = Recorder { connection: &mut self.connection, side, limits: shared.limits };
-        let decoder = &mut self.decoders[side];
+        let (decoder, mut recorder) = self.parts(side, shared);
         decoder.push(&mut shared.scratch, chunk.offset, chunk.origin, chunk.bytes, &mut recorder);
         self.connection.payload(chunk.origin);
     }
@@ -36,12 +76,9 @@ impl WebSocketStage {
     pub(super) fn gap(&mut self, shared: &mut Shared, gap: Gap) {
         let side = side_of(gap.from, self.client);
         record_gap(&mut self.connection, gap, side);
-        let mut recorder = Recorder { connection: &mut self.connection, side, limits: shared.limits };
-        let decoder = &mut self.decoders[side];
+        let (decoder, mut recorder) = self.parts(side, shared);
         decoder.gap(&mut shared.scratch, gap.offset, gap.len, gap.origin, &mut recorder);
-        if matches!(decoder.status(), DecoderStatus::Lost { .. }) {
-            self.connection.visibility[side].frames_lost.get_or_insert(gap.origin);
-        }
+        self.note_loss(side);
     }
 
     pub(super) fn end(&mut self, shared: &mut Shared, end: StreamEnd, tcp_ended: bool) {
@@ -58,8 +95,9 @@ impl WebSocketStage {
 
     fn finish_side(&mut self, shared: &mut Shared, side: Side) {
         if !std::mem::replace(&mut self.finished[side], true) {
-            let mut recorder = Recorder { connection: &mut self.connection, side, limits: shared.limits };
-            self.decoders[side].finish(&mut recorder);
+            let (decoder, mut recorder) = self.parts(side, shared);
+            decoder.finish(&mut shared.scratch, &mut recorder);
+            self.note_loss(side);
         }
     }
 
@@ -71,9 +109,7 @@ impl WebSocketStage {
         self.accept_what_the_client_accepted();
         self.connection
     }
-}
 
-impl WebSocketStage {
     /// The violation was noted at the first frame behind the Close frame; now all of them are counted.
     fn count_frames_after_close(&mut self, side: Side) {
         let frames = self.decoders[side].frames_after_close();
@@ -91,6 +127,19 @@ impl WebSocketStage {
             self.connection.handshake.outcome = Outcome::Accepted;
         }
     }
+
+    /// Notes since when frames are missing, if they are.
+    fn note_loss(&mut self, side: Side) {
+        if let DecoderStatus::Lost { at, .. } = self.decoders[side].status() {
+            self.connection.visibility[side].frames_lost.get_or_insert(at);
+        }
+    }
+
+    fn parts(&mut self, side: Side, shared: &Shared) -> (&mut Decoder, Recorder<'_>) {
+        let cut_head_end = if side == Side::Server { self.cut_head_end } else { None };
+        let recorder = Recorder { connection: &mut self.connection, side, limits: shared.limits, cut_head_end };
+        (&mut self.decoders[side], recorder)
+    }
 }
 
 /// Hands what the decoder of one side finds to the connection.
@@ -98,10 +147,18 @@ struct Recorder<'a> {
     connection: &'a mut Connection,
     side: Side,
     limits: Limits,
+    cut_head_end: Option<StreamOffset>,
 }
 
 impl EventSink for Recorder<'_> {
     fn event(&mut self, event: Event<'_>) {
-        self.connection.websocket_event(self.side, &event, &self.limits);
+        match event {
+            // Nothing but the head was in the hole: a Close frame behind it would have been the last one.
+            Event::Resynchronised(found) if Some(found.found) == self.cut_head_end => {
+                let found = Resynchronised { lost_from: found.found, ..found };
+                self.connection.websocket_event(self.side, &Event::Resynchronised(found), &self.limits);
+            }
+            event => self.connection.websocket_event(self.side, &event, &self.limits),
+        }
     }
 }

@@ -52,6 +52,15 @@ impl Assembly {
         Self { inflation: deflate.map(Inflation::new), open: None }
     }
 
+    /// For a side whose handshake was not seen: takes RSV1 for compression of which nothing else is known.
+    pub(super) fn guessing() -> Self {
+        Self { inflation: Some(Inflation::guessed()), open: None }
+    }
+
+    pub(super) fn is_guessing(&self) -> bool {
+        self.inflation.as_ref().is_some_and(Inflation::is_guessed)
+    }
+
     pub(super) fn deflate_negotiated(&self) -> bool {
         self.inflation.is_some()
     }
@@ -93,7 +102,7 @@ impl Assembly {
             kind,
             compressed,
             content,
-            blurred: false,
+            blurred: compressed && self.is_guessing(),
             shown: 0,
             frames: 1,
             wire_len: 0,
@@ -253,6 +262,7 @@ impl Assembly {
                 feed.scratch.inflate_limit_hits += 1;
                 Content::Limit
             }
+            Stop::Failed if self.is_guessing() => Content::ContextLost,
             Stop::Failed => {
                 let inflated_len = self.open.as_ref().map_or(0, |open| open.inflated_len);
                 let detail = Detail::Text(format!("fails after {inflated_len} inflated bytes").into());

@@ -3,10 +3,13 @@
 use super::assembly::{Assembly, Feed};
 use super::close::ClosePayload;
 use super::deflate::Deflate;
-use super::event::{CloseFrame, Event, EventSink, Frame, FrameEnd, MessageKind, OpenFrame, OpenMessage, Unfinished};
+use super::event::{
+    CloseFrame, Event, EventSink, Frame, FrameEnd, MessageKind, OpenFrame, OpenMessage, Resynchronised, Unfinished,
+};
 use super::header::FrameHeader;
 use super::mask::PayloadBytes;
 use super::opcode::Opcode;
+use super::resync::{Proof, Search, Thresholds};
 use super::rules::{self, CONTROL_PAYLOAD_MAX, Circumstances};
 use super::scratch::Scratch;
 use crate::units::{Origin, Side, StreamOffset};
@@ -31,6 +34,9 @@ pub struct Decoder {
     /// Stops counting at the end of its range.
     frames_after_close: u32,
     close_sent: bool,
+    /// Frames were lost, and the message under way then may still go on.
+    may_continue: bool,
+    had_hole: bool,
     sender: Side,
 }
 
@@ -40,8 +46,8 @@ enum State {
     Header(PartialHeader),
     /// Payload.
     Payload(Current),
-    /// Unknown: bytes are missing where only they could tell. Finding the next header again would start here.
-    Lost { since: StreamOffset, at: Origin },
+    /// Unknown: bytes are missing where only they could tell.
+    Lost(Box<Lost>),
     /// Not WebSocket any more.
     Foreign { since: StreamOffset, at: Origin },
 }
@@ -51,7 +57,7 @@ enum State {
 pub enum DecoderStatus {
     /// Yes.
     Decoding,
-    /// No: a gap hid where the next frame starts. No event comes any more.
+    /// No: a gap hid where the next frame starts. No event comes until that is certain again.
     Lost {
         /// Where the gap starts.
         since: StreamOffset,
@@ -65,6 +71,14 @@ pub enum DecoderStatus {
         /// The packet that showed it.
         at: Origin,
     },
+}
+
+/// A stream in which the next frame is searched for.
+struct Lost {
+    since: StreamOffset,
+    /// The packet with which it was certain; `None` until a byte came in a capture that joined late.
+    at: Option<Origin>,
+    search: Search,
 }
 
 /// The first bytes of a header that came in pieces.
@@ -121,8 +135,36 @@ impl Decoder {
             assembly: Assembly::new(config.deflate),
             frames_after_close: 0,
             close_sent: false,
+            may_continue: false,
+            had_hole: false,
             sender: config.sender,
         }
+    }
+
+    /// A decoder for the bytes after a handshake whose answer was not seen: they start with a frame, but nobody knows
+    /// what RSV1 means. A message with it counts as compressed, and cannot break the rules of compression.
+    #[must_use]
+    pub fn after_unseen_handshake(sender: Side) -> Self {
+        let config = DecoderConfig { sender, deflate: None };
+        Self { assembly: Assembly::guessing(), ..Self::new(config) }
+    }
+
+    /// A decoder for bytes of which nobody knows where frames start, as in a capture that began in the middle.
+    ///
+    /// Tells nothing until that is certain. `deflate` as in [`new`](Self::new), but `None` means that it is not known.
+    #[must_use]
+    pub fn joined_late(config: DecoderConfig) -> Self {
+        let assembly = match config.deflate {
+            Some(_) => {
+                let mut assembly = Assembly::new(config.deflate);
+                assembly.lose_context();
+                assembly
+            }
+            None => Assembly::guessing(),
+        };
+        let search = Search::new(config.sender, assembly.deflate_negotiated(), Thresholds::JOINED_LATE);
+        let state = State::Lost(Box::new(Lost { since: StreamOffset(0), at: None, search }));
+        Self { state, assembly, ..Self::new(config) }
     }
 
     /// The next bytes: where they start in the stream, the packet that carried them.
@@ -134,14 +176,23 @@ impl Decoder {
         bytes: &[u8],
         sink: &mut impl EventSink,
     ) {
-        let mut feed = Feed { sender: self.sender, scratch, origin, sink };
         let mut rest = bytes;
         let mut at = offset;
         while !rest.is_empty() {
+            let mut feed = Feed { sender: self.sender, scratch: &mut *scratch, origin, sink: &mut *sink };
             let used = match self.state {
                 State::Header(_) => self.push_header(rest, at, &mut feed),
                 State::Payload(_) => self.push_payload(rest, &mut feed),
-                State::Lost { .. } | State::Foreign { .. } => return,
+                State::Lost(ref mut lost) => {
+                    if lost.at.is_none() {
+                        (lost.since, lost.at) = (at, Some(origin));
+                    }
+                    if let Some(proof) = lost.search.push(at, origin, rest) {
+                        self.resynchronise(proof, scratch, sink);
+                    }
+                    return;
+                }
+                State::Foreign { .. } => return,
             };
             rest = &rest[used..];
             at = at.plus(used as u64);
@@ -151,7 +202,7 @@ impl Decoder {
     /// The next `len` bytes, from `offset` on, are missing; `None` when nobody knows how many.
     ///
     /// Inside the payload of a frame they are passed over and the framing goes on. Anywhere else nobody can tell where
-    /// the next frame starts, and the decoder falls silent.
+    /// the next frame starts: the decoder falls silent and holds back what comes until it can.
     pub fn gap(
         &mut self,
         scratch: &mut Scratch,
@@ -163,9 +214,22 @@ impl Decoder {
         if len == Some(0) {
             return;
         }
-        let feed = &mut Feed { sender: self.sender, scratch, origin, sink };
+        let feed = &mut Feed { sender: self.sender, scratch: &mut *scratch, origin, sink: &mut *sink };
         match (&mut self.state, len) {
-            (State::Lost { .. } | State::Foreign { .. }, _) => {}
+            (State::Foreign { .. }, _) => {}
+            (State::Lost(lost), _) => {
+                if let Some(proof) = lost.search.finish() {
+                    self.resynchronise(proof, scratch, sink);
+                    self.gap(scratch, offset, len, origin, sink);
+                    return;
+                }
+                if lost.at.is_none() {
+                    (lost.since, lost.at) = (offset, Some(origin));
+                }
+                if let Some(proof) = lost.search.gap(offset, origin, len) {
+                    self.resynchronise(proof, scratch, sink);
+                }
+            }
             (State::Payload(frame), Some(len)) if len <= frame.remaining() => {
                 frame.position += len;
                 frame.missing += len;
@@ -180,14 +244,55 @@ impl Decoder {
             }
             (State::Payload(_) | State::Header(_), _) => {
                 self.assembly.shut();
-                self.state = State::Lost { since: offset, at: origin };
+                let mut search = Search::new(self.sender, self.assembly.deflate_negotiated(), Thresholds::RESYNC);
+                search.gap(offset, origin, len);
+                self.state = State::Lost(Box::new(Lost { since: offset, at: Some(origin), search }));
+            }
+        }
+    }
+
+    /// Frames were found again: tells them, from what was held back.
+    fn resynchronise(&mut self, proof: Proof, scratch: &mut Scratch, sink: &mut impl EventSink) {
+        let State::Lost(lost) = std::mem::replace(&mut self.state, State::expecting_header()) else { return };
+        let Lost { since, at, search } = *lost;
+        self.may_continue = true;
+        self.had_hole |= since.0 != proof.from;
+        let origin = search.held.origin_at(proof.from);
+        if let (Some(lost_at), Some(origin)) = (at, origin) {
+            sink.event(Event::Resynchronised(Resynchronised {
+                sender: self.sender,
+                lost_from: since,
+                lost_at,
+                found: StreamOffset(proof.from),
+                origin,
+                frames: proof.frames,
+            }));
+        }
+        for run in search.held.into_runs() {
+            let skip = proof.from.saturating_sub(run.offset);
+            if skip >= run.len {
+                continue;
+            }
+            let offset = StreamOffset(run.offset).plus(skip);
+            match &run.bytes {
+                Some(bytes) => {
+                    // Less than the length of the run.
+                    let bytes = bytes.get(skip as usize..).unwrap_or_default();
+                    self.push(scratch, offset, run.origin, bytes, sink);
+                }
+                None => self.gap(scratch, offset, Some(run.len - skip), run.origin, sink),
             }
         }
     }
 
     /// The stream ended. Tells what was begun and not completed; nothing when all was complete or the decoder no
     /// longer understands the stream.
-    pub fn finish(&mut self, sink: &mut impl EventSink) {
+    pub fn finish(&mut self, scratch: &mut Scratch, sink: &mut impl EventSink) {
+        if let State::Lost(lost) = &mut self.state
+            && let Some(proof) = lost.search.finish()
+        {
+            self.resynchronise(proof, scratch, sink);
+        }
         let (frame, message) = (self.open_frame(), self.open_message());
         if frame.is_some() || message.is_some() {
             sink.event(Event::Unfinished(Unfinished { sender: self.sender, frame, message }));
@@ -211,7 +316,7 @@ impl Decoder {
                 offset: frame.offset,
                 first: frame.first,
             }),
-            State::Lost { .. } | State::Foreign { .. } => None,
+            State::Lost(_) | State::Foreign { .. } => None,
         }
     }
 
@@ -233,9 +338,18 @@ impl Decoder {
     pub fn status(&self) -> DecoderStatus {
         match self.state {
             State::Header(_) | State::Payload(_) => DecoderStatus::Decoding,
-            State::Lost { since, at } => DecoderStatus::Lost { since, at },
+            State::Lost(ref lost) => match lost.at {
+                Some(at) => DecoderStatus::Lost { since: lost.since, at },
+                None => DecoderStatus::Decoding,
+            },
             State::Foreign { since, at } => DecoderStatus::Foreign { since, at },
         }
+    }
+
+    /// Whether frames may be missing before the ones that were told last.
+    #[must_use]
+    pub fn had_hole(&self) -> bool {
+        self.had_hole
     }
 
     /// Tells the decoder that earlier messages of this side were not seen, as in a capture that joined late: with
@@ -299,11 +413,15 @@ impl Decoder {
                 self.violation(ViolationRule::DataAfterClose, Detail::Frames(1), offset, feed);
             }
         }
+        // The message under way when frames were lost may go on; only its first frame would have told what it is.
+        let continues = self.may_continue && header.opcode == Opcode::Continuation;
         let given = Circumstances {
             sender: self.sender,
             deflate: self.assembly.deflate_negotiated(),
-            message_open: self.assembly.is_open(),
+            rsv1_unknown: self.assembly.is_guessing(),
+            message_open: self.assembly.is_open() || continues,
         };
+        self.may_continue &= !header.opcode.is_data() || (continues && !header.fin);
         rules::judge(&header, given, |rule, detail| self.violation(rule, detail, offset, feed));
 
         let role = match header.opcode {

@@ -89,11 +89,23 @@ pub(super) struct Inflation {
     context: Context,
     /// The last byte ended a DEFLATE stream and no further one has begun.
     after_final_block: bool,
+    guessed: bool,
 }
 
 impl Inflation {
     pub(super) fn new(config: Deflate) -> Self {
-        Self { config, inflater: None, context: Context::Known, after_final_block: false }
+        Self { config, inflater: None, context: Context::Known, after_final_block: false, guessed: false }
+    }
+
+    /// For a side of which only RSV1 says that it compresses: nothing is known of its window, and what does not inflate is
+    /// nobody's fault.
+    pub(super) fn guessed() -> Self {
+        let config = Deflate { no_context_takeover: false, window_bits: 15 };
+        Self { context: Context::Blurred, guessed: true, ..Self::new(config) }
+    }
+
+    pub(super) fn is_guessed(&self) -> bool {
+        self.guessed
     }
 
     /// A compressed message begins.

@@ -50,6 +50,8 @@ pub enum Event<'a> {
     Payload(PayloadPiece<'a>),
     /// The stream ended inside a frame or a message.
     Unfinished(Unfinished),
+    /// After a hole, or in a capture that joined late, frames were found again; the first of them follows.
+    Resynchronised(Resynchronised),
 }
 
 /// How many bytes of each message [`Event::Payload`] shows.
@@ -199,6 +201,23 @@ pub struct PayloadPiece<'a> {
     pub position: u16,
     /// The bytes, clear and inflated.
     pub bytes: &'a [u8],
+}
+
+/// Where a decoder that did not know where frames start found them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resynchronised {
+    /// Whose stream.
+    pub sender: Side,
+    /// From here on frames were not understood. What lies between is told by no event.
+    pub lost_from: StreamOffset,
+    /// The packet with which that was certain.
+    pub lost_at: Origin,
+    /// Where the first frame starts that is certain.
+    pub found: StreamOffset,
+    /// The packet with its first byte.
+    pub origin: Origin,
+    /// How many complete frames agreed.
+    pub frames: u32,
 }
 
 /// What was under way when the stream ended; at least one of the two is there.

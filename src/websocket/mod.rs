@@ -9,8 +9,9 @@
 //!   of a cut character, and the window of one inflater. Buffers are shared by all connections in a [`Scratch`].
 //! - **A violation does not stop anything** as long as it is clear where the next frame starts. What cannot be judged
 //!   any more after it (a compressed message after one that did not inflate) is *unknown*, never a second violation.
-//! - **Missing bytes** are passed over inside a payload. Anywhere else the decoder falls silent: see
-//!   [`DecoderStatus::Lost`].
+//! - **Missing bytes** are passed over inside a payload. Anywhere else the decoder falls silent, see
+//!   [`DecoderStatus::Lost`], until frames of which several agree show where it may go on. What it held back meanwhile,
+//!   at most 32 KiB, is then told from there on; never a frame that was only guessed.
 //! - What one side sends is judged by itself; how the two sides answer each other is the business of `connection`.
 
 mod assembly;
@@ -19,8 +20,11 @@ mod decoder;
 mod deflate;
 mod event;
 mod header;
+mod held;
 mod mask;
 mod opcode;
+mod probe;
+mod resync;
 mod rules;
 mod scratch;
 mod utf8;
@@ -33,9 +37,11 @@ pub use decoder::{Decoder, DecoderConfig, DecoderStatus};
 pub use deflate::Deflate;
 pub use event::{
     CloseFrame, Content, Event, EventSink, Frame, FrameEnd, Message, MessageKind, OpenFrame, OpenMessage,
-    PAYLOAD_PEEK_LEN, PayloadPiece, Unfinished, Utf8State,
+    PAYLOAD_PEEK_LEN, PayloadPiece, Resynchronised, Unfinished, Utf8State,
 };
 pub use header::{FrameHeader, Rsv};
 pub use mask::MaskedBytes;
 pub use opcode::Opcode;
+pub use probe::{Probe, ProbeItem, ProbeVerdict};
+pub use resync::begins_with_frame;
 pub use scratch::Scratch;

@@ -14,6 +14,8 @@ pub(super) struct Circumstances {
     pub(super) sender: Side,
     /// Whether permessage-deflate was negotiated, so that RSV1 has a meaning.
     pub(super) deflate: bool,
+    /// The handshake was not seen, so that nobody knows what RSV1 means.
+    pub(super) rsv1_unknown: bool,
     /// Whether the sender has a data message under way.
     pub(super) message_open: bool,
 }
@@ -23,7 +25,9 @@ pub(super) fn judge(header: &FrameHeader, given: Circumstances, mut broken: impl
     let FrameHeader { fin, opcode, payload_len, .. } = *header;
 
     let mut unexplained = header.rsv;
-    if header.rsv.rsv1() && given.deflate {
+    if given.rsv1_unknown {
+        unexplained = header.rsv.without_rsv1();
+    } else if header.rsv.rsv1() && given.deflate {
         match opcode {
             Opcode::Text | Opcode::Binary => unexplained = header.rsv.without_rsv1(),
             Opcode::Continuation => {
@@ -75,7 +79,8 @@ mod tests {
     use super::*;
     use ViolationRule as Rule;
 
-    const SERVER: Circumstances = Circumstances { sender: Side::Server, deflate: false, message_open: false };
+    const SERVER: Circumstances =
+        Circumstances { sender: Side::Server, deflate: false, rsv1_unknown: false, message_open: false };
     const CLIENT: Circumstances = Circumstances { sender: Side::Client, ..SERVER };
     const DEFLATE: Circumstances = Circumstances { deflate: true, ..SERVER };
     const INSIDE: Circumstances = Circumstances { message_open: true, ..SERVER };

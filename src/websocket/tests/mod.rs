@@ -3,6 +3,7 @@
 mod conformance;
 mod properties;
 mod reference;
+mod resync;
 
 use super::*;
 use crate::limits::Limits;
@@ -29,6 +30,7 @@ enum Seen {
     Violation(Violation),
     Payload(MessageKind, u16, Vec<u8>),
     Unfinished(Unfinished),
+    Resynchronised(Resynchronised),
 }
 
 /// Keeps every event; joins the payload pieces of a message, because where they are cut means nothing.
@@ -48,6 +50,7 @@ impl EventSink for Recorder {
             Event::Close(close) => Seen::Close(close),
             Event::Violation(violation) => Seen::Violation(violation),
             Event::Unfinished(unfinished) => Seen::Unfinished(unfinished),
+            Event::Resynchronised(found) => Seen::Resynchronised(found),
             Event::Payload(PayloadPiece { kind, position, bytes }) => {
                 let before = self.seen.iter_mut().rev().find_map(|seen| match seen {
                     Seen::Payload(_, start, joined) if position > 0 => Some((*start, joined)),
@@ -114,7 +117,7 @@ impl Bench {
     }
 
     fn finish(&mut self) -> &mut Self {
-        self.decoder.finish(&mut self.recorder);
+        self.decoder.finish(&mut self.scratch, &mut self.recorder);
         self
     }
 

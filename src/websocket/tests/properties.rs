@@ -213,6 +213,7 @@ fn lines(seen: &[Seen]) -> Vec<String> {
                 )
             }
             Seen::Unfinished(_) => "unfinished".into(),
+            Seen::Resynchronised(_) => "resynchronised".into(),
         };
         // What payload and its end broke comes in a fixed order and has a place of its own.
         sort_header_rules(&mut from_header);

@@ -1,0 +1,327 @@
+//! Captures with holes, without their beginning, of one direction, or cut: what is still told, and what is not.
+//!
+//! Each test rebuilds a capture on which tshark 4.0.17 shows no frame, or wrong ones.
+
+mod support;
+
+use std::path::PathBuf;
+use support::conversation::Side as By;
+use support::frames::{Frame, opcode};
+use support::{Acks, Capture, Conversation, Upgrade};
+use wsdissect::capture::Reader;
+use wsdissect::connection::{Basis, Connection, Outcome};
+use wsdissect::units::Side;
+use wsdissect::{Analyzer, ConnectionReport, Options};
+
+fn analyse(file: &[u8]) -> Vec<ConnectionReport> {
+    let mut reader = Reader::open(file).expect("a capture file");
+    let mut analyzer = Analyzer::new(Options::default());
+    while let Ok(Some(packet)) = reader.next_packet() {
+        analyzer.packet(&packet);
+    }
+    analyzer.finish();
+    std::iter::from_fn(|| analyzer.next_report()).collect()
+}
+
+/// The only connection of a capture.
+fn only(capture: &Capture) -> Box<Connection> {
+    let mut reports = analyse(&capture.pcap());
+    assert_eq!(reports.len(), 1, "one connection");
+    reports.remove(0).connection
+}
+
+fn close_code(connection: &Connection, side: Side) -> Option<u16> {
+    connection.traffic[side].close.as_ref()?.payload.code().map(|code| code.0)
+}
+
+fn talk() -> Conversation {
+    Conversation::new("10.0.0.1:40000", "10.0.0.2:8080")
+}
+
+#[test]
+fn gap_in_a_large_frame_costs_its_content_only() {
+    let mut c = talk();
+    c.connect().upgrade();
+    c.server().text(&"x".repeat(9000)).text("after").close(1000, "done");
+    c.client().close(1000, "done");
+    c.server().fin();
+    let large = c.packets().iter().rposition(|packet| packet.segment().payload.len() == 1460).expect("full segments");
+    c.packets_mut().remove(large - 2);
+    let connection = only(&Capture::of([c]));
+    assert_eq!(connection.traffic.server.text_messages, 2);
+    assert_eq!(close_code(&connection, Side::Server), Some(1000));
+    assert!(connection.visibility.server.frames_complete());
+    assert_eq!(connection.violations, []);
+}
+
+#[test]
+fn gap2_a_lost_segment_of_small_frames() {
+    for lost in 0..4 {
+        let mut c = talk();
+        c.connect().upgrade();
+        c.mss(200).acks(Acks::PerSegment);
+        let mut sender = c.server().hold();
+        for index in 0..60 {
+            sender = sender.text(&format!("message number {index}"));
+        }
+        sender.close(1001, "restart").release();
+        c.server().fin();
+        let segments: Vec<usize> = (0..c.count()).filter(|&i| c.packets()[i].segment().payload.len() == 200).collect();
+        assert!(segments.len() >= 5, "{}", segments.len());
+        c.packets_mut().remove(segments[lost]);
+        let connection = only(&Capture::of([c]));
+        let server = &connection.traffic.server;
+        println!("segment {lost} lost: {} of 60 messages", server.text_messages);
+        assert_eq!(close_code(&connection, Side::Server), Some(1001), "{lost}");
+        assert_eq!(server.frames.reserved + server.frames.binary + server.frames.continuation, 0);
+        // A segment holds ten frames or eleven; a few more are needed to be sure.
+        assert!((36..=51).contains(&server.text_messages), "{}", server.text_messages);
+        let visibility = &connection.visibility.server;
+        assert!(visibility.frames_lost.is_some() && visibility.frames_found.is_some() && !visibility.frames_complete());
+        assert_eq!(connection.violations, []);
+    }
+}
+
+/// What both sides say in the middle of a connection: nine frames and a Close 1011, then a RST.
+fn middle(c: &mut Conversation) {
+    c.client().text("{\"op\":\"subscribe\",\"id\":1}");
+    c.server().text("{\"ok\":true,\"id\":1}");
+    c.server().text("{\"price\":101.5}").wait(0.5);
+    c.server().ping(b"");
+    c.client().pong(b"");
+    c.server().text("{\"price\":101.7}");
+    c.client().text("{\"op\":\"unsubscribe\",\"id\":1}");
+    c.server().text("{\"ok\":true,\"id\":2}");
+    c.server().close(1011, "boom");
+    c.client().rst();
+}
+
+fn without_start(mut c: Conversation, packets: usize) -> Capture {
+    c.packets_mut().drain(..packets);
+    Capture::of([c])
+}
+
+#[test]
+fn mid_joined_late_on_any_port() {
+    let mut c = talk();
+    c.connect().upgrade();
+    c.client().text("before");
+    let start = c.count();
+    middle(&mut c);
+    let connection = only(&without_start(c, start));
+    assert_eq!(connection.handshake.outcome, Outcome::NotCaptured);
+    assert_eq!(connection.basis, Basis::Masking);
+    assert_eq!(connection.endpoints.client.port, 40000);
+    let (client, server) = (&connection.traffic.client.frames, &connection.traffic.server.frames);
+    assert_eq!((client.text, client.pong), (2, 1));
+    assert_eq!((server.text, server.ping, server.close), (4, 1, 1));
+    assert_eq!(close_code(&connection, Side::Server), Some(1011));
+    assert!(connection.visibility.client.joined_late);
+    assert_eq!(connection.violations, []);
+}
+
+#[test]
+fn midframe_the_first_packet_is_the_rest_of_a_frame() {
+    for words in ["{\"large\":\"message\"}", "GET some words ", "a long story "] {
+        mid_frame(words);
+    }
+}
+
+fn mid_frame(words: &str) {
+    let mut c = talk();
+    c.connect().upgrade();
+    c.server().text(&words.repeat(4000 / words.len()));
+    let start =
+        c.packets().iter().position(|packet| packet.segment().payload.len() == 1460).expect("a full segment") + 1;
+    middle(&mut c);
+    let connection = only(&without_start(c, start));
+    assert_eq!(close_code(&connection, Side::Server), Some(1011));
+    let server = &connection.traffic.server.frames;
+    assert_eq!((server.text, server.ping, server.close), (4, 1, 1));
+    assert!(connection.visibility.server.frames_lost.is_some(), "the first frame is not whole");
+    assert!(connection.visibility.client.frames_lost.is_none());
+    assert_eq!(connection.violations, []);
+}
+
+#[test]
+fn middef_compressed_and_joined_late() {
+    let mut c = talk();
+    c.connect().upgrade_with(&Upgrade::deflate(""));
+    c.server().text("{\"price\":101.5,\"volume\":12}");
+    let start = c.count();
+    middle(&mut c);
+    let connection = only(&without_start(c, start));
+    assert_eq!(close_code(&connection, Side::Server), Some(1011));
+    let server = &connection.traffic.server;
+    assert_eq!((server.frames.text, server.frames.ping, server.frames.close), (4, 1, 1));
+    assert!(server.last_message.expect("messages").compressed);
+    assert_eq!(connection.violations, []);
+}
+
+fn one_direction(c: Conversation, from: By) -> Capture {
+    let port = if from == By::Client { 40000 } else { 8080 };
+    let packets: Vec<_> =
+        c.into_packets().into_iter().filter(|packet| packet.segment().source.port() == port).collect();
+    let mut capture = Capture::new();
+    capture.extend(packets);
+    capture
+}
+
+#[test]
+fn one_and_one0_a_single_direction() {
+    for with_head in [true, false] {
+        for (by, side) in [(By::Client, Side::Client), (By::Server, Side::Server)] {
+            let mut c = talk();
+            if with_head {
+                c.connect().upgrade();
+            }
+            middle(&mut c);
+            c.client().close(1000, "");
+            let connection = only(&one_direction(c, by));
+            let frames = &connection.traffic[side].frames;
+            println!("{side} only, head {with_head}: {frames:?}");
+            match side {
+                Side::Client => assert_eq!((frames.text, frames.pong), (2, 1)),
+                Side::Server => {
+                    assert_eq!((frames.text, frames.ping, frames.close), (4, 1, 1));
+                    assert_eq!(close_code(&connection, side), Some(1011));
+                }
+            }
+            let port = connection.endpoints.client.port;
+            assert_eq!(port, 40000, "{side} only, head {with_head}");
+            assert!(connection.visibility[side.other()].one_sided);
+            assert_eq!(connection.violations, []);
+            let outcome = if with_head { Outcome::Accepted } else { Outcome::NotCaptured };
+            assert_eq!(connection.handshake.outcome, outcome);
+        }
+    }
+}
+
+#[test]
+fn a_request_that_the_server_ignored_was_not_accepted() {
+    let mut c = talk();
+    c.connect().request("GET / HTTP/1.1\nHost: x\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13");
+    c.client().text("too early");
+    c.client().fin();
+    c.server().fin();
+    assert_eq!(only(&Capture::of([c])).handshake.outcome, Outcome::None);
+}
+
+#[test]
+fn snap_cut_packets_keep_frames_and_close() {
+    for snap_len in [96, 128] {
+        for parameters in [None, Some("")] {
+            let mut c = talk();
+            c.connect();
+            let mut upgrade = parameters.map_or_else(Upgrade::default, Upgrade::deflate);
+            upgrade.request_headers.push(format!("Cookie: {}", "c".repeat(300)));
+            upgrade.response_headers.push(format!("Server: {}", "s".repeat(100)));
+            c.upgrade_with(&upgrade);
+            c.client().text(&"question ".repeat(40));
+            c.server().text(&"answer ".repeat(60));
+            c.server().text("short");
+            c.client().text("short");
+            c.server().close(1000, "bye");
+            c.client().close(1000, "bye");
+            c.server().fin();
+            let connection = only(&Capture::of([c]).snap_len(snap_len));
+            assert_eq!(connection.handshake.outcome, Outcome::Accepted);
+            assert_eq!(close_code(&connection, Side::Server), Some(1000), "{snap_len} {parameters:?}");
+            assert_eq!(close_code(&connection, Side::Client), Some(1000), "{snap_len} {parameters:?}");
+            for side in Side::BOTH {
+                assert_eq!(connection.traffic[side].frames.text, 2, "{side} {snap_len} {parameters:?}");
+                assert!(connection.visibility[side].cut && connection.visibility[side].gap.is_none());
+                assert!(connection.visibility[side].frames_complete(), "{side} {:?}", connection.visibility[side]);
+            }
+            assert_eq!(connection.violations, []);
+        }
+    }
+}
+
+#[test]
+fn a_lost_101_is_told_by_the_frames_behind_it() {
+    let mut c = talk();
+    c.connect().upgrade();
+    let response = c.packets().iter().rposition(|packet| packet.segment().payload.starts_with(b"HTTP")).expect("a 101");
+    middle(&mut c);
+    c.packets_mut().remove(response);
+    let connection = only(&Capture::of([c]));
+    assert_eq!(connection.handshake.outcome, Outcome::Accepted);
+    assert_eq!(close_code(&connection, Side::Server), Some(1011));
+    assert_eq!(connection.traffic.client.frames.text, 2);
+}
+
+#[test]
+fn a_close_alone_behind_a_hole_is_believed_at_the_end_of_the_stream() {
+    let mut c = talk();
+    c.connect().upgrade();
+    c.server().text("one").text("two, which is lost");
+    let lost = c.count() - 2;
+    c.server().close(1012, "").fin();
+    c.packets_mut().remove(lost);
+    let connection = only(&Capture::of([c]));
+    assert_eq!(close_code(&connection, Side::Server), Some(1012));
+    assert_eq!(connection.traffic.server.frames.text, 1);
+}
+
+#[test]
+fn the_rest_of_a_fragmented_message_behind_a_hole_is_no_violation() {
+    let mut c = talk();
+    c.connect().upgrade();
+    let part = |fin, opcode, text: &str| Frame::new(opcode, text).fin(fin);
+    c.server().frame(part(false, opcode::TEXT, "lost fragment"));
+    let lost = c.count() - 2;
+    c.server().frame(part(false, opcode::CONTINUATION, &"more of it ".repeat(20)));
+    c.server().frame(part(true, opcode::CONTINUATION, &"the end of it ".repeat(20)));
+    c.server().text("a new message").close(1000, "").fin();
+    c.packets_mut().remove(lost);
+    let connection = only(&Capture::of([c]));
+    assert_eq!(connection.violations, []);
+    assert_eq!(connection.traffic.server.text_messages, 1);
+    assert_eq!(close_code(&connection, Side::Server), Some(1000));
+}
+
+fn fixture(case: &str) -> Box<Connection> {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/visibility").join(case);
+    let file =
+        ["capture.pcapng", "capture.pcap"].map(|name| directory.join(name)).into_iter().find(|path| path.exists());
+    let bytes = std::fs::read(file.expect("a capture")).expect("readable");
+    let mut reports = analyse(&bytes);
+    assert_eq!(reports.len(), 1, "{case}");
+    reports.remove(0).connection
+}
+
+#[test]
+fn recorded_captures_with_poor_sight_keep_their_close() {
+    let gap = fixture("gap");
+    assert_eq!((close_code(&gap, Side::Server), close_code(&gap, Side::Client)), (Some(1000), Some(1000)));
+    let late = fixture("joined-late");
+    assert_eq!((close_code(&late, Side::Server), close_code(&late, Side::Client)), (Some(1000), Some(1000)));
+    assert_eq!((late.traffic.client.text_messages, late.traffic.server.text_messages), (1, 1));
+    assert_eq!(late.handshake.outcome, Outcome::NotCaptured);
+    let one_sided = fixture("one-sided");
+    assert_eq!(close_code(&one_sided, Side::Client), Some(1000));
+    assert_eq!(one_sided.traffic.client.text_messages, 1);
+    let snapped = fixture("snaplen-128");
+    assert_eq!((close_code(&snapped, Side::Server), close_code(&snapped, Side::Client)), (Some(1000), Some(1000)));
+}
+
+/// A capture with several queues may record the answer before the question.
+#[test]
+fn a_response_recorded_before_its_request_is_matched_to_it() {
+    let mut c = talk();
+    c.connect().upgrade();
+    c.client().text("hi");
+    c.server().close(1000, "");
+    c.client().close(1000, "");
+    c.server().fin();
+    let carries = |start: &[u8]| c.packets().iter().position(|packet| packet.segment().payload.starts_with(start));
+    let (request, response) = (carries(b"GET ").expect("a request"), carries(b"HTTP/1.1 101").expect("a response"));
+    support::impair::swap(c.packets_mut(), request, response);
+    let connection = only(&Capture::of([c]));
+    assert_eq!(connection.handshake.outcome, Outcome::Accepted);
+    assert!(connection.handshake.request.is_some());
+    assert_eq!(connection.violations, []);
+    assert_eq!(connection.traffic.client.text_messages, 1);
+    assert_eq!(close_code(&connection, Side::Server), Some(1000));
+}
