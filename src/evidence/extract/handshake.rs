@@ -1,6 +1,6 @@
 //! Facts about the opening handshake.
 
-use super::{Answer, View, absent, boolean, int, side, text, unknown, word};
+use super::{Answer, View, absent, boolean, int, or_unknown, side, text, unknown, word};
 use crate::connection::{Extension, Request, Response, Text};
 use crate::connection::{Handshake, Outcome};
 use crate::evidence::WhyUnknown;
@@ -10,7 +10,8 @@ pub(in crate::evidence) fn outcome(view: &View<'_>) -> Answer {
     let handshake = &view.connection.handshake;
     let request = handshake.request.as_ref().map(|request| request.last);
     let response = handshake.response.as_ref().map(|response| response.last);
-    word(handshake.outcome.name()).at([request, response].into_iter().flatten())
+    let outcome = || word(handshake.outcome.name()).at([request, response].into_iter().flatten());
+    or_unknown(view.response_watched().map(|()| outcome()))
 }
 
 /// Asks the request, or says why there is none.
@@ -27,9 +28,7 @@ fn of_response(view: &View<'_>, ask: impl FnOnce(&Response) -> Answer) -> Answer
     let handshake = &view.connection.handshake;
     match &handshake.response {
         Some(response) => ask(response).at([response.last]),
-        None if view.connection.visibility.server.one_sided => unknown(WhyUnknown::OneSided),
-        None if view.connection.visibility.server.gap.is_some() => unknown(WhyUnknown::Gap),
-        None => no_head(handshake),
+        None => or_unknown(view.response_watched().map(|()| no_head(handshake))),
     }
 }
 
@@ -182,17 +181,25 @@ fn first_violation<'a>(view: &View<'a>) -> Option<&'a crate::violation::Violatio
     view.connection.violations.iter().find(|violation| violation.rule.is_of_handshake())
 }
 
+/// Half of a handshake is not judged.
+fn no_violation(view: &View<'_>) -> Answer {
+    match &view.connection.handshake.request {
+        Some(_) => or_unknown(view.response_watched().map(|()| absent())),
+        None => no_head(&view.connection.handshake),
+    }
+}
+
 pub(in crate::evidence) fn violation(view: &View<'_>) -> Answer {
     match first_violation(view) {
         Some(violation) => text(violation.rule.name()).at([violation.at]),
-        None => absent(),
+        None => no_violation(view),
     }
 }
 
 pub(in crate::evidence) fn violation_side(view: &View<'_>) -> Answer {
     match first_violation(view) {
         Some(violation) => side(violation.side).at([violation.at]),
-        None => absent(),
+        None => no_violation(view),
     }
 }
 
