@@ -263,7 +263,7 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, tcp: crate::t
         let visibility = &mut connection.visibility[side];
         visibility.joined_late |= joined_late;
         visibility.one_sided |= facts.segments == 0;
-        if anomalies.gaps > 0 {
+        if anomalies.gaps > 0 && !(visibility.cut && anomalies.gap_bytes == anomalies.cut_bytes) {
             visibility.gap.get_or_insert(last);
         }
         if unacknowledged[side] > 0
