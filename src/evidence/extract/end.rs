@@ -49,7 +49,9 @@ pub(in crate::evidence) fn silence_s(view: &View<'_>) -> Answer {
         if visibility.one_sided {
             return unknown(WhyUnknown::OneSided);
         }
-        if visibility.gap.is_some_and(|gap| gap.packet >= since.packet) {
+        // Only the first hole is remembered; where the others are nobody knows.
+        let holes = connection.tcp[sender].anomalies().gaps;
+        if visibility.gap.is_some_and(|gap| gap.packet >= since.packet || holes > 1) {
             return unknown(WhyUnknown::Gap);
         }
     }

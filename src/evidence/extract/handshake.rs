@@ -48,16 +48,20 @@ fn list(values: &[Text]) -> Answer {
     text(&values.iter().map(Text::as_str).collect::<Vec<_>>().join(", "))
 }
 
+fn has_token(list: &[Text], token: &str) -> bool {
+    list.iter().any(|element| element.is_ignoring_case(token))
+}
+
 pub(in crate::evidence) fn status(view: &View<'_>) -> Answer {
     of_response(view, |response| int(response.status.into()))
 }
 
 pub(in crate::evidence) fn upgrade_token(view: &View<'_>) -> Answer {
-    of_request(view, |request| boolean(request.upgrade.iter().any(|token| token.is_ignoring_case("websocket"))))
+    of_request(view, |request| boolean(has_token(&request.upgrade, "websocket")))
 }
 
 pub(in crate::evidence) fn connection_token(view: &View<'_>) -> Answer {
-    of_request(view, |request| boolean(request.connection.iter().any(|token| token.is_ignoring_case("upgrade"))))
+    of_request(view, |request| boolean(has_token(&request.connection, "upgrade")))
 }
 
 pub(in crate::evidence) fn http_version(view: &View<'_>) -> Answer {
@@ -76,13 +80,12 @@ pub(in crate::evidence) fn accepted_version(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn accept(view: &View<'_>) -> Answer {
-    let broken = |rule| view.connection.violations.iter().any(|violation| violation.rule == rule);
     of_response(view, |response| {
         if response.status != 101 {
             absent()
-        } else if broken(ViolationRule::MissingAccept) {
+        } else if response.accept.is_none() {
             word("missing")
-        } else if broken(ViolationRule::BadAccept) {
+        } else if view.connection.violations.iter().any(|violation| violation.rule == ViolationRule::BadAccept) {
             word("wrong")
         } else if view.connection.handshake.request.is_none() {
             unknown(WhyUnknown::NotCaptured)
@@ -93,9 +96,13 @@ pub(in crate::evidence) fn accept(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn response_upgrade(view: &View<'_>) -> Answer {
-    let broken =
-        view.connection.violations.iter().any(|violation| violation.rule == ViolationRule::MissingUpgradeToken);
-    of_response(view, |response| if response.status == 101 { boolean(!broken) } else { absent() })
+    of_response(view, |response| {
+        if response.status == 101 {
+            boolean(has_token(&response.upgrade, "websocket") && has_token(&response.connection, "upgrade"))
+        } else {
+            absent()
+        }
+    })
 }
 
 pub(in crate::evidence) fn extensions_offered(view: &View<'_>) -> Answer {
