@@ -94,6 +94,7 @@ fn table() -> Vec<Row> {
             .seen(still_open, Span("last", "ack"), &["last", "ack"])
             .absent(unanswered)
             .unknown(server_hole, Gap)
+            .unknown(second_hole, Gap)
             .unknown(client_hidden, OneSided)
             .unknown(timeless, NoTime),
         fact("end.since_peer_data_s")
@@ -107,6 +108,7 @@ fn table() -> Vec<Row> {
         fact("end.unfinished_frame")
             .seen(cut_off, "client", &["begun"])
             .seen(cut_off_by_server, "server", &["begun"])
+            .seen(cut_off_and_open, "client", &["begun"])
             .absent(farewell)
             .unknown(server_hole, Gap)
             .unknown(response_lost, Gap)
@@ -128,6 +130,7 @@ fn table() -> Vec<Row> {
         fact("end.zero_window_s")
             .seen(closed_window, Span("zero", "rst"), &["zero", "rst"])
             .absent(reopened_window)
+            .unknown(closed_window_timeless, NoTime)
             .unknown(client_hidden, OneSided),
 
         fact("handshake.outcome")
@@ -175,12 +178,14 @@ fn table() -> Vec<Row> {
             .seen(farewell, "valid", &["response"])
             .seen(wrong_accept, "wrong", &["response"])
             .seen(missing_accept, "missing", &["response"])
+            .seen(missing_accept_joined, "missing", &["response"])
             .absent(refused)
             .unknown(joined_at_response, NotCaptured)
             .unknown(server_hidden, OneSided),
         fact("handshake.response_upgrade")
             .seen(farewell, true, &["response"])
             .seen(missing_accept, false, &["response"])
+            .seen(missing_accept_joined, false, &["response"])
             .absent(refused)
             .unknown(server_hidden, OneSided)
             .unknown(response_lost, Gap),
@@ -309,6 +314,7 @@ fn table() -> Vec<Row> {
             .seen(unechoed, Span("close", "fin"), &["close", "fin"])
             .absent(farewell)
             .unknown(just_closed, CaptureEnded)
+            .unknown(unechoed_timeless, NoTime)
             .unknown(close_after_client_hole, Gap)
             .unknown(client_hidden, OneSided),
         fact("close.after_handshake_s")
@@ -578,6 +584,17 @@ fn server_hole() -> Scene {
     scene
 }
 
+/// One message of the server is missing before its last visible word, another in the silence after it.
+fn second_hole() -> Scene {
+    let mut scene = open();
+    let missed = Frame::text("missed").encode(None);
+    scene.talk().server().lost(&missed).text("seen");
+    scene.talk().client().text("hello").wait(1.0);
+    scene.talk().server().lost(&missed).wait(5.0).fin();
+    scene.talk().client().fin();
+    scene
+}
+
 /// The client sends a message that the capture misses; then the server closes and is not seen to be answered.
 fn close_after_client_hole() -> Scene {
     let mut scene = open();
@@ -672,6 +689,13 @@ fn cut_off() -> Scene {
     scene.ends_by_server(1009)
 }
 
+/// The client is in the middle of a message when the capture ends.
+fn cut_off_and_open() -> Scene {
+    let mut scene = open();
+    scene.next("begun").client().frame(Frame::text("ten bytes.").length(Length::Claim(1000)));
+    scene
+}
+
 /// The server declares a message of 1000 bytes and breaks off.
 fn cut_off_by_server() -> Scene {
     let mut scene = open();
@@ -727,6 +751,10 @@ fn sent_four_times(side: Side) -> Scene {
 /// The client stops reading, until the server resets.
 fn closed_window() -> Scene {
     stops_reading(Side::Client)
+}
+
+fn closed_window_timeless() -> Scene {
+    Scene { timeless: true, ..closed_window() }
 }
 
 fn closed_window_of_server() -> Scene {
@@ -787,6 +815,13 @@ fn answered(request: &str, status: u16, headers: &str) -> Scene {
 /// A 101 that lacks `Sec-WebSocket-Accept` and `Connection`.
 fn missing_accept() -> Scene {
     answered(REQUEST, 101, "Upgrade: websocket")
+}
+
+/// The same from a capture that begins with it.
+fn missing_accept_joined() -> Scene {
+    let mut scene = missing_accept();
+    scene.hidden.extend(1..scene.number_of("response"));
+    scene
 }
 
 fn refused() -> Scene {
@@ -879,6 +914,10 @@ fn unechoed() -> Scene {
     scene.next("fin").server().fin();
     scene.talk().client().fin();
     scene
+}
+
+fn unechoed_timeless() -> Scene {
+    Scene { timeless: true, ..unechoed() }
 }
 
 /// The server closes, and the capture is over.
@@ -1180,6 +1219,21 @@ fn what_the_capture_hides_is_unknown() {
         }
     }
     faults.check();
+}
+
+#[test]
+fn every_reason_for_not_knowing_has_an_example() {
+    let without = [
+        // A connection that was open before the capture is not recognised yet.
+        WhyUnknown::JoinedLate,
+        // Bytes that one of our bounds dropped are not told from lost ones.
+        WhyUnknown::Limit,
+    ];
+    let table = table();
+    let given: BTreeSet<WhyUnknown> = table.iter().flat_map(|row| &row.unknown).map(|&(_, why)| why).collect();
+    for why in WhyUnknown::ALL {
+        assert_ne!(given.contains(why), without.contains(why), "{}", why.name());
+    }
 }
 
 /// The reasons in the table are claims too: no conversation here contradicts them.
