@@ -15,7 +15,7 @@ fn first<'a>(view: &View<'a>) -> Option<(&'a EndSignal, &'a CloseFrame)> {
 fn of_first(view: &View<'_>, ask: impl FnOnce(&EndSignal, &CloseFrame) -> Answer) -> Answer {
     match first(view) {
         Some((signal, close)) => ask(signal, close).at([signal.at]),
-        None if !view.is_open() => absent(),
+        None if !view.is_open() => or_unknown(view.response_watched().map(|()| absent())),
         None => or_unknown(view.all_frames().map(|()| absent())),
     }
 }
@@ -80,6 +80,7 @@ pub(in crate::evidence) fn echoed(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn echo_code(view: &View<'_>) -> Answer {
     of_first(view, |signal, _| match echo(view) {
         Some(echo) => code_of(echo).map_or_else(absent, int).at([echo.last]),
+        None if view.connection.tcp_end().is_none() => unknown(WhyUnknown::CaptureEnded),
         None => or_unknown(view.frames_of(signal.by.other()).map(|()| absent())),
     })
 }

@@ -9,14 +9,14 @@ pub(in crate::evidence) fn tcp(view: &View<'_>) -> Answer {
     match view.connection.tcp_end() {
         Some(end) if end.kind == EndSignalKind::Rst => word("rst").at([end.at]),
         Some(end) => word("fin").at([end.at]),
-        None => absent(),
+        None => unless_one_sided(view),
     }
 }
 
 pub(in crate::evidence) fn tcp_side(view: &View<'_>) -> Answer {
     match view.connection.tcp_end() {
         Some(end) => side(end.by).at([end.at]),
-        None => absent(),
+        None => unless_one_sided(view),
     }
 }
 
@@ -49,7 +49,9 @@ pub(in crate::evidence) fn silence_s(view: &View<'_>) -> Answer {
         if visibility.one_sided {
             return unknown(WhyUnknown::OneSided);
         }
-        if visibility.gap.is_some_and(|gap| gap.packet >= since.packet) {
+        // Only the first hole is remembered; where the others are nobody knows.
+        let holes = connection.tcp[sender].anomalies().gaps;
+        if visibility.gap.is_some_and(|gap| gap.packet >= since.packet || holes > 1) {
             return unknown(WhyUnknown::Gap);
         }
     }
@@ -92,8 +94,9 @@ fn has_unacknowledged(view: &View<'_>, sender: Side) -> bool {
 }
 
 pub(in crate::evidence) fn unacked_side(view: &View<'_>) -> Answer {
-    if let Some(one_sided) = one_sided(view) {
-        return one_sided;
+    if view.is_one_sided() {
+        // Nobody's acknowledgements can be missed.
+        return unknown(WhyUnknown::OneSided);
     }
     match unacknowledged(view) {
         Some((sender, _)) => side(sender).at(view.connection.tcp[sender].anomalies().last_retransmission),
@@ -102,8 +105,9 @@ pub(in crate::evidence) fn unacked_side(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn unanswered_retransmissions(view: &View<'_>) -> Answer {
-    if let Some(one_sided) = one_sided(view) {
-        return one_sided;
+    if view.is_one_sided() {
+        // Nobody's acknowledgements can be missed.
+        return unknown(WhyUnknown::OneSided);
     }
     match unacknowledged(view) {
         Some((sender, times)) => int(times.into()).at(view.connection.tcp[sender].anomalies().last_retransmission),
@@ -120,7 +124,7 @@ fn closed_window(view: &View<'_>) -> Option<(Side, Origin)> {
 pub(in crate::evidence) fn zero_window_side(view: &View<'_>) -> Answer {
     match closed_window(view) {
         Some((receiver, since)) => side(receiver).at([since]),
-        None => absent(),
+        None => unless_one_sided(view),
     }
 }
 
@@ -128,12 +132,11 @@ pub(in crate::evidence) fn zero_window_s(view: &View<'_>) -> Answer {
     let until = view.end.map(|end| end.at).or(view.connection.open_until);
     match (closed_window(view), until) {
         (Some((_, since)), Some(until)) => seconds(until.seconds_since(&since)).at([since, until]),
-        _ => absent(),
+        _ => unless_one_sided(view),
     }
 }
 
-/// In a one-sided capture nobody's acknowledgements can be missed.
-fn one_sided(view: &View<'_>) -> Option<Answer> {
-    let hidden = Side::BOTH.into_iter().any(|sender| view.connection.visibility[sender].one_sided);
-    hidden.then(|| unknown(WhyUnknown::OneSided))
+/// What either side may have done: absent, unless one of them was not watched.
+fn unless_one_sided(view: &View<'_>) -> Answer {
+    if view.is_one_sided() { unknown(WhyUnknown::OneSided) } else { absent() }
 }

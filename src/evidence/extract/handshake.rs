@@ -1,6 +1,6 @@
 //! Facts about the opening handshake.
 
-use super::{Answer, View, absent, boolean, int, side, text, unknown, word};
+use super::{Answer, View, absent, boolean, int, or_unknown, side, text, unknown, word};
 use crate::connection::{Extension, Request, Response, Text};
 use crate::connection::{Handshake, Outcome};
 use crate::evidence::WhyUnknown;
@@ -10,7 +10,8 @@ pub(in crate::evidence) fn outcome(view: &View<'_>) -> Answer {
     let handshake = &view.connection.handshake;
     let request = handshake.request.as_ref().map(|request| request.last);
     let response = handshake.response.as_ref().map(|response| response.last);
-    word(handshake.outcome.name()).at([request, response].into_iter().flatten())
+    let outcome = || word(handshake.outcome.name()).at([request, response].into_iter().flatten());
+    or_unknown(view.response_watched().map(|()| outcome()))
 }
 
 /// Asks the request, or says why there is none.
@@ -27,9 +28,7 @@ fn of_response(view: &View<'_>, ask: impl FnOnce(&Response) -> Answer) -> Answer
     let handshake = &view.connection.handshake;
     match &handshake.response {
         Some(response) => ask(response).at([response.last]),
-        None if view.connection.visibility.server.one_sided => unknown(WhyUnknown::OneSided),
-        None if view.connection.visibility.server.gap.is_some() => unknown(WhyUnknown::Gap),
-        None => no_head(handshake),
+        None => or_unknown(view.response_watched().map(|()| no_head(handshake))),
     }
 }
 
@@ -49,16 +48,20 @@ fn list(values: &[Text]) -> Answer {
     text(&values.iter().map(Text::as_str).collect::<Vec<_>>().join(", "))
 }
 
+fn has_token(list: &[Text], token: &str) -> bool {
+    list.iter().any(|element| element.is_ignoring_case(token))
+}
+
 pub(in crate::evidence) fn status(view: &View<'_>) -> Answer {
     of_response(view, |response| int(response.status.into()))
 }
 
 pub(in crate::evidence) fn upgrade_token(view: &View<'_>) -> Answer {
-    of_request(view, |request| boolean(request.upgrade.iter().any(|token| token.is_ignoring_case("websocket"))))
+    of_request(view, |request| boolean(has_token(&request.upgrade, "websocket")))
 }
 
 pub(in crate::evidence) fn connection_token(view: &View<'_>) -> Answer {
-    of_request(view, |request| boolean(request.connection.iter().any(|token| token.is_ignoring_case("upgrade"))))
+    of_request(view, |request| boolean(has_token(&request.connection, "upgrade")))
 }
 
 pub(in crate::evidence) fn http_version(view: &View<'_>) -> Answer {
@@ -77,13 +80,12 @@ pub(in crate::evidence) fn accepted_version(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn accept(view: &View<'_>) -> Answer {
-    let broken = |rule| view.connection.violations.iter().any(|violation| violation.rule == rule);
     of_response(view, |response| {
         if response.status != 101 {
             absent()
-        } else if broken(ViolationRule::MissingAccept) {
+        } else if response.accept.is_none() {
             word("missing")
-        } else if broken(ViolationRule::BadAccept) {
+        } else if view.connection.violations.iter().any(|violation| violation.rule == ViolationRule::BadAccept) {
             word("wrong")
         } else if view.connection.handshake.request.is_none() {
             unknown(WhyUnknown::NotCaptured)
@@ -94,9 +96,13 @@ pub(in crate::evidence) fn accept(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn response_upgrade(view: &View<'_>) -> Answer {
-    let broken =
-        view.connection.violations.iter().any(|violation| violation.rule == ViolationRule::MissingUpgradeToken);
-    of_response(view, |response| if response.status == 101 { boolean(!broken) } else { absent() })
+    of_response(view, |response| {
+        if response.status == 101 {
+            boolean(has_token(&response.upgrade, "websocket") && has_token(&response.connection, "upgrade"))
+        } else {
+            absent()
+        }
+    })
 }
 
 pub(in crate::evidence) fn extensions_offered(view: &View<'_>) -> Answer {
@@ -182,17 +188,25 @@ fn first_violation<'a>(view: &View<'a>) -> Option<&'a crate::violation::Violatio
     view.connection.violations.iter().find(|violation| violation.rule.is_of_handshake())
 }
 
+/// Half of a handshake is not judged.
+fn no_violation(view: &View<'_>) -> Answer {
+    match &view.connection.handshake.request {
+        Some(_) => or_unknown(view.response_watched().map(|()| absent())),
+        None => no_head(&view.connection.handshake),
+    }
+}
+
 pub(in crate::evidence) fn violation(view: &View<'_>) -> Answer {
     match first_violation(view) {
         Some(violation) => text(violation.rule.name()).at([violation.at]),
-        None => absent(),
+        None => no_violation(view),
     }
 }
 
 pub(in crate::evidence) fn violation_side(view: &View<'_>) -> Answer {
     match first_violation(view) {
         Some(violation) => side(violation.side).at([violation.at]),
-        None => absent(),
+        None => no_violation(view),
     }
 }
 

@@ -102,14 +102,45 @@ impl<'a> View<'a> {
     fn frames_of(&self, side: Side) -> Result<(), WhyUnknown> {
         let visibility = &self.connection.visibility[side];
         if visibility.encrypted || self.connection.tls.is_some() {
-            Err(WhyUnknown::Encrypted)
-        } else if visibility.one_sided {
+            return Err(WhyUnknown::Encrypted);
+        }
+        // Without the 101 nobody looked for frames.
+        self.response_watched()?;
+        if visibility.one_sided {
             Err(WhyUnknown::OneSided)
         } else if visibility.frames_lost.is_some() {
-            Err(WhyUnknown::Gap)
+            self.bytes_of(side).and(Err(WhyUnknown::Gap))
         } else {
             Ok(())
         }
+    }
+
+    /// Whether every byte of `side` was seen.
+    fn bytes_of(&self, side: Side) -> Result<(), WhyUnknown> {
+        let visibility = &self.connection.visibility[side];
+        if visibility.one_sided {
+            Err(WhyUnknown::OneSided)
+        } else if visibility.gap.is_some() {
+            Err(WhyUnknown::Gap)
+        } else if visibility.cut {
+            Err(WhyUnknown::CutByCapture)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether "there was no response to the upgrade request" may be said, or there was one.
+    fn response_watched(&self) -> Result<(), WhyUnknown> {
+        let handshake = &self.connection.handshake;
+        match handshake.outcome {
+            Outcome::None if handshake.request.is_some() => self.bytes_of(Side::Server),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether not one of the packets of a side is in the capture.
+    fn is_one_sided(&self) -> bool {
+        Side::BOTH.into_iter().any(|side| self.connection.visibility[side].one_sided)
     }
 
     /// Whether every frame of both sides was seen.

@@ -48,7 +48,7 @@ pub(in crate::evidence) fn last_utf8(view: &View<'_>) -> Answer {
             Utf8State::Invalid { .. } => word("invalid"),
             Utf8State::Unknown if found_invalid => word("invalid"),
             Utf8State::Unknown if message.kind != Opcode::Text => word("not_text"),
-            Utf8State::Unknown => unknown(WhyUnknown::NotCaptured),
+            Utf8State::Unknown => or_unknown(view.bytes_of(end.by.other()).map(|()| unknown(WhyUnknown::NotCaptured))),
         }
     })
 }
@@ -68,7 +68,7 @@ pub(in crate::evidence) fn messages(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn own_messages(view: &View<'_>) -> Answer {
     of_end(view, |_, ender| {
         let traffic = &view.connection.traffic[ender];
-        int(traffic.text_messages + traffic.binary_messages)
+        or_unknown(view.frames_of(ender).map(|()| int(traffic.text_messages + traffic.binary_messages)))
     })
 }
 
@@ -96,6 +96,6 @@ pub(in crate::evidence) fn violation_s(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn own_violation(view: &View<'_>) -> Answer {
     of_end(view, |end, ender| match framing_violation(view, ender, end) {
         Some(violation) => text(violation.rule.name()).at([violation.at]),
-        None => absent(),
+        None => or_unknown(view.frames_of(ender).map(|()| absent())),
     })
 }

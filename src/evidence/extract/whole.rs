@@ -1,7 +1,7 @@
 //! Facts about the connection as a whole and the capture around it.
 
-use super::{Answer, View, boolean, int, or_unknown, seconds, unknown, word};
-use crate::connection::Basis;
+use super::{Answer, View, absent, boolean, int, or_unknown, seconds, unknown, word};
+use crate::connection::{Basis, Pings};
 use crate::evidence::WhyUnknown;
 use crate::units::{Origin, Side};
 
@@ -67,24 +67,28 @@ pub(in crate::evidence) fn ping_unanswered_s(view: &View<'_>) -> Answer {
         view.frames_of(ender.other())?;
         Ok(match view.connection.traffic[ender].pings.oldest_unanswered() {
             Some(ping) => seconds(end.at.seconds_since(&ping)).at([ping, end.at]),
-            None => super::absent(),
+            None => {
+                view.frames_of(ender)?;
+                absent()
+            }
         })
     }))
 }
 
+/// The ender's Pings, when none can be missing.
+fn own_pings<'a>(view: &View<'a>) -> Result<&'a Pings, WhyUnknown> {
+    let ender = view.ender()?;
+    view.frames_of(ender)?;
+    Ok(&view.connection.traffic[ender].pings)
+}
+
 pub(in crate::evidence) fn ping_sent(view: &View<'_>) -> Answer {
-    or_unknown(view.ender().map(|ender| {
-        let pings = &view.connection.traffic[ender].pings;
-        int(pings.count).at(pings.first)
-    }))
+    or_unknown(own_pings(view).map(|pings| int(pings.count).at(pings.first)))
 }
 
 pub(in crate::evidence) fn ping_interval_s(view: &View<'_>) -> Answer {
-    or_unknown(view.ender().map(|ender| {
-        let pings = &view.connection.traffic[ender].pings;
-        match pings.interval() {
-            Some(interval) => seconds(Some(interval)).at(pings.last),
-            None => super::absent(),
-        }
+    or_unknown(own_pings(view).map(|pings| match pings.interval() {
+        None if pings.count < 2 => absent(),
+        interval => seconds(interval).at(pings.last),
     }))
 }

@@ -1,0 +1,1411 @@
+//! Every fact of [`FACTS`] in examples: a conversation where it is seen, one where it is absent, one where it is unknown.
+//!
+//! What must come out follows from how a conversation was written (or, for TLS, from what tshark and the case tell
+//! about a recorded one), never from what the library said. A fact without examples here fails
+//! [`every_fact_has_its_examples`].
+
+mod common;
+mod support;
+
+use common::case::Case;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
+use support::conversation::START;
+use support::{Acks, Capture, Conversation, Frame, Length, Link, Masking, PcapngWriter, Side, Upgrade};
+use wsdissect::capture::Reader;
+use wsdissect::evidence::WhyUnknown::{CaptureEnded, CutByCapture, Encrypted, Gap, NoTime, NotCaptured, OneSided};
+use wsdissect::evidence::{Evidence, FACTS, FactId, FactType, Facts, Known, Value, WhyUnknown};
+use wsdissect::{Analyzer, Options};
+
+// The table.
+
+/// The examples of all facts, in the order of [`FACTS`].
+#[rustfmt::skip]
+fn table() -> Vec<Row> {
+    vec![
+        fact("capture.visibility")
+            .seen(farewell, "full", &[])
+            .seen(server_hole, "gap", &[])
+            .seen(snapped, "cut", &[])
+            .seen(client_hidden, "one_sided", &[])
+            .seen(joined_at_response, "joined_late", &[])
+            .no_word("encrypted", "only failed TLS handshakes are reported, and those are over before anything is encrypted")
+            .never_absent("a capture always shows some part")
+            .never_unknown("it is the fact that says what is unknown"),
+        fact("connection.open_at_capture_end")
+            .seen(still_open, true, &["last"])
+            .seen(farewell, false, &["close"])
+            .never_absent("it is yes or no")
+            .never_unknown("it speaks of what was seen, not of what was sent"),
+        fact("connection.lifetime_s")
+            .seen(farewell, Span("response", "close"), &[])
+            .seen(unanswered, Span("syn", "last"), &[])
+            .never_absent("every connection has a first and a last packet")
+            .unknown(timeless, NoTime),
+        fact("connection.messages")
+            .seen(farewell, 2, &[])
+            .seen(reset, 0, &[])
+            .never_absent("none is 0")
+            .unknown(server_hole, Gap)
+            .unknown(snapped, CutByCapture)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided)
+            .unknown(tls_unknown_ca, Encrypted),
+        fact("client.browser")
+            .seen(negotiated, true, &["request"])
+            .seen(farewell, false, &["request"])
+            .never_absent("it is yes or no")
+            .unknown(joined_at_response, NotCaptured),
+        fact("tcp.open")
+            .seen(farewell, "completed", &["syn", "syn_ack"])
+            .seen(refused_port, "refused", &["syn", "rst"])
+            .seen(unanswered, "unanswered", &["syn"])
+            .seen(joined_at_response, "not_captured", &[])
+            .never_absent("one of the words is always true")
+            .unknown(syn_only, CaptureEnded),
+        fact("end.tcp")
+            .seen(farewell, "fin", &["fin"])
+            .seen(reset, "rst", &["rst"])
+            .absent(still_open)
+            .unknown(still_open_client_hidden, OneSided),
+        fact("end.tcp_side")
+            .seen(farewell, "server", &["fin"])
+            .seen(client_fault, "client", &["fin"])
+            .absent(still_open)
+            .unknown(still_open_client_hidden, OneSided),
+        fact("end.side")
+            .seen(farewell, "server", &["close"])
+            .seen(reset, "server", &["rst"])
+            .seen(own_fault, "client", &["close"])
+            .absent(still_open)
+            .unknown(server_hole, Gap)
+            .unknown(snapped, CutByCapture)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("peer.side")
+            .seen(farewell, "client", &[])
+            .seen(own_fault, "server", &[])
+            .absent(still_open)
+            .unknown(server_hole, Gap)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("end.silence_s")
+            .seen(farewell, Span("ping2", "close"), &["ping2", "close"])
+            .seen(still_open, Span("last", "ack"), &["last", "ack"])
+            .absent(unanswered)
+            .unknown(server_hole, Gap)
+            .unknown(second_hole, Gap)
+            .unknown(client_hidden, OneSided)
+            .unknown(timeless, NoTime),
+        fact("end.since_peer_data_s")
+            .seen(farewell, Span("text", "close"), &["text", "close"])
+            .absent(own_fault_of_the_first_word)
+            .unknown(still_open, CaptureEnded)
+            .unknown(server_hole, Gap)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided)
+            .unknown(timeless, NoTime),
+        fact("end.unfinished_frame")
+            .seen(cut_off, "client", &["begun"])
+            .seen(cut_off_by_server, "server", &["begun"])
+            .seen(cut_off_and_open, "client", &["begun"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("end.unacked_side")
+            .seen(unacknowledged, "server", &["third"])
+            .seen(unacknowledged_client, "client", &["third"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided),
+        fact("end.unanswered_retransmissions")
+            .seen(unacknowledged, 3, &["third"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided),
+        fact("end.zero_window_side")
+            .seen(closed_window, "client", &["zero"])
+            .seen(closed_window_of_server, "server", &["zero"])
+            .absent(reopened_window)
+            .unknown(client_hidden, OneSided),
+        fact("end.zero_window_s")
+            .seen(closed_window, Span("zero", "rst"), &["zero", "rst"])
+            .absent(reopened_window)
+            .unknown(closed_window_timeless, NoTime)
+            .unknown(client_hidden, OneSided),
+
+        fact("handshake.outcome")
+            .seen(farewell, "accepted", &["request", "response"])
+            .seen(refused, "rejected", &["request", "response"])
+            .seen(wrong_accept, "failed", &["request", "response"])
+            .seen(no_answer, "none", &["request"])
+            .no_word("not_captured", "a connection that was open before the capture is not recognised yet")
+            .never_absent("one of the words is always true")
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("handshake.status")
+            .seen(farewell, 101, &["response"])
+            .seen(refused, 401, &["response"])
+            .absent(no_answer)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap)
+            .unknown(response_cut, CutByCapture),
+        fact("handshake.upgrade_token")
+            .seen(farewell, true, &["request"])
+            .seen(stripped, false, &["request"])
+            .absent(refused_port)
+            .unknown(joined_at_response, NotCaptured),
+        fact("handshake.connection_token")
+            .seen(farewell, true, &["request"])
+            .seen(stripped, false, &["request"])
+            .absent(refused_port)
+            .unknown(joined_at_response, NotCaptured),
+        fact("handshake.http_version")
+            .seen(farewell, "1.1", &["request"])
+            .seen(stripped, "1.0", &["request"])
+            .absent(refused_port)
+            .unknown(joined_at_response, NotCaptured),
+        fact("handshake.version")
+            .seen(farewell, 13, &["request"])
+            .seen(old_version, 8, &["request"])
+            .absent(stripped)
+            .unknown(joined_at_response, NotCaptured),
+        fact("handshake.accepted_version")
+            .seen(old_version, "13, 14", &["response"])
+            .absent(farewell)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("handshake.accept")
+            .seen(farewell, "valid", &["response"])
+            .seen(wrong_accept, "wrong", &["response"])
+            .seen(missing_accept, "missing", &["response"])
+            .seen(missing_accept_joined, "missing", &["response"])
+            .absent(refused)
+            .unknown(joined_at_response, NotCaptured)
+            .unknown(server_hidden, OneSided),
+        fact("handshake.response_upgrade")
+            .seen(farewell, true, &["response"])
+            .seen(missing_accept, false, &["response"])
+            .seen(missing_accept_joined, false, &["response"])
+            .absent(refused)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("handshake.extensions_offered")
+            .seen(negotiated, "permessage-deflate; client_max_window_bits, x-fast", &["request"])
+            .absent(farewell)
+            .unknown(joined_at_response, NotCaptured),
+        fact("handshake.extensions")
+            .seen(negotiated, "permessage-deflate", &["response"])
+            .absent(farewell)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("handshake.extensions_missing")
+            .seen(negotiated, "x-fast", &["response"])
+            .absent(farewell)
+            .unknown(joined_at_response, NotCaptured)
+            .unknown(server_hidden, OneSided),
+        fact("handshake.subprotocols_offered")
+            .seen(negotiated, "chat.v2, chat.v1", &["request"])
+            .absent(farewell)
+            .unknown(joined_at_response, NotCaptured),
+        fact("handshake.subprotocol")
+            .seen(negotiated, "chat.v1", &["response"])
+            .absent(farewell)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("handshake.origin")
+            .seen(negotiated, "https://example.test", &["request"])
+            .absent(farewell)
+            .unknown(joined_at_response, NotCaptured),
+        fact("handshake.origin_matches_host")
+            .seen(negotiated, true, &["request"])
+            .seen(refused, false, &["request"])
+            .absent(farewell)
+            .unknown(joined_at_response, NotCaptured),
+        fact("handshake.location")
+            .seen(redirected, "https://example.test/login", &["response"])
+            .absent(refused)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("handshake.challenge")
+            .seen(refused, "Bearer, Basic", &["response"])
+            .absent(redirected)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("handshake.content_type")
+            .seen(refused, "text/plain", &["response"])
+            .absent(redirected)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("handshake.server")
+            .seen(negotiated, "nginx/1.25.3", &["response"])
+            .absent(farewell)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("handshake.proxy")
+            .seen(negotiated, "Via: 1.1 edge", &["response"])
+            .seen(refused, "cf-ray", &["response"])
+            .absent(farewell)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("handshake.violation")
+            .seen(wrong_accept, "bad_accept", &["response"])
+            .absent(farewell)
+            .unknown(joined_at_response, NotCaptured)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("handshake.violation_side")
+            .seen(wrong_accept, "server", &["response"])
+            .seen(old_version, "client", &["request"])
+            .absent(farewell)
+            .unknown(joined_at_response, NotCaptured)
+            .unknown(server_hidden, OneSided),
+
+        fact("close.initiator")
+            .seen(farewell, "server", &["close"])
+            .seen(own_fault, "client", &["close"])
+            .absent(reset)
+            .unknown(server_hole, Gap)
+            .unknown(close_after_client_hole, Gap)
+            .unknown(snapped, CutByCapture)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided)
+            .unknown(server_hidden, OneSided),
+        fact("close.payload")
+            .seen(farewell, "status", &["close"])
+            .seen(empty_close, "empty", &["close"])
+            .seen(one_byte_close, "one_byte", &["close"])
+            .absent(reset)
+            .unknown(server_hole, Gap)
+            .unknown(still_open_client_hidden, OneSided),
+        fact("close.code")
+            .seen(farewell, 1001, &["close"])
+            .absent(empty_close)
+            .absent(reset)
+            .unknown(server_hole, Gap)
+            .unknown(still_open_client_hidden, OneSided)
+            .unknown(server_hidden, OneSided),
+        fact("close.reason")
+            .seen(farewell, "bye", &["close"])
+            .absent(empty_close)
+            .unknown(server_hole, Gap)
+            .unknown(still_open_client_hidden, OneSided),
+        fact("close.code_allowed")
+            .seen(farewell, true, &["close"])
+            .seen(forbidden_code, false, &["close"])
+            .absent(empty_close)
+            .unknown(server_hole, Gap)
+            .unknown(still_open_client_hidden, OneSided),
+        fact("close.echoed")
+            .seen(farewell, true, &["close", "echo"])
+            .seen(unechoed, false, &["close"])
+            .absent(reset)
+            .unknown(just_closed, CaptureEnded)
+            .unknown(close_after_client_hole, Gap)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("close.echo_code")
+            .seen(farewell, 1000, &["close", "echo"])
+            .absent(unechoed)
+            .absent(empty_close)
+            .unknown(just_closed, CaptureEnded)
+            .unknown(close_after_client_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("close.wait_s")
+            .seen(unechoed, Span("close", "fin"), &["close", "fin"])
+            .absent(farewell)
+            .unknown(just_closed, CaptureEnded)
+            .unknown(unechoed_timeless, NoTime)
+            .unknown(close_after_client_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("close.after_handshake_s")
+            .seen(farewell, Span("response", "close"), &["response", "close"])
+            .absent(reset)
+            .unknown(server_hole, Gap)
+            .unknown(timeless, NoTime),
+
+        fact("peer.last_kind")
+            .seen(farewell, "text", &["text"])
+            .seen(binary_last, "binary", &["binary"])
+            .absent(own_fault_of_the_first_word)
+            .unknown(server_hole, Gap)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("peer.last_size")
+            .seen(farewell, 5, &["text"])
+            .seen(cut_off, 1000, &["begun"])
+            .seen(compressed, 4000, &["text"])
+            .absent(own_fault_of_the_first_word)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("peer.last_complete")
+            .seen(farewell, true, &["text"])
+            .seen(cut_off, false, &["begun"])
+            .absent(own_fault_of_the_first_word)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("peer.last_utf8")
+            .seen(farewell, "valid", &["text"])
+            .seen(latin1, "invalid", &["text"])
+            .seen(binary_last, "not_text", &["binary"])
+            .absent(own_fault_of_the_first_word)
+            .unknown(hole_inside_text, Gap)
+            .unknown(cut_inside_text, CutByCapture)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("peer.other_kind_before")
+            .seen(farewell, true, &["text"])
+            .seen(latin1, false, &["text"])
+            .absent(own_fault_of_the_first_word)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("peer.largest_before")
+            .seen(farewell, 300, &[])
+            .seen(cut_off, 7, &[])
+            .absent(latin1)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("peer.violation")
+            .seen(client_fault, "unmasked_client_frame", &["bad"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("peer.violation_s")
+            .seen(client_fault, Span("bad", "close"), &["bad", "close"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided)
+            .unknown(client_fault_timeless, NoTime),
+        fact("peer.messages")
+            .seen(farewell, 2, &[])
+            .seen(own_fault_of_the_first_word, 0, &[])
+            .absent(still_open)
+            .unknown(server_hole, Gap)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("own.violation")
+            .seen(own_fault, "rsv_nonzero", &["bad"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(close_after_own_hole, Gap)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("own.messages")
+            .seen(farewell, 0, &[])
+            .seen(compressed, 1, &[])
+            .absent(still_open)
+            .unknown(server_hole, Gap)
+            .unknown(close_after_own_hole, Gap)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided),
+
+        fact("ping.unanswered_s")
+            .seen(farewell, Span("ping2", "close"), &["ping2", "close"])
+            .absent(client_fault)
+            .unknown(still_open, CaptureEnded)
+            .unknown(server_hole, Gap)
+            .unknown(close_after_own_hole, Gap)
+            .unknown(close_after_client_hole, Gap)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided)
+            .unknown(timeless, NoTime),
+        fact("ping.sent")
+            .seen(farewell, 2, &["ping1"])
+            .seen(client_fault, 0, &[])
+            .never_absent("none is 0")
+            .unknown(still_open, CaptureEnded)
+            .unknown(server_hole, Gap)
+            .unknown(close_after_own_hole, Gap)
+            .unknown(response_lost, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("ping.interval_s")
+            .seen(farewell, Span("ping1", "ping2"), &["ping2"])
+            .absent(client_fault)
+            .unknown(still_open, CaptureEnded)
+            .unknown(server_hole, Gap)
+            .unknown(close_after_own_hole, Gap)
+            .unknown(client_hidden, OneSided)
+            .unknown(timeless, NoTime),
+
+        fact("tls.outcome")
+            .seen(tls_unknown_ca, "failed", &[])
+            .no_word("completed", "a TLS handshake that went well says nothing about WebSocket and is only counted")
+            .absent(farewell)
+            .unknown(tls_server_hidden, OneSided),
+        fact("tls.alert")
+            .seen(tls_unknown_ca, 48, &["alert"])
+            .seen(tls_no_common_cipher, 40, &["alert"])
+            .absent(tls_to_plain_port)
+            .absent(farewell)
+            .unknown(tls_server_hidden, OneSided),
+        fact("tls.alert_side")
+            .seen(tls_unknown_ca, "client", &["alert"])
+            .seen(tls_no_common_cipher, "server", &["alert"])
+            .absent(tls_to_plain_port)
+            .unknown(tls_server_hidden, OneSided),
+        fact("tls.client_certificate_requested")
+            .seen(tls_client_certificate_missing, true, &[])
+            .seen(tls_wrong_host_name, false, &[])
+            .absent(farewell)
+            .unknown(tls_server_hello_lost, Gap)
+            .unknown(tls_server_hidden, OneSided),
+        fact("tls.plain_answer")
+            .seen(tls_to_plain_port, true, &["answer"])
+            .seen(tls_unknown_ca, false, &[])
+            .absent(farewell)
+            .unknown(tls_server_hello_lost, Gap)
+            .unknown(tls_server_hidden, OneSided),
+        fact("tls.to_plain_request")
+            .seen(plain_to_tls_port, true, &["request"])
+            .seen(farewell, false, &["request"])
+            .absent(tls_unknown_ca)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("tls.version")
+            .seen(tls_unknown_ca, "1.3", &["server_hello"])
+            .seen(tls_wrong_host_name, "1.2", &["server_hello"])
+            .absent(tls_no_common_cipher)
+            .unknown(tls_server_hello_lost, Gap)
+            .unknown(tls_server_hidden, OneSided),
+        fact("tls.ended_by")
+            .seen(tls_unknown_ca, "server", &["fin"])
+            .seen(tls_wrong_host_name, "client", &["rst"])
+            .absent(tls_not_ended)
+            .unknown(tls_not_ended_server_hidden, OneSided),
+        fact("tls.client_hello_answered")
+            .seen(tls_unknown_ca, true, &["server_hello"])
+            .seen(tls_hello_unanswered, false, &["client_hello"])
+            .absent(farewell)
+            .unknown(tls_server_hello_lost, Gap)
+            .unknown(tls_server_hidden, OneSided),
+        fact("tls.application_data")
+            .seen(tls_wrong_host_name, false, &[])
+            .seen(tls_unknown_ca, false, &[])
+            .absent(farewell)
+            .unknown(tls_server_hidden, OneSided),
+    ]
+}
+
+// The conversations.
+
+/// TCP and a plain opening handshake.
+fn open() -> Scene {
+    open_with(&Upgrade::default())
+}
+
+fn open_with(upgrade: &Upgrade) -> Scene {
+    let mut scene = Scene::connected();
+    // One segment each, with an ACK after it.
+    scene.next("request").upgrade_with(upgrade);
+    scene.marks.insert("response", scene.number_of("request") + 2);
+    assert!(scene.payload_of("response").starts_with(b"HTTP/1.1 101"));
+    scene
+}
+
+/// The server pings, is answered once, and says goodbye; the client had sent a binary and a text message.
+fn farewell() -> Scene {
+    let mut scene = open();
+    scene.next("binary").client().binary(&[7; 300]).wait(1.0);
+    scene.next("text").client().text("hello");
+    scene.next("ping1").server().ping(b"a");
+    scene.talk().client().pong(b"a").wait(20.0);
+    scene.next("ping2").server().ping(b"b").wait(5.0);
+    scene.next("close").server().close(1001, "bye");
+    scene.next("echo").client().close(1000, "");
+    scene.next("fin").server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// The same from a capture that keeps no time.
+fn timeless() -> Scene {
+    Scene { timeless: true, ..farewell() }
+}
+
+/// The same where the capture misses what the client sent.
+fn client_hidden() -> Scene {
+    farewell().without(Side::Client)
+}
+
+/// The same where the capture misses what the server sent, its 101 included.
+fn server_hidden() -> Scene {
+    farewell().without(Side::Server)
+}
+
+/// The same where the capture begins with the 101.
+fn joined_at_response() -> Scene {
+    let mut scene = farewell();
+    scene.hidden.extend(1..scene.number_of("response"));
+    scene
+}
+
+/// The same where the capture misses the 101.
+fn response_lost() -> Scene {
+    let mut scene = farewell();
+    scene.hidden.insert(scene.number_of("response"));
+    scene
+}
+
+/// The same where the capture keeps only the first bytes of the 101.
+fn response_cut() -> Scene {
+    let mut scene = farewell();
+    scene.keep("response", HEADERS + 20);
+    scene
+}
+
+/// Nothing ends before the capture does.
+fn still_open() -> Scene {
+    let mut scene = open();
+    scene.talk().client().text("hello").wait(1.0);
+    scene.next("last").server().binary(&[1; 10]);
+    scene.marks.insert("ack", scene.number_of("last") + 1);
+    scene
+}
+
+fn still_open_client_hidden() -> Scene {
+    still_open().without(Side::Client)
+}
+
+/// The server resets the connection after the handshake.
+fn reset() -> Scene {
+    let mut scene = open();
+    scene.talk().wait(3.0);
+    scene.next("rst").server().rst();
+    scene
+}
+
+/// The server sends a message that the capture misses, and much later its FIN.
+fn server_hole() -> Scene {
+    let mut scene = open();
+    scene.talk().client().text("hello");
+    scene.talk().server().text("seen").wait(1.0).lost(&Frame::text("missed").encode(None)).wait(5.0);
+    scene.next("fin").server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// One message of the server is missing before its last visible word, another in the silence after it.
+fn second_hole() -> Scene {
+    let mut scene = open();
+    let missed = Frame::text("missed").encode(None);
+    scene.talk().server().lost(&missed).text("seen");
+    scene.talk().client().text("hello").wait(1.0);
+    scene.talk().server().lost(&missed).wait(5.0).fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// The client sends a message that the capture misses; then the server closes and is not seen to be answered.
+fn close_after_client_hole() -> Scene {
+    let mut scene = open();
+    scene.talk().client().lost(&Frame::text("missed").encode(Some([1, 2, 3, 4])));
+    scene.talk().server().ping(b"a").wait(5.0);
+    scene.next("close").server().close(1001, "bye");
+    scene.next("fin").server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// The server sends messages that the capture misses, says more, and closes: whether or not its frames are found again
+/// after the hole, nobody knows all that it sent.
+fn close_after_own_hole() -> Scene {
+    let mut scene = open();
+    scene.talk().client().text("hello");
+    scene.talk().server().text("seen").lost(&Frame::text("missed").encode(None)).text("seen again").ping(b"");
+    scene.talk().client().pong(b"").wait(5.0);
+    scene.next("close").server().close(1001, "bye");
+    scene.talk().client().close(1001, "");
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// Two messages of the server share a packet that the capture cuts inside the first of them.
+fn snapped() -> Scene {
+    let mut scene = open();
+    scene.talk().client().text("hello");
+    let long = "x".repeat(200);
+    scene.next("two").server().hold().text(&long).text(&long).release();
+    scene.keep("two", HEADERS + 50);
+    scene.talk().wait(5.0).server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// The middle of the client's last text message is missing.
+fn hole_inside_text() -> Scene {
+    let mut scene = open();
+    scene.talk().mss(100).acks(Acks::Never);
+    scene.next("text").client().text(&"x".repeat(250));
+    scene.hidden.insert(scene.number_of("text") + 1);
+    scene.talk().server().ack();
+    scene.ends_by_server(1008)
+}
+
+/// The end of the client's last text message was not kept.
+fn cut_inside_text() -> Scene {
+    let mut scene = open();
+    scene.next("text").client().text(&"x".repeat(250));
+    scene.keep("text", HEADERS + 100);
+    scene.ends_by_server(1008)
+}
+
+/// The client does not mask a frame, and the server minds.
+fn client_fault() -> Scene {
+    let mut scene = open();
+    scene.next("bad").client().frame(Frame::text("bare").masking(Masking::Clear)).wait(2.0);
+    scene.next("close").server().close(1002, "masks");
+    scene.talk().client().close(1002, "");
+    scene.next("fin").client().fin();
+    scene.talk().server().fin();
+    scene
+}
+
+fn client_fault_timeless() -> Scene {
+    Scene { timeless: true, ..client_fault() }
+}
+
+/// The client sets a reserved bit, and closes in the end itself.
+fn own_fault() -> Scene {
+    let mut scene = open();
+    scene.next("bad").client().frame(Frame::text("odd").rsv(support::frames::rsv::RSV2)).wait(1.0);
+    scene.next("close").client().close(1000, "");
+    scene.talk().server().close(1000, "");
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// The client closes before the server has said anything.
+fn own_fault_of_the_first_word() -> Scene {
+    own_fault()
+}
+
+/// The client declares a message of 1000 bytes, and the server closes after ten of them.
+fn cut_off() -> Scene {
+    let mut scene = open();
+    scene.talk().client().text("earlier");
+    scene.next("begun").client().frame(Frame::text("ten bytes.").length(Length::Claim(1000)));
+    scene.ends_by_server(1009)
+}
+
+/// The client is in the middle of a message when the capture ends.
+fn cut_off_and_open() -> Scene {
+    let mut scene = open();
+    scene.next("begun").client().frame(Frame::text("ten bytes.").length(Length::Claim(1000)));
+    scene
+}
+
+/// The server declares a message of 1000 bytes and breaks off.
+fn cut_off_by_server() -> Scene {
+    let mut scene = open();
+    scene.next("begun").server().frame(Frame::text("ten bytes.").length(Length::Claim(1000)));
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// 4000 bytes of text in fewer bytes on the wire; the server had sent one message too.
+fn compressed() -> Scene {
+    let mut scene = open_with(&Upgrade::deflate(""));
+    scene.talk().server().text("welcome");
+    scene.next("text").client().text(&"four".repeat(1000));
+    assert!(scene.payload_of("text").len() < 400);
+    scene.ends_by_server(1000)
+}
+
+/// A text message in ISO 8859-1.
+fn latin1() -> Scene {
+    let mut scene = open();
+    scene.next("text").client().frame(Frame::new(1, b"caf\xe9 au lait"));
+    scene.ends_by_server(1007)
+}
+
+fn binary_last() -> Scene {
+    let mut scene = open();
+    scene.next("binary").client().binary(&[0xff; 3]);
+    scene.ends_by_server(1003)
+}
+
+/// The server's message is sent again three times and never acknowledged.
+fn unacknowledged() -> Scene {
+    sent_four_times(Side::Server)
+}
+
+fn unacknowledged_client() -> Scene {
+    sent_four_times(Side::Client)
+}
+
+fn sent_four_times(side: Side) -> Scene {
+    let mut scene = open();
+    scene.talk().acks(Acks::Never);
+    scene.next("data").side(side).text("anybody there?");
+    let data = usize::try_from(scene.number_of("data") - 1).expect("small");
+    for (name, pause) in [("first", 1.0), ("second", 2.0), ("third", 4.0)] {
+        scene.talk().wait(pause);
+        scene.next(name).retransmit(data);
+    }
+    scene
+}
+
+/// The client stops reading, until the server resets.
+fn closed_window() -> Scene {
+    stops_reading(Side::Client)
+}
+
+fn closed_window_timeless() -> Scene {
+    Scene { timeless: true, ..closed_window() }
+}
+
+fn closed_window_of_server() -> Scene {
+    stops_reading(Side::Server)
+}
+
+fn stops_reading(side: Side) -> Scene {
+    let mut scene = open();
+    scene.talk().side(side.other()).text("much");
+    scene.talk().window(side, 0);
+    scene.next("zero").side(side).ack().wait(30.0);
+    scene.next("rst").side(side.other()).rst();
+    scene
+}
+
+/// The client stops reading for a while.
+fn reopened_window() -> Scene {
+    let mut scene = open();
+    scene.talk().window(Side::Client, 0).client().ack().wait(3.0);
+    scene.talk().window(Side::Client, 500).client().ack().wait(3.0);
+    scene.talk().server().rst();
+    scene
+}
+
+/// Every header that is negotiated, from a browser through a proxy.
+fn negotiated() -> Scene {
+    open_with(&Upgrade {
+        extensions_offered: Some("permessage-deflate; client_max_window_bits, x-fast".into()),
+        extensions: Some("permessage-deflate".into()),
+        subprotocols_offered: Some("chat.v2, chat.v1".into()),
+        subprotocol: Some("chat.v1".into()),
+        request_headers: vec!["Origin: https://example.test".into(), "User-Agent: Mozilla/5.0 (X11)".into()],
+        response_headers: vec!["Server: nginx/1.25.3".into(), "Via: 1.1 edge".into()],
+        ..Upgrade::default()
+    })
+}
+
+fn wrong_accept() -> Scene {
+    let accept = support::accept_for("another key");
+    let mut scene = open_with(&Upgrade { accept: Some(accept), ..Upgrade::default() });
+    scene.talk().client().fin();
+    scene
+}
+
+const REQUEST: &str = "GET / HTTP/1.1\nHost: example.test\nUpgrade: websocket\nConnection: Upgrade\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13";
+
+/// A request and the answer to it.
+fn answered(request: &str, status: u16, headers: &str) -> Scene {
+    let mut scene = Scene::connected();
+    scene.next("request").request(request);
+    scene.next("response").respond(status, headers, "");
+    scene.next("fin").server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// A 101 that lacks `Sec-WebSocket-Accept` and `Connection`.
+fn missing_accept() -> Scene {
+    answered(REQUEST, 101, "Upgrade: websocket")
+}
+
+/// The same from a capture that begins with it.
+fn missing_accept_joined() -> Scene {
+    let mut scene = missing_accept();
+    scene.hidden.extend(1..scene.number_of("response"));
+    scene
+}
+
+fn refused() -> Scene {
+    let request = format!("{REQUEST}\nOrigin: https://elsewhere.test");
+    let headers = "WWW-Authenticate: Bearer realm=\"chat\", Basic\nContent-Type: text/plain\nCF-RAY: 1-FRA";
+    answered(&request, 401, headers)
+}
+
+fn redirected() -> Scene {
+    answered(REQUEST, 301, "Location: https://example.test/login?next=/chat")
+}
+
+fn old_version() -> Scene {
+    let request = REQUEST.replace("Version: 13", "Version: 8");
+    answered(&request, 426, "Sec-WebSocket-Version: 13, 14")
+}
+
+/// What an HTTP/1.0 proxy passes on: neither `Upgrade` nor `Connection`.
+fn stripped() -> Scene {
+    let request = "GET / HTTP/1.0\nHost: example.test\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+    answered(request, 400, "")
+}
+
+/// A request that the server lets lie.
+fn no_answer() -> Scene {
+    let mut scene = Scene::connected();
+    scene.next("request").request(REQUEST).wait(30.0);
+    scene.next("fin").client().fin();
+    scene.talk().server().fin();
+    scene
+}
+
+/// A plain request that a TLS server answers with an alert: fatal, unexpected_message.
+fn plain_to_tls_port() -> Scene {
+    let mut scene = Scene::connected();
+    scene.next("request").request(REQUEST);
+    scene.talk().server().bytes(&[0x15, 3, 3, 0, 2, 2, 10]).fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// A SYN that is reset.
+fn refused_port() -> Scene {
+    let mut scene = syn_only();
+    scene.next("rst").server().rst();
+    scene
+}
+
+/// A SYN that is sent three times.
+fn unanswered() -> Scene {
+    let mut scene = syn_only();
+    scene.talk().wait(1.0).retransmit(0).wait(2.0);
+    scene.next("last").retransmit(0);
+    scene
+}
+
+/// A SYN, and the capture is over.
+fn syn_only() -> Scene {
+    let mut scene = Scene::connected();
+    scene.talk().packets_mut().truncate(1);
+    scene
+}
+
+fn empty_close() -> Scene {
+    closed_with(Frame::new(8, []))
+}
+
+fn one_byte_close() -> Scene {
+    closed_with(Frame::new(8, [3]))
+}
+
+fn forbidden_code() -> Scene {
+    closed_with(Frame::close(1006, ""))
+}
+
+/// The server closes with this frame, and the client with an empty one.
+fn closed_with(frame: Frame) -> Scene {
+    let mut scene = open();
+    scene.next("close").server().frame(frame);
+    scene.talk().client().close_empty();
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// The server closes, waits in vain for ten seconds, and ends TCP.
+fn unechoed() -> Scene {
+    let mut scene = open();
+    scene.next("close").server().close(1000, "").wait(10.0);
+    scene.next("fin").server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+fn unechoed_timeless() -> Scene {
+    Scene { timeless: true, ..unechoed() }
+}
+
+/// The server closes, and the capture is over.
+fn just_closed() -> Scene {
+    let mut scene = open();
+    scene.next("close").server().close(1000, "");
+    scene
+}
+
+// Recorded ones: support has no writer for TLS. The packets are those that tshark shows.
+
+/// TLS 1.3; the client does not know the authority.
+fn tls_unknown_ca() -> Scene {
+    Scene::recorded("tls/unknown-ca", &[("client_hello", 4), ("server_hello", 6), ("alert", 8), ("fin", 9)])
+}
+
+/// The same up to the alert.
+fn tls_not_ended() -> Scene {
+    let mut scene = tls_unknown_ca();
+    scene.hidden.extend([9, 10]);
+    scene
+}
+
+/// The same where the capture misses what the server sent: the client's hello and its alert remain.
+fn tls_not_ended_server_hidden() -> Scene {
+    let mut scene = tls_not_ended();
+    scene.hidden.extend([2, 5, 6]);
+    scene
+}
+
+/// TLS 1.2; the client expected another name and resets.
+fn tls_wrong_host_name() -> Scene {
+    Scene::recorded("tls/wrong-host-name", &[("client_hello", 4), ("server_hello", 6), ("alert", 8), ("rst", 9)])
+}
+
+/// The same where the capture misses the server's whole flight.
+fn tls_server_hello_lost() -> Scene {
+    let mut scene = tls_wrong_host_name();
+    scene.hidden.insert(6);
+    scene
+}
+
+/// The server finds no common cipher and says so instead of a ServerHello.
+fn tls_no_common_cipher() -> Scene {
+    Scene::recorded("tls/no-common-cipher", &[("client_hello", 4), ("alert", 6), ("fin", 8)])
+}
+
+/// The same where the capture misses what the server sent: the client's hello and its FIN remain.
+fn tls_server_hidden() -> Scene {
+    let mut scene = tls_no_common_cipher();
+    scene.hidden.extend([2, 5, 6, 9]);
+    scene
+}
+
+/// The same as if the server had sent nothing but ACKs.
+fn tls_hello_unanswered() -> Scene {
+    let mut scene = Conversation::new("10.0.0.1:40000", "10.0.0.2:443");
+    let mut hello = Vec::new();
+    each_packet(&tls_no_common_cipher(), |packet| {
+        if packet.number.value() == 4 {
+            // Ethernet, IPv4 and TCP with 12 bytes of options, as tshark shows it.
+            hello = packet.bytes[14 + 20 + 32..].to_vec();
+        }
+    });
+    scene.connect();
+    let mut scene = Scene::of(scene);
+    scene.next("client_hello").client().bytes(&hello).wait(10.0);
+    scene.next("fin").client().fin();
+    scene.talk().server().fin();
+    scene
+}
+
+/// TLS 1.2; the server asks for a client certificate in clear.
+fn tls_client_certificate_missing() -> Scene {
+    Scene::recorded("tls/client-certificate-missing", &[("client_hello", 4), ("server_hello", 6), ("alert", 9)])
+}
+
+/// A ClientHello that is answered by `HTTP/1.1 400`.
+fn tls_to_plain_port() -> Scene {
+    Scene::recorded("tls/wss-to-plain-port", &[("client_hello", 4), ("answer", 6), ("fin", 8)])
+}
+
+// How conversations are written down and read.
+
+/// Bytes before the payload in a packet: Ethernet, IPv4, TCP without options.
+const HEADERS: usize = 14 + 20 + 20;
+
+/// A conversation as a capture shows it, with names for some of its packets.
+struct Scene {
+    source: Source,
+    marks: BTreeMap<&'static str, u64>,
+    /// Packets that the capture misses; the others keep their numbers.
+    hidden: BTreeSet<u64>,
+    /// No packet has a time.
+    timeless: bool,
+}
+
+enum Source {
+    Written(Box<Conversation>),
+    Recorded(&'static str),
+}
+
+impl Scene {
+    fn of(conversation: Conversation) -> Self {
+        let source = Source::Written(Box::new(conversation));
+        Self { source, marks: BTreeMap::new(), hidden: BTreeSet::new(), timeless: false }
+    }
+
+    fn connected() -> Self {
+        let mut conversation = Conversation::new("10.0.0.1:40000", "10.0.0.2:80");
+        conversation.connect();
+        let mut scene = Self::of(conversation);
+        scene.marks.extend([("syn", 1), ("syn_ack", 2)]);
+        scene
+    }
+
+    fn recorded(case: &'static str, marks: &[(&'static str, u64)]) -> Self {
+        let marks = marks.iter().copied().collect();
+        Self { source: Source::Recorded(case), marks, hidden: BTreeSet::new(), timeless: false }
+    }
+
+    fn written(&self) -> &Conversation {
+        match &self.source {
+            Source::Written(conversation) => conversation,
+            Source::Recorded(case) => panic!("{case} was recorded"),
+        }
+    }
+
+    /// The conversation goes on.
+    fn talk(&mut self) -> &mut Conversation {
+        match &mut self.source {
+            Source::Written(conversation) => conversation,
+            Source::Recorded(case) => panic!("{case} was recorded"),
+        }
+    }
+
+    /// The conversation goes on, and its next packet has this name.
+    fn next(&mut self, name: &'static str) -> &mut Conversation {
+        let number = self.written().count() as u64 + 1;
+        self.marks.insert(name, number);
+        self.talk()
+    }
+
+    /// The server closes, the client answers, TCP ends.
+    fn ends_by_server(mut self, code: u16) -> Self {
+        self.talk().wait(1.0);
+        self.next("close").server().close(code, "");
+        self.talk().client().close(code, "");
+        self.talk().server().fin();
+        self.talk().client().fin();
+        self
+    }
+
+    /// The capture misses everything that one side sent.
+    fn without(mut self, side: Side) -> Self {
+        let port = if side == Side::Client { 40000 } else { 80 };
+        let packets = self.written().packets().iter().zip(1..);
+        let hidden: Vec<u64> =
+            packets.filter(|(packet, _)| packet.segment().source.port() == port).map(|(_, number)| number).collect();
+        assert!(hidden.len() > 2);
+        self.hidden.extend(hidden);
+        self
+    }
+
+    /// The capture keeps only so many bytes of a packet.
+    fn keep(&mut self, name: &'static str, bytes: usize) {
+        let index = self.index_of(name);
+        self.talk().packets_mut()[index].kept = Some(bytes);
+    }
+
+    fn number_of(&self, name: &str) -> u64 {
+        *self.marks.get(name).unwrap_or_else(|| panic!("no packet is called {name}"))
+    }
+
+    fn index_of(&self, name: &str) -> usize {
+        usize::try_from(self.number_of(name) - 1).expect("a small number")
+    }
+
+    fn payload_of(&self, name: &str) -> &[u8] {
+        &self.written().packets()[self.index_of(name)].segment().payload
+    }
+
+    /// Seconds since the conversation began.
+    fn second_of(&self, name: &str) -> f64 {
+        (self.written().packets()[self.index_of(name)].time - START) as f64 / 1e9
+    }
+
+    fn file(&self) -> Vec<u8> {
+        match &self.source {
+            Source::Recorded(case) => std::fs::read(Case::named(case).capture).expect("a capture of the case"),
+            Source::Written(conversation) if self.timeless => {
+                let mut writer = PcapngWriter::new();
+                writer.section(false).interface(Link::Ethernet);
+                for packet in conversation.packets() {
+                    writer.simple_packet(packet);
+                }
+                writer.bytes()
+            }
+            Source::Written(conversation) => {
+                let mut capture = Capture::new();
+                capture.extend(conversation.packets().iter().cloned());
+                capture.pcap()
+            }
+        }
+    }
+
+    /// The facts of the only connection.
+    fn facts(&self) -> Facts {
+        let mut analyzer = Analyzer::new(Options::default());
+        each_packet(self, |packet| analyzer.packet(packet));
+        analyzer.finish();
+        let report = analyzer.next_report().expect("a connection");
+        assert!(analyzer.next_report().is_none(), "more than one connection");
+        report.facts
+    }
+}
+
+/// The packets that the capture has.
+fn each_packet(scene: &Scene, mut take: impl FnMut(&wsdissect::capture::Packet<'_>)) {
+    let mut reader = Reader::open(Cursor::new(scene.file())).expect("a capture");
+    while let Some(packet) = reader.next_packet().expect("a whole capture") {
+        if !scene.hidden.contains(&packet.number.value()) {
+            take(&packet);
+        }
+    }
+}
+
+// The tests.
+
+#[test]
+fn every_fact_has_its_examples() {
+    let table = table();
+    let names: Vec<&str> = table.iter().map(|row| row.name).collect();
+    let facts: Vec<&str> = FACTS.iter().map(|fact| fact.name).collect();
+    assert_eq!(names, facts, "the table has one row for each fact, in the order of `FACTS`");
+
+    let mut faults = Faults::default();
+    for row in &table {
+        faults.unless(!row.seen.is_empty(), || format!("{} is nowhere seen", row.name));
+        faults.unless(row.absent.is_empty() == row.never_absent.is_some(), || {
+            format!("{} needs an example of its absence, or else the reason why there is none", row.name)
+        });
+        faults.unless(row.unknown.is_empty() == row.never_unknown.is_some(), || {
+            format!("{} needs an example where it is unknown, or else the reason why there is none", row.name)
+        });
+        let FactType::Enum(words) = row.id().ty() else { continue };
+        let shown: Vec<&str> = row.seen.iter().filter_map(|(_, want, _)| want.word()).collect();
+        for word in words {
+            faults.unless(shown.contains(word) != row.no_words.iter().any(|(without, _)| without == word), || {
+                format!("{} = {word} needs an example, or else the reason why there is none", row.name)
+            });
+        }
+    }
+    faults.check();
+}
+
+#[test]
+fn what_happened_is_seen_where_it_happened() {
+    let mut faults = Faults::default();
+    for row in table() {
+        for (make, want, packets) in &row.seen {
+            let scene = make();
+            let facts = scene.facts();
+            let evidence = facts.evidence(row.id());
+            let right = evidence.value.seen().is_some_and(|value| want.is(value, &scene));
+            faults.unless(right, || format!("{} is {:?} instead of {want:?}", row.name, evidence.value));
+            let expected: Vec<u64> = packets.iter().map(|name| scene.number_of(name)).collect();
+            faults.unless(packets_of(evidence) == expected, || {
+                format!("{} {want:?}: packets {:?} instead of {expected:?}", row.name, packets_of(evidence))
+            });
+        }
+    }
+    faults.check();
+}
+
+#[test]
+fn what_did_not_happen_is_absent() {
+    let mut faults = Faults::default();
+    for row in table() {
+        for (number, make) in row.absent.iter().enumerate() {
+            let facts = make().facts();
+            let answer = facts.get(row.id());
+            faults.unless(*answer == Known::Absent, || format!("{} is {answer:?}, absent no. {number}", row.name));
+        }
+    }
+    faults.check();
+}
+
+#[test]
+fn what_the_capture_hides_is_unknown() {
+    let mut faults = Faults::default();
+    for row in table() {
+        for (number, (make, why)) in row.unknown.iter().enumerate() {
+            let facts = make().facts();
+            let answer = facts.get(row.id());
+            faults.unless(*answer == Known::Unknown(*why), || {
+                format!("{} is {answer:?} instead of {why:?}, unknown no. {number}", row.name)
+            });
+        }
+    }
+    faults.check();
+}
+
+#[test]
+fn every_reason_for_not_knowing_has_an_example() {
+    let without = [
+        // A connection that was open before the capture is not recognised yet.
+        WhyUnknown::JoinedLate,
+        // Bytes that one of our bounds dropped are not told from lost ones.
+        WhyUnknown::Limit,
+    ];
+    let table = table();
+    let given: BTreeSet<WhyUnknown> = table.iter().flat_map(|row| &row.unknown).map(|&(_, why)| why).collect();
+    for why in WhyUnknown::ALL {
+        assert_ne!(given.contains(why), without.contains(why), "{}", why.name());
+    }
+}
+
+/// The reasons in the table are claims too: no conversation here contradicts them.
+#[test]
+fn what_cannot_occur_does_not() {
+    let table = table();
+    let scenes = table.iter().flat_map(|row| {
+        let seen = row.seen.iter().map(|(make, ..)| *make);
+        let unknown = row.unknown.iter().map(|(make, _)| *make);
+        seen.chain(row.absent.iter().copied()).chain(unknown)
+    });
+    // The same conversation stands in many rows.
+    let scenes: BTreeMap<usize, Make> = scenes.map(|make| (make as usize, make)).collect();
+    assert!(scenes.len() > 40, "only {} conversations", scenes.len());
+    let mut faults = Faults::default();
+    for facts in scenes.values().map(|make| make().facts()) {
+        for row in &table {
+            let answer = facts.get(row.id());
+            let word = answer.seen().and_then(Value::text).unwrap_or_default();
+            let contradiction = (row.never_absent.is_some() && *answer == Known::Absent)
+                || (row.never_unknown.is_some() && matches!(answer, Known::Unknown(_)))
+                || row.no_words.iter().any(|(without, _)| *without == word);
+            faults.unless(!contradiction, || format!("{} is {answer:?}", row.name));
+        }
+    }
+    faults.check();
+}
+
+// How the table is written down and checked.
+
+type Make = fn() -> Scene;
+
+/// One fact with its examples.
+struct Row {
+    name: &'static str,
+    seen: Vec<(Make, Want, &'static [&'static str])>,
+    absent: Vec<Make>,
+    unknown: Vec<(Make, WhyUnknown)>,
+    never_absent: Option<&'static str>,
+    never_unknown: Option<&'static str>,
+    no_words: Vec<(&'static str, &'static str)>,
+}
+
+/// The value that a fact must have.
+#[derive(Debug)]
+enum Want {
+    Bool(bool),
+    Int(i64),
+    /// Text, or one of the fact's words.
+    Text(&'static str),
+    /// The time between two packets.
+    Span(Span),
+}
+
+/// From one packet to another.
+#[derive(Debug)]
+struct Span(&'static str, &'static str);
+
+impl From<bool> for Want {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Want {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<&'static str> for Want {
+    fn from(value: &'static str) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<Span> for Want {
+    fn from(value: Span) -> Self {
+        Self::Span(value)
+    }
+}
+
+impl Want {
+    fn word(&self) -> Option<&'static str> {
+        match self {
+            Self::Text(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    fn is(&self, value: &Value, scene: &Scene) -> bool {
+        match (self, value) {
+            (Self::Bool(want), Value::Bool(value)) => want == value,
+            (Self::Int(want), Value::Int(value)) => want == value,
+            (Self::Text(want), Value::Text(_) | Value::Enum(_)) => value.text() == Some(want),
+            (Self::Span(Span(from, to)), Value::Float(value)) => {
+                (scene.second_of(to) - scene.second_of(from) - value).abs() < 1e-6
+            }
+            _ => false,
+        }
+    }
+}
+
+fn fact(name: &'static str) -> Row {
+    Row {
+        name,
+        seen: Vec::new(),
+        absent: Vec::new(),
+        unknown: Vec::new(),
+        never_absent: None,
+        never_unknown: None,
+        no_words: Vec::new(),
+    }
+}
+
+impl Row {
+    /// Here it has this value, shown by these packets.
+    fn seen(mut self, scene: Make, value: impl Into<Want>, packets: &'static [&'static str]) -> Self {
+        self.seen.push((scene, value.into(), packets));
+        self
+    }
+
+    /// Here it did not happen.
+    fn absent(mut self, scene: Make) -> Self {
+        self.absent.push(scene);
+        self
+    }
+
+    /// Here nobody can tell.
+    fn unknown(mut self, scene: Make, why: WhyUnknown) -> Self {
+        self.unknown.push((scene, why));
+        self
+    }
+
+    /// By design it is never absent.
+    fn never_absent(self, why: &'static str) -> Self {
+        Self { never_absent: Some(why), ..self }
+    }
+
+    /// By design it is never unknown.
+    fn never_unknown(self, why: &'static str) -> Self {
+        Self { never_unknown: Some(why), ..self }
+    }
+
+    /// One of its words has no example.
+    fn no_word(mut self, word: &'static str, why: &'static str) -> Self {
+        self.no_words.push((word, why));
+        self
+    }
+
+    fn id(&self) -> FactId {
+        FactId::by_name(self.name).unwrap_or_else(|| panic!("{} is no fact", self.name))
+    }
+}
+
+/// Collects what is wrong instead of stopping at the first.
+#[derive(Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn unless(&mut self, right: bool, what: impl FnOnce() -> String) {
+        if !right {
+            self.0.push(what());
+        }
+    }
+
+    fn check(self) {
+        assert!(self.0.is_empty(), "{} wrong:\n{}", self.0.len(), self.0.join("\n"));
+    }
+}
+
+/// The numbers of the packets that show a fact.
+fn packets_of(evidence: &Evidence) -> Vec<u64> {
+    evidence.packets.as_slice().iter().map(|packet| packet.value()).collect()
+}
