@@ -197,6 +197,9 @@ impl Connection {
         }
         self.end_signal(EndSignalKind::CloseFrame, side, close.last);
         self.closing.close_frame(side);
+        if self.traffic[side.other()].close.as_ref().is_some_and(|other| close.last.packet < other.last.packet) {
+            self.closing.initiator = Some(side);
+        }
         self.traffic[side].close = Some(close.clone());
     }
 
@@ -213,7 +216,10 @@ impl Connection {
     /// Notes a sign that the connection is ending, with the last word of the other side at that moment.
     pub fn end_signal(&mut self, kind: EndSignalKind, by: Side, at: Origin) {
         let last_word = LastWord::of(&self.traffic[by.other()]);
-        self.ending.push(EndSignal { kind, by, at, quiet_since: self.last_payload, peer: last_word });
+        let signal = EndSignal { kind, by, at, quiet_since: self.last_payload, peer: last_word };
+        // Frames found again behind a hole are told late.
+        let place = self.ending.partition_point(|earlier| earlier.at.packet <= at.packet);
+        self.ending.insert(place, signal);
     }
 
     /// Adds a line to the timeline.

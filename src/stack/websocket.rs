@@ -82,6 +82,8 @@ impl WebSocketStage {
 
     pub(super) fn end(&mut self, shared: &mut Shared, end: StreamEnd, tcp_ended: bool) {
         let side = side_of(end.from, self.client);
+        let (decoder, mut recorder) = self.parts(side.other(), shared);
+        decoder.settle(&mut shared.scratch, &mut recorder);
         self.finish_side(shared, side);
         if end.kind == StreamEndKind::Rst {
             self.finish_side(shared, side.other());
