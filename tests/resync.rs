@@ -299,6 +299,8 @@ fn recorded_captures_with_poor_sight_keep_their_close() {
     assert_eq!((close_code(&late, Side::Server), close_code(&late, Side::Client)), (Some(1000), Some(1000)));
     assert_eq!((late.traffic.client.text_messages, late.traffic.server.text_messages), (1, 1));
     assert_eq!(late.handshake.outcome, Outcome::NotCaptured);
+    assert_eq!(late.closing.initiator, Some(Side::Client));
+    assert_eq!(late.first_close().map(|signal| (signal.by, signal.at.packet.value())), Some((Side::Client, 4)));
     let one_sided = fixture("one-sided");
     assert_eq!(close_code(&one_sided, Side::Client), Some(1000));
     assert_eq!(one_sided.traffic.client.text_messages, 1);

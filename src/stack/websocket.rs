@@ -83,6 +83,11 @@ impl WebSocketStage {
 
     pub(super) fn end(&mut self, shared: &mut Shared, end: StreamEnd, tcp_ended: bool) {
         let side = side_of(end.from, self.client);
+        // What a search holds back is due before the end is noted.
+        for searching in [side, side.other()] {
+            let (decoder, mut recorder) = self.parts(searching, shared);
+            decoder.settle(&mut shared.scratch, &mut recorder);
+        }
         if end.kind == StreamEndKind::Fin {
             // Nothing follows a FIN, while a RST may be forged and the conversation go on.
             self.finish_side(shared, side);

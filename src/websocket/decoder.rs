@@ -288,14 +288,19 @@ impl Decoder {
     /// The stream ended. Tells what was begun and not completed; nothing when all was complete or the decoder no
     /// longer understands the stream.
     pub fn finish(&mut self, scratch: &mut Scratch, sink: &mut impl EventSink) {
+        self.settle(scratch, sink);
+        let (frame, message) = (self.open_frame(), self.open_message());
+        if frame.is_some() || message.is_some() {
+            sink.event(Event::Unfinished(Unfinished { sender: self.sender, frame, message }));
+        }
+    }
+
+    /// The connection is ending: tells what was held back if it ends like a stream does, with a Close frame.
+    pub fn settle(&mut self, scratch: &mut Scratch, sink: &mut impl EventSink) {
         if let State::Lost(lost) = &mut self.state
             && let Some(proof) = lost.search.finish()
         {
             self.resynchronise(proof, scratch, sink);
-        }
-        let (frame, message) = (self.open_frame(), self.open_message());
-        if frame.is_some() || message.is_some() {
-            sink.event(Event::Unfinished(Unfinished { sender: self.sender, frame, message }));
         }
     }
 
