@@ -155,6 +155,21 @@ impl<'a> View<'a> {
         Ok((end, ender))
     }
 
+    /// The first sign of the end, when what its sender's peer had said by then is known.
+    ///
+    /// Bytes behind a hole wait until it is given up. When the end comes meanwhile, its last word is an older one.
+    fn last_word(&self) -> Result<&'a EndSignal, WhyUnknown> {
+        let (end, ender) = self.end_by()?;
+        if self.has_hole_after(ender.other(), end.at) { Err(WhyUnknown::Gap) } else { Ok(end) }
+    }
+
+    /// Whether bytes of `side` may be missing at this packet or later.
+    fn has_hole_after(&self, side: Side, at: Origin) -> bool {
+        // Only the first hole is remembered; where the others are nobody knows.
+        let holes = self.connection.tcp[side].anomalies().gaps;
+        self.connection.visibility[side].gap.is_some_and(|gap| gap.packet >= at.packet || holes > 1)
+    }
+
     /// The connection was upgraded, or was already when the capture began.
     fn is_open(&self) -> bool {
         matches!(self.connection.handshake.outcome, Outcome::Accepted | Outcome::NotCaptured)
