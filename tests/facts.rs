@@ -45,6 +45,7 @@ fn table() -> Vec<Row> {
         fact("connection.messages")
             .seen(farewell, 2, &[])
             .seen(reset, 0, &[])
+            .seen(compressed, 2, &[])
             .never_absent("none is 0")
             .unknown(server_hole, Gap)
             .unknown(snapped, CutByCapture)
@@ -58,6 +59,7 @@ fn table() -> Vec<Row> {
             .unknown(joined_at_response, NotCaptured),
         fact("tcp.open")
             .seen(farewell, "completed", &["syn", "syn_ack"])
+            .seen(server_hidden, "completed", &["syn"])
             .seen(refused_port, "refused", &["syn", "rst"])
             .seen(unanswered, "unanswered", &["syn"])
             .seen(joined_at_response, "not_captured", &[])
@@ -101,6 +103,7 @@ fn table() -> Vec<Row> {
             .seen(farewell, Span("text", "close"), &["text", "close"])
             .absent(own_fault_of_the_first_word)
             .unknown(still_open, CaptureEnded)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided)
@@ -327,6 +330,7 @@ fn table() -> Vec<Row> {
             .seen(farewell, "text", &["text"])
             .seen(binary_last, "binary", &["binary"])
             .absent(own_fault_of_the_first_word)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
@@ -334,13 +338,18 @@ fn table() -> Vec<Row> {
             .seen(farewell, 5, &["text"])
             .seen(cut_off, 1000, &["begun"])
             .seen(compressed, 4000, &["text"])
+            .seen(hole_inside_text, 250, &["text_end"])
             .absent(own_fault_of_the_first_word)
+            .unknown(hole_inside_compressed, Gap)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.last_complete")
             .seen(farewell, true, &["text"])
             .seen(cut_off, false, &["begun"])
+            .seen(hole_inside_text, true, &["text_end"])
             .absent(own_fault_of_the_first_word)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.last_utf8")
@@ -350,18 +359,21 @@ fn table() -> Vec<Row> {
             .absent(own_fault_of_the_first_word)
             .unknown(hole_inside_text, Gap)
             .unknown(cut_inside_text, CutByCapture)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.other_kind_before")
             .seen(farewell, true, &["text"])
             .seen(latin1, false, &["text"])
             .absent(own_fault_of_the_first_word)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.largest_before")
             .seen(farewell, 300, &[])
             .seen(cut_off, 7, &[])
             .absent(latin1)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.violation")
@@ -379,7 +391,9 @@ fn table() -> Vec<Row> {
         fact("peer.messages")
             .seen(farewell, 2, &[])
             .seen(own_fault_of_the_first_word, 0, &[])
+            .seen(hole_inside_text, 1, &[])
             .absent(still_open)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
@@ -634,12 +648,26 @@ fn snapped() -> Scene {
 
 /// The middle of the client's last text message is missing.
 fn hole_inside_text() -> Scene {
+    let mut scene = text_with_hole();
+    // Long enough to believe that the missing segment will not come.
+    scene.talk().wait(5.0).server().ack();
+    scene.ends_by_server(1008)
+}
+
+/// The same where the server closes at once: its Close frame is there before the hole is given up.
+fn end_at_open_hole() -> Scene {
+    text_with_hole().ends_by_server(1008)
+}
+
+/// A text message in three segments, of which the capture misses the second.
+fn text_with_hole() -> Scene {
     let mut scene = open();
     scene.talk().mss(100).acks(Acks::Never);
     scene.next("text").client().text(&"x".repeat(250));
     scene.hidden.insert(scene.number_of("text") + 1);
+    scene.marks.insert("text_end", scene.number_of("text") + 2);
     scene.talk().server().ack();
-    scene.ends_by_server(1008)
+    scene
 }
 
 /// The end of the client's last text message was not kept.
@@ -712,6 +740,19 @@ fn compressed() -> Scene {
     scene.next("text").client().text(&"four".repeat(1000));
     assert!(scene.payload_of("text").len() < 400);
     scene.ends_by_server(1000)
+}
+
+/// A compressed message of which the capture misses the middle: how long it was before only its deflated bytes tell.
+fn hole_inside_compressed() -> Scene {
+    let mut scene = open_with(&Upgrade::deflate(""));
+    scene.talk().mss(100).acks(Acks::Never);
+    let words: String = (0..300).map(|number| format!("{number} ")).collect();
+    scene.next("text").client().text(&words);
+    let segments = scene.written().count() as u64 + 1 - scene.number_of("text");
+    assert!(segments > 3, "{segments} segments");
+    scene.hidden.insert(scene.number_of("text") + 1);
+    scene.talk().wait(5.0).server().ack();
+    scene.ends_by_server(1009)
 }
 
 /// A text message in ISO 8859-1.
