@@ -104,8 +104,15 @@ impl<'a> View<'a> {
         if visibility.encrypted || self.connection.tls.is_some() {
             return Err(WhyUnknown::Encrypted);
         }
-        // Without the 101 nobody looked for frames.
-        self.response_watched()?;
+        let handshake = &self.connection.handshake;
+        if handshake.outcome == Outcome::None {
+            // Without the 101 nobody looked for frames.
+            self.response_watched()?;
+        }
+        if side == Side::Server && handshake.response.is_none() && visibility.gap.is_some() {
+            // The hole that has the 101 may have frames too.
+            return Err(WhyUnknown::Gap);
+        }
         if visibility.one_sided {
             Err(WhyUnknown::OneSided)
         } else if visibility.frames_lost.is_some() {
@@ -132,9 +139,10 @@ impl<'a> View<'a> {
     /// Whether "there was no response to the upgrade request" may be said, or there was one.
     fn response_watched(&self) -> Result<(), WhyUnknown> {
         let handshake = &self.connection.handshake;
-        match handshake.outcome {
-            Outcome::None if handshake.request.is_some() => self.bytes_of(Side::Server),
-            _ => Ok(()),
+        if handshake.request.is_some() && handshake.response.is_none() && !handshake.answered_with_tls {
+            self.bytes_of(Side::Server)
+        } else {
+            Ok(())
         }
     }
 
