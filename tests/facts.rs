@@ -82,14 +82,12 @@ fn table() -> Vec<Row> {
             .absent(still_open)
             .unknown(server_hole, Gap)
             .unknown(snapped, CutByCapture)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.side")
             .seen(farewell, "client", &[])
             .seen(own_fault, "server", &[])
             .absent(still_open)
             .unknown(server_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("end.silence_s")
             .seen(farewell, Span("ping2", "close"), &["ping2", "close"])
@@ -105,7 +103,6 @@ fn table() -> Vec<Row> {
             .unknown(still_open, CaptureEnded)
             .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided)
             .unknown(timeless, NoTime),
         fact("end.unfinished_frame")
@@ -114,7 +111,6 @@ fn table() -> Vec<Row> {
             .seen(cut_off_and_open, "client", &["begun"])
             .absent(farewell)
             .unknown(server_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("end.unacked_side")
             .seen(unacknowledged, "server", &["third"])
@@ -141,10 +137,9 @@ fn table() -> Vec<Row> {
             .seen(refused, "rejected", &["request", "response"])
             .seen(wrong_accept, "failed", &["request", "response"])
             .seen(no_answer, "none", &["request"])
-            .no_word("not_captured", "a connection that was open before the capture is not recognised yet")
+            .seen(joined_late, "not_captured", &[])
             .never_absent("one of the words is always true")
-            .unknown(server_hidden, OneSided)
-            .unknown(response_lost, Gap),
+            .unknown(unheard, OneSided),
         fact("handshake.status")
             .seen(farewell, 101, &["response"])
             .seen(refused, 401, &["response"])
@@ -270,9 +265,7 @@ fn table() -> Vec<Row> {
             .unknown(server_hole, Gap)
             .unknown(close_after_client_hole, Gap)
             .unknown(snapped, CutByCapture)
-            .unknown(response_lost, Gap)
-            .unknown(client_hidden, OneSided)
-            .unknown(server_hidden, OneSided),
+            .unknown(client_hidden, OneSided),
         fact("close.payload")
             .seen(farewell, "status", &["close"])
             .seen(empty_close, "empty", &["close"])
@@ -285,8 +278,7 @@ fn table() -> Vec<Row> {
             .absent(empty_close)
             .absent(reset)
             .unknown(server_hole, Gap)
-            .unknown(still_open_client_hidden, OneSided)
-            .unknown(server_hidden, OneSided),
+            .unknown(still_open_client_hidden, OneSided),
         fact("close.reason")
             .seen(farewell, "bye", &["close"])
             .absent(empty_close)
@@ -304,7 +296,6 @@ fn table() -> Vec<Row> {
             .absent(reset)
             .unknown(just_closed, CaptureEnded)
             .unknown(close_after_client_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("close.echo_code")
             .seen(farewell, 1000, &["close", "echo"])
@@ -332,7 +323,6 @@ fn table() -> Vec<Row> {
             .absent(own_fault_of_the_first_word)
             .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.last_size")
             .seen(farewell, 5, &["text"])
@@ -380,7 +370,6 @@ fn table() -> Vec<Row> {
             .seen(client_fault, "unmasked_client_frame", &["bad"])
             .absent(farewell)
             .unknown(server_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.violation_s")
             .seen(client_fault, Span("bad", "close"), &["bad", "close"])
@@ -395,7 +384,6 @@ fn table() -> Vec<Row> {
             .absent(still_open)
             .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("own.violation")
             .seen(own_fault, "rsv_nonzero", &["bad"])
@@ -550,6 +538,13 @@ fn server_hidden() -> Scene {
 fn joined_at_response() -> Scene {
     let mut scene = farewell();
     scene.hidden.extend(1..scene.number_of("response"));
+    scene
+}
+
+/// The same where the capture begins behind the handshake.
+fn joined_late() -> Scene {
+    let mut scene = farewell();
+    scene.hidden.extend(1..=scene.number_of("response"));
     scene
 }
 
@@ -895,6 +890,11 @@ fn no_answer() -> Scene {
     scene
 }
 
+/// The same where the capture misses what the server sent: perhaps an answer.
+fn unheard() -> Scene {
+    no_answer().without(Side::Server)
+}
+
 /// A plain request that a TLS server answers with an alert: fatal, unexpected_message.
 fn plain_to_tls_port() -> Scene {
     let mut scene = Scene::connected();
@@ -1118,7 +1118,7 @@ impl Scene {
         let packets = self.written().packets().iter().zip(1..);
         let hidden: Vec<u64> =
             packets.filter(|(packet, _)| packet.segment().source.port() == port).map(|(_, number)| number).collect();
-        assert!(hidden.len() > 2);
+        assert!(!hidden.is_empty());
         self.hidden.extend(hidden);
         self
     }
