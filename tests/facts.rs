@@ -45,6 +45,7 @@ fn table() -> Vec<Row> {
         fact("connection.messages")
             .seen(farewell, 2, &[])
             .seen(reset, 0, &[])
+            .seen(compressed, 2, &[])
             .never_absent("none is 0")
             .unknown(server_hole, Gap)
             .unknown(snapped, CutByCapture)
@@ -58,6 +59,7 @@ fn table() -> Vec<Row> {
             .unknown(joined_at_response, NotCaptured),
         fact("tcp.open")
             .seen(farewell, "completed", &["syn", "syn_ack"])
+            .seen(server_hidden, "completed", &["syn"])
             .seen(refused_port, "refused", &["syn", "rst"])
             .seen(unanswered, "unanswered", &["syn"])
             .seen(joined_at_response, "not_captured", &[])
@@ -80,14 +82,12 @@ fn table() -> Vec<Row> {
             .absent(still_open)
             .unknown(server_hole, Gap)
             .unknown(snapped, CutByCapture)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.side")
             .seen(farewell, "client", &[])
             .seen(own_fault, "server", &[])
             .absent(still_open)
             .unknown(server_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("end.silence_s")
             .seen(farewell, Span("ping2", "close"), &["ping2", "close"])
@@ -101,8 +101,8 @@ fn table() -> Vec<Row> {
             .seen(farewell, Span("text", "close"), &["text", "close"])
             .absent(own_fault_of_the_first_word)
             .unknown(still_open, CaptureEnded)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided)
             .unknown(timeless, NoTime),
         fact("end.unfinished_frame")
@@ -111,7 +111,6 @@ fn table() -> Vec<Row> {
             .seen(cut_off_and_open, "client", &["begun"])
             .absent(farewell)
             .unknown(server_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("end.unacked_side")
             .seen(unacknowledged, "server", &["third"])
@@ -138,10 +137,9 @@ fn table() -> Vec<Row> {
             .seen(refused, "rejected", &["request", "response"])
             .seen(wrong_accept, "failed", &["request", "response"])
             .seen(no_answer, "none", &["request"])
-            .no_word("not_captured", "a connection that was open before the capture is not recognised yet")
+            .seen(joined_late, "not_captured", &[])
             .never_absent("one of the words is always true")
-            .unknown(server_hidden, OneSided)
-            .unknown(response_lost, Gap),
+            .unknown(unheard, OneSided),
         fact("handshake.status")
             .seen(farewell, 101, &["response"])
             .seen(refused, 401, &["response"])
@@ -267,9 +265,7 @@ fn table() -> Vec<Row> {
             .unknown(server_hole, Gap)
             .unknown(close_after_client_hole, Gap)
             .unknown(snapped, CutByCapture)
-            .unknown(response_lost, Gap)
-            .unknown(client_hidden, OneSided)
-            .unknown(server_hidden, OneSided),
+            .unknown(client_hidden, OneSided),
         fact("close.payload")
             .seen(farewell, "status", &["close"])
             .seen(empty_close, "empty", &["close"])
@@ -282,8 +278,7 @@ fn table() -> Vec<Row> {
             .absent(empty_close)
             .absent(reset)
             .unknown(server_hole, Gap)
-            .unknown(still_open_client_hidden, OneSided)
-            .unknown(server_hidden, OneSided),
+            .unknown(still_open_client_hidden, OneSided),
         fact("close.reason")
             .seen(farewell, "bye", &["close"])
             .absent(empty_close)
@@ -301,7 +296,6 @@ fn table() -> Vec<Row> {
             .absent(reset)
             .unknown(just_closed, CaptureEnded)
             .unknown(close_after_client_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("close.echo_code")
             .seen(farewell, 1000, &["close", "echo"])
@@ -327,20 +321,25 @@ fn table() -> Vec<Row> {
             .seen(farewell, "text", &["text"])
             .seen(binary_last, "binary", &["binary"])
             .absent(own_fault_of_the_first_word)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.last_size")
             .seen(farewell, 5, &["text"])
             .seen(cut_off, 1000, &["begun"])
             .seen(compressed, 4000, &["text"])
+            .seen(hole_inside_text, 250, &["text_end"])
             .absent(own_fault_of_the_first_word)
+            .unknown(hole_inside_compressed, Gap)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.last_complete")
             .seen(farewell, true, &["text"])
             .seen(cut_off, false, &["begun"])
+            .seen(hole_inside_text, true, &["text_end"])
             .absent(own_fault_of_the_first_word)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.last_utf8")
@@ -350,25 +349,27 @@ fn table() -> Vec<Row> {
             .absent(own_fault_of_the_first_word)
             .unknown(hole_inside_text, Gap)
             .unknown(cut_inside_text, CutByCapture)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.other_kind_before")
             .seen(farewell, true, &["text"])
             .seen(latin1, false, &["text"])
             .absent(own_fault_of_the_first_word)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.largest_before")
             .seen(farewell, 300, &[])
             .seen(cut_off, 7, &[])
             .absent(latin1)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.violation")
             .seen(client_fault, "unmasked_client_frame", &["bad"])
             .absent(farewell)
             .unknown(server_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.violation_s")
             .seen(client_fault, Span("bad", "close"), &["bad", "close"])
@@ -379,9 +380,10 @@ fn table() -> Vec<Row> {
         fact("peer.messages")
             .seen(farewell, 2, &[])
             .seen(own_fault_of_the_first_word, 0, &[])
+            .seen(hole_inside_text, 1, &[])
             .absent(still_open)
+            .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
-            .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided),
         fact("own.violation")
             .seen(own_fault, "rsv_nonzero", &["bad"])
@@ -539,6 +541,13 @@ fn joined_at_response() -> Scene {
     scene
 }
 
+/// The same where the capture begins behind the handshake.
+fn joined_late() -> Scene {
+    let mut scene = farewell();
+    scene.hidden.extend(1..=scene.number_of("response"));
+    scene
+}
+
 /// The same where the capture misses the 101.
 fn response_lost() -> Scene {
     let mut scene = farewell();
@@ -634,12 +643,26 @@ fn snapped() -> Scene {
 
 /// The middle of the client's last text message is missing.
 fn hole_inside_text() -> Scene {
+    let mut scene = text_with_hole();
+    // Long enough to believe that the missing segment will not come.
+    scene.talk().wait(5.0).server().ack();
+    scene.ends_by_server(1008)
+}
+
+/// The same where the server closes at once: its Close frame is there before the hole is given up.
+fn end_at_open_hole() -> Scene {
+    text_with_hole().ends_by_server(1008)
+}
+
+/// A text message in three segments, of which the capture misses the second.
+fn text_with_hole() -> Scene {
     let mut scene = open();
     scene.talk().mss(100).acks(Acks::Never);
     scene.next("text").client().text(&"x".repeat(250));
     scene.hidden.insert(scene.number_of("text") + 1);
+    scene.marks.insert("text_end", scene.number_of("text") + 2);
     scene.talk().server().ack();
-    scene.ends_by_server(1008)
+    scene
 }
 
 /// The end of the client's last text message was not kept.
@@ -712,6 +735,19 @@ fn compressed() -> Scene {
     scene.next("text").client().text(&"four".repeat(1000));
     assert!(scene.payload_of("text").len() < 400);
     scene.ends_by_server(1000)
+}
+
+/// A compressed message of which the capture misses the middle: how long it was before only its deflated bytes tell.
+fn hole_inside_compressed() -> Scene {
+    let mut scene = open_with(&Upgrade::deflate(""));
+    scene.talk().mss(100).acks(Acks::Never);
+    let words: String = (0..300).map(|number| format!("{number} ")).collect();
+    scene.next("text").client().text(&words);
+    let segments = scene.written().count() as u64 + 1 - scene.number_of("text");
+    assert!(segments > 3, "{segments} segments");
+    scene.hidden.insert(scene.number_of("text") + 1);
+    scene.talk().wait(5.0).server().ack();
+    scene.ends_by_server(1009)
 }
 
 /// A text message in ISO 8859-1.
@@ -852,6 +888,11 @@ fn no_answer() -> Scene {
     scene.next("fin").client().fin();
     scene.talk().server().fin();
     scene
+}
+
+/// The same where the capture misses what the server sent: perhaps an answer.
+fn unheard() -> Scene {
+    no_answer().without(Side::Server)
 }
 
 /// A plain request that a TLS server answers with an alert: fatal, unexpected_message.
@@ -1077,7 +1118,7 @@ impl Scene {
         let packets = self.written().packets().iter().zip(1..);
         let hidden: Vec<u64> =
             packets.filter(|(packet, _)| packet.segment().source.port() == port).map(|(_, number)| number).collect();
-        assert!(hidden.len() > 2);
+        assert!(!hidden.is_empty());
         self.hidden.extend(hidden);
         self
     }

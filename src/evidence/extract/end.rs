@@ -45,13 +45,10 @@ pub(in crate::evidence) fn silence_s(view: &View<'_>) -> Answer {
     };
     // A hole may hide the bytes that broke the silence.
     for sender in Side::BOTH {
-        let visibility = &connection.visibility[sender];
-        if visibility.one_sided {
+        if connection.visibility[sender].one_sided {
             return unknown(WhyUnknown::OneSided);
         }
-        // Only the first hole is remembered; where the others are nobody knows.
-        let holes = connection.tcp[sender].anomalies().gaps;
-        if visibility.gap.is_some_and(|gap| gap.packet >= since.packet || holes > 1) {
+        if view.has_hole_after(sender, since) {
             return unknown(WhyUnknown::Gap);
         }
     }
@@ -59,7 +56,7 @@ pub(in crate::evidence) fn silence_s(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn since_peer_data_s(view: &View<'_>) -> Answer {
-    or_unknown(view.end_by().map(|(end, _)| match &end.peer.message {
+    or_unknown(view.last_word().map(|end| match &end.peer.message {
         Some(message) => {
             let last = message.last.unwrap_or(message.first);
             seconds(end.at.seconds_since(&last)).at([last, end.at])

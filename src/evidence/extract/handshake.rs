@@ -11,7 +11,10 @@ pub(in crate::evidence) fn outcome(view: &View<'_>) -> Answer {
     let request = handshake.request.as_ref().map(|request| request.last);
     let response = handshake.response.as_ref().map(|response| response.last);
     let outcome = || word(handshake.outcome.name()).at([request, response].into_iter().flatten());
-    or_unknown(view.response_watched().map(|()| outcome()))
+    match handshake.outcome {
+        Outcome::None => or_unknown(view.response_watched().map(|()| outcome())),
+        _ => outcome(),
+    }
 }
 
 /// Asks the request, or says why there is none.

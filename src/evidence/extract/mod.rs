@@ -104,8 +104,15 @@ impl<'a> View<'a> {
         if visibility.encrypted || self.connection.tls.is_some() {
             return Err(WhyUnknown::Encrypted);
         }
-        // Without the 101 nobody looked for frames.
-        self.response_watched()?;
+        let handshake = &self.connection.handshake;
+        if handshake.outcome == Outcome::None {
+            // Without the 101 nobody looked for frames.
+            self.response_watched()?;
+        }
+        if side == Side::Server && handshake.response.is_none() && visibility.gap.is_some() {
+            // The hole that has the 101 may have frames too.
+            return Err(WhyUnknown::Gap);
+        }
         if visibility.one_sided {
             Err(WhyUnknown::OneSided)
         } else if visibility.frames_lost.is_some() {
@@ -132,9 +139,10 @@ impl<'a> View<'a> {
     /// Whether "there was no response to the upgrade request" may be said, or there was one.
     fn response_watched(&self) -> Result<(), WhyUnknown> {
         let handshake = &self.connection.handshake;
-        match handshake.outcome {
-            Outcome::None if handshake.request.is_some() => self.bytes_of(Side::Server),
-            _ => Ok(()),
+        if handshake.request.is_some() && handshake.response.is_none() && !handshake.answered_with_tls {
+            self.bytes_of(Side::Server)
+        } else {
+            Ok(())
         }
     }
 
@@ -153,6 +161,21 @@ impl<'a> View<'a> {
         let ender = self.ender()?;
         let end = self.end.ok_or(WhyUnknown::CaptureEnded)?;
         Ok((end, ender))
+    }
+
+    /// The first sign of the end, when what its sender's peer had said by then is known.
+    ///
+    /// Bytes behind a hole wait until it is given up. When the end comes meanwhile, its last word is an older one.
+    fn last_word(&self) -> Result<&'a EndSignal, WhyUnknown> {
+        let (end, ender) = self.end_by()?;
+        if self.has_hole_after(ender.other(), end.at) { Err(WhyUnknown::Gap) } else { Ok(end) }
+    }
+
+    /// Whether bytes of `side` may be missing at this packet or later.
+    fn has_hole_after(&self, side: Side, at: Origin) -> bool {
+        // Only the first hole is remembered; where the others are nobody knows.
+        let holes = self.connection.tcp[side].anomalies().gaps;
+        self.connection.visibility[side].gap.is_some_and(|gap| gap.packet >= at.packet || holes > 1)
     }
 
     /// The connection was upgraded, or was already when the capture began.

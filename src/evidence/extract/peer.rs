@@ -7,7 +7,7 @@ use crate::evidence::WhyUnknown;
 use crate::units::Side;
 use crate::violation::Violation;
 
-/// Asks the peer's last word before the end.
+/// Asks the end.
 fn of_end(view: &View<'_>, ask: impl FnOnce(&EndSignal, Side) -> Answer) -> Answer {
     match view.end {
         None => absent(),
@@ -15,9 +15,14 @@ fn of_end(view: &View<'_>, ask: impl FnOnce(&EndSignal, Side) -> Answer) -> Answ
     }
 }
 
+/// Asks the peer's last word before the end.
+fn of_last_word(view: &View<'_>, ask: impl FnOnce(&EndSignal) -> Answer) -> Answer {
+    of_end(view, |_, _| or_unknown(view.last_word().map(ask)))
+}
+
 /// Asks the peer's last message before the end.
 fn of_message(view: &View<'_>, ask: impl FnOnce(&EndSignal, &MessageNote) -> Answer) -> Answer {
-    of_end(view, |end, _| match &end.peer.message {
+    of_last_word(view, |end| match &end.peer.message {
         Some(message) => ask(end, message).at([message.last.unwrap_or(message.first)]),
         None => absent(),
     })
@@ -28,7 +33,12 @@ pub(in crate::evidence) fn last_kind(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn last_size(view: &View<'_>) -> Answer {
-    of_message(view, |_, message| int(message.size))
+    of_message(view, |end, message| {
+        // A hole, in this message or in the window before it, leaves only the size on the wire.
+        let not_inflated = message.complete && message.compressed && message.size == message.wire_len;
+        let whole = if not_inflated { view.bytes_of(end.by.other()) } else { Ok(()) };
+        or_unknown(whole.map(|()| int(message.size)))
+    })
 }
 
 pub(in crate::evidence) fn last_complete(view: &View<'_>) -> Answer {
@@ -58,11 +68,11 @@ pub(in crate::evidence) fn other_kind_before(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn largest_before(view: &View<'_>) -> Answer {
-    of_end(view, |end, _| end.peer.largest_before.map_or_else(absent, int))
+    of_last_word(view, |end| end.peer.largest_before.map_or_else(absent, int))
 }
 
 pub(in crate::evidence) fn messages(view: &View<'_>) -> Answer {
-    of_end(view, |end, _| int(end.peer.messages))
+    of_last_word(view, |end| int(end.peer.messages))
 }
 
 pub(in crate::evidence) fn own_messages(view: &View<'_>) -> Answer {

@@ -64,13 +64,15 @@ fn waited_for_answer(view: &View<'_>, syn: Origin) -> bool {
 
 pub(in crate::evidence) fn ping_unanswered_s(view: &View<'_>) -> Answer {
     or_unknown(view.end_by().and_then(|(end, ender)| {
+        let pings = own_pings(view)?;
         view.frames_of(ender.other())?;
-        Ok(match view.connection.traffic[ender].pings.oldest_unanswered() {
+        if Side::BOTH.into_iter().any(|side| view.connection.visibility[side].gap.is_some()) {
+            // What waited behind a hole came late: a Ping perhaps after its Pong.
+            return Err(WhyUnknown::Gap);
+        }
+        Ok(match pings.oldest_unanswered() {
             Some(ping) => seconds(end.at.seconds_since(&ping)).at([ping, end.at]),
-            None => {
-                view.frames_of(ender)?;
-                absent()
-            }
+            None => absent(),
         })
     }))
 }
