@@ -270,10 +270,12 @@ fn frames_that_share_a_segment_are_the_same_frames() {
 }
 
 /// The recorded captures, every TCP segment cut into segments of one byte at the same time.
+///
+/// Not those with holes: where frames have to be found again, the edges of segments are part of the evidence.
 #[test]
 fn recorded_captures_in_segments_of_one_byte_are_the_same() {
     let mut differences = Differences::default();
-    for case in Case::all() {
+    for case in Case::all().into_iter().filter(|case| !case.name.starts_with("visibility/")) {
         let file = std::fs::read(&case.capture).expect("a fixture");
         let Some(bytes) = in_single_bytes(&file) else { continue };
         let [whole, single] = [&file, &bytes].map(|file| analyse(&file[..]).expect("a capture"));

@@ -28,6 +28,9 @@ impl Connection {
     #[must_use]
     pub fn api_view(&self, side: Side) -> Option<ApiView> {
         if self.handshake.outcome != Outcome::Accepted && self.handshake.outcome != Outcome::NotCaptured {
+            if self.handshake.response.is_none() && self.visibility[side.other()].one_sided {
+                return None;
+            }
             let client_gave_up = self.handshake.outcome != Outcome::None || self.tcp_end().is_some();
             return (side == Side::Client && client_gave_up).then(ApiView::abnormal);
         }

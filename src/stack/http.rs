@@ -117,7 +117,7 @@ impl HttpStage {
                 Next::Stay if !self.is_unasked() => self.replay_early(start, shared),
                 next => next,
             },
-            Side::Server if self.is_unasked() && self.early.has_room(&chunk) => {
+            Side::Server if self.is_unasked() && self.early.takes(&chunk) => {
                 self.early.push(&chunk, EARLY_BYTES);
                 Next::Stay
             }
@@ -430,9 +430,10 @@ impl HttpStage {
 }
 
 impl Held {
-    /// Whether a chunk can still wait for its request.
-    fn has_room(&self, chunk: &Chunk<'_>) -> bool {
-        self.bytes + chunk.bytes.len() <= EARLY_BYTES
+    /// Whether a chunk of the server may wait for its request: it begins or continues a response, and there is room.
+    fn takes(&self, chunk: &Chunk<'_>) -> bool {
+        let is_response = !self.items.is_empty() || http::looks_like_http(chunk.bytes) == Some(http::Role::Response);
+        is_response && self.bytes + chunk.bytes.len() <= EARLY_BYTES
     }
 
     fn push(&mut self, chunk: &Chunk<'_>, room: usize) {

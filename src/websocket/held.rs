@@ -111,6 +111,11 @@ impl Held {
         bytes.unwrap_or_default()
     }
 
+    /// Where the hole ends that `offset` lies in; `None` when its byte is there. Holes may be gigabytes long.
+    pub(super) fn hole_end(&self, offset: u64) -> Option<u64> {
+        self.from(offset).next().filter(|run| run.bytes.is_none()).map(Run::end)
+    }
+
     /// The header at `offset`.
     pub(super) fn header(&self, offset: u64) -> Found<FrameHeader> {
         let mut room = [0; FrameHeader::MAX_LEN];

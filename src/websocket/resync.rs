@@ -188,6 +188,10 @@ impl Hunt {
         self.chains.retain_mut(|chain| chain.advance(held, rules, enough) == Fate::Waits);
         while self.tried < held.end() {
             let at = self.tried;
+            if let Some(end) = held.hole_end(at) {
+                self.tried = end;
+                continue;
+            }
             // Most bytes begin no frame; the quick look is all they get.
             let run = held.run_from(at);
             let skipped = run.iter().take_while(|byte| !rules.allow_first(**byte)).count();
@@ -209,6 +213,10 @@ impl Hunt {
     pub(super) fn finish(&mut self, held: &Held) -> Option<Proof> {
         // What lies behind a byte that might begin a header that never became complete.
         while self.tried < held.end() {
+            if let Some(end) = held.hole_end(self.tried) {
+                self.tried = end;
+                continue;
+            }
             if let Found::Here(header) = held.header(self.tried) {
                 self.try_start(held, &header, Some(self.tried) == self.start);
             }
