@@ -35,6 +35,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         from_capture(&bytes, &mut corpus)?;
     }
+    for packets in unusual() {
+        let mut input = LinkType::RAW.0.to_le_bytes().to_vec();
+        for bytes in &packets {
+            PacketInput { bytes, cut: 0, interface: 0, quarters: 0 }.write(&mut input);
+        }
+        corpus.add("packet_decode", &input)?;
+    }
     println!("{} seeds", corpus.written.len());
     Ok(())
 }
@@ -105,6 +112,39 @@ fn from_capture(bytes: &[u8], corpus: &mut Corpus) -> Result<(), Box<dyn Error>>
         stream(1, &streams[client.other()], ResponseReader::new(), corpus)?;
     }
     Ok(())
+}
+
+/// What no recorded capture holds: fragments, tunnels, and fragments in tunnels. Each is a list of IP packets.
+fn unusual() -> Vec<Vec<Vec<u8>>> {
+    let mut tcp = vec![0x9c, 0x40, 0, 80, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x18, 0, 9, 0, 0, 0, 0];
+    tcp.extend(b"GET / HTTP/1.1\r\n\r\n");
+    let plain = ipv4(6, 0, &tcp);
+    let udp = |port: u16, header: &[u8]| {
+        let len = (8 + header.len() + plain.len()) as u16;
+        let ports = [[0x30, 0x39], port.to_be_bytes(), len.to_be_bytes(), [0, 0]].concat();
+        ipv4(17, 0, &[&ports[..], header, &plain].concat())
+    };
+    let ethernet = [&[2; 12][..], &[8, 0]].concat();
+    let fragments = vec![ipv4(6, 0x2000, &tcp[..16]), ipv4(6, 2, &tcp[16..])];
+    vec![
+        fragments.clone(),
+        fragments.iter().rev().cloned().collect(),
+        fragments.iter().map(|fragment| ipv4(4, 0, fragment)).collect(),
+        // IP in IP (RFC 2003), GRE (RFC 2784), VXLAN (RFC 7348), GENEVE (RFC 8926), GTP-U (3GPP TS 29.281).
+        vec![ipv4(4, 0, &ipv4(4, 0, &plain))],
+        vec![ipv4(47, 0, &[&[0, 0, 8, 0][..], &plain].concat())],
+        vec![udp(4789, &[&[8, 0, 0, 0, 0, 0, 7, 0][..], &ethernet].concat())],
+        vec![udp(6081, &[&[0, 0, 0x65, 0x58, 0, 0, 7, 0][..], &ethernet].concat())],
+        vec![udp(2152, &[0x30, 0xff, 0, plain.len() as u8, 0, 0, 0, 7])],
+    ]
+}
+
+/// An IPv4 packet (RFC 791 §3.1); `fragment` is the field with flags and offset.
+fn ipv4(protocol: u8, fragment: u16, payload: &[u8]) -> Vec<u8> {
+    let len = ((20 + payload.len()) as u16).to_be_bytes();
+    let place = fragment.to_be_bytes();
+    let header = [0x45, 0, len[0], len[1], 0, 7, place[0], place[1], 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+    [&header[..], payload].concat()
 }
 
 /// One direction: its HTTP, and what follows the first head as WebSocket.
