@@ -100,6 +100,9 @@ impl<R: Read> Unpacked<R> {
 
     /// Reads what is there, at most `to.len()` bytes; 0 is the end. Waits only when there is nothing at all.
     pub(super) fn read(&mut self, to: &mut [u8]) -> Result<usize, ReadError> {
+        let most = if matches!(self, Self::Plain(_)) { usize::MAX } else { UNPACKED_AT_ONCE };
+        let len = to.len().min(most);
+        let to = &mut to[..len];
         let (result, input_failed) = match self {
             Self::Plain(input) => return input.read(to).map_err(ReadError::Io),
             Self::Gzip(decoder) => (decoder.read(to), decoder.get_ref().source.failed),
@@ -254,12 +257,16 @@ impl<R: Read> BufRead for Input<R> {
     }
 }
 
+/// Bytes asked of a decoder at once. One that comes upon damage does not say how much it had unpacked in the same call, so
+/// this much may be lost before the damage.
+const UNPACKED_AT_ONCE: usize = 4 << 10;
+
 /// Bytes of packed input held at once.
 const INPUT_BUFFER: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Trickle, read, small_pcap};
+    use super::super::testing::{LE, Trickle, read, small_pcap};
     use super::super::{Damage, DamageKind, LooksLike, Reader};
     use super::*;
     use lz4_flex::frame::{BlockSize, FrameEncoder, FrameInfo};
@@ -325,6 +332,19 @@ mod tests {
             }
             assert_eq!(Reader::open(&packed[..]).unwrap().format().compression, compression);
         }
+    }
+
+    #[test]
+    fn what_is_packed_before_damage_is_read() {
+        // Found by fuzzing: a decoder was asked for all it has, failed, and its packets were lost.
+        let file = [LE.pcap_header(0xa1b2_c3d4, 1), LE.pcap_record(0, 0, &[7; 84]).repeat(100)].concat();
+        // RFC 1952 §2.3, RFC 1951 §3.2.4: a header, a stored block, and a block of the reserved type.
+        let len = (file.len() as u16).to_le_bytes();
+        let header = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 0, len[0], len[1], !len[0], !len[1]];
+        let outcome = read(&[&header[..], &file, &[0x07], &[0; 8]].concat()[..]).unwrap();
+        assert!(matches!(outcome.damage.unwrap().kind, DamageKind::CompressionDamaged { .. }));
+        let lost = 100 - outcome.packets.len();
+        assert!(lost <= 41, "{lost} packets of 100 bytes lost, more than 4 KiB");
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl<H: Head> HeadReader<H> {
                     }
                     let offset = offset.plus(consumed as u64);
                     let Some(len) = head_end(rest, 0) else {
-                        match too_early_to_tell::<H>(limits, rest) {
+                        match may_become_a_head::<H>(limits, rest) {
                             Ok(()) => self.state = State::Partial { bytes: rest.to_vec(), first: origin, offset },
                             Err(why) => self.state = State::Failed(why),
                         }
@@ -181,7 +181,7 @@ impl<H: Head> HeadReader<H> {
                     let room = limits.http_head_bytes.saturating_add(1).saturating_sub(had);
                     head.extend_from_slice(&rest[..rest.len().min(room)]);
                     let Some(len) = head_end(head, from) else {
-                        if let Err(why) = too_early_to_tell::<H>(limits, head) {
+                        if let Err(why) = may_become_a_head::<H>(limits, head) {
                             self.state = State::Failed(why);
                             continue;
                         }
@@ -221,12 +221,7 @@ impl<H: Head> HeadReader<H> {
     }
 
     fn complete(&mut self, limits: &Limits, head: &[u8], place: Place) -> Result<Box<H>, WhyNotHttp> {
-        if head.len() > limits.http_head_bytes {
-            return Err(WhyNotHttp::TooLarge);
-        }
-        if H::looks_like(head) == Some(false) {
-            return Err(WhyNotHttp::NotHttp);
-        }
+        may_become_a_head::<H>(limits, head)?;
         let mut few = [httparse::EMPTY_HEADER; USUAL_FIELDS];
         let usual = limits.http_headers.min(USUAL_FIELDS);
         let parsed = match H::parse(head, place, self.expected, &mut few[..usual]) {
@@ -442,8 +437,8 @@ fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// Whether a head without its end may be waited for.
-fn too_early_to_tell<H: Head>(limits: &Limits, start: &[u8]) -> Result<(), WhyNotHttp> {
+/// Whether what starts so may be a head within the limits, once its end is there.
+fn may_become_a_head<H: Head>(limits: &Limits, start: &[u8]) -> Result<(), WhyNotHttp> {
     if H::looks_like(start) == Some(false) {
         Err(WhyNotHttp::NotHttp)
     } else if start.len() > limits.http_head_bytes {
@@ -582,6 +577,17 @@ mod tests {
             let (step, consumed) = reader.push(&Limits::default(), offset, packet(2), &stream[cut..]);
             assert!(matches!(step, Step::Head(_)));
             assert_eq!(cut + consumed, head.len());
+        }
+    }
+
+    #[test]
+    fn what_is_no_http_is_told_so_however_long_it_is() {
+        // Found by fuzzing: in one slice this was a head that is too large, cut it was no HTTP at all.
+        let limits = Limits { http_head_bytes: 2, ..Limits::default() };
+        for slices in [&[b"\xc1\n\n".as_slice()][..], &[b"\xc1", b"\n\n"]] {
+            let mut reader = ResponseReader::new();
+            let step = slices.iter().map(|slice| reader.push(&limits, StreamOffset(0), packet(1), slice).0).last();
+            assert_eq!(step, Some(Step::Failed(WhyNotHttp::NotHttp)), "{slices:?}");
         }
     }
 

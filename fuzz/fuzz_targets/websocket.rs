@@ -1,0 +1,102 @@
+//! One side of an upgraded stream: wherever it is cut, the same events come out, and its decoder stays small.
+//!
+//! Settings: bit 0 says that the server speaks; bit 1 that permessage-deflate was negotiated; bit 2 that it has no context
+//! takeover; bit 3 that earlier messages were not seen.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wsdissect::units::{Side, StreamOffset};
+use wsdissect::websocket::{Decoder, DecoderConfig, DecoderStatus, Deflate, Event, EventSink, MessageKind, Scratch};
+use wsdissect_fuzz::input::{Piece, StreamInput};
+use wsdissect_fuzz::{ORIGIN, heap, small_limits};
+
+/// 48 KiB of shared buffers, and an inflater of as much.
+const MOST_HEAP: usize = 112 << 10;
+
+fuzz_target!(|bytes: &[u8]| {
+    let input = StreamInput::read(bytes);
+    let pieces = input.pieces(|_| false);
+    heap::at_most(MOST_HEAP, || decode(input.settings, &pieces, &mut Nobody));
+    let events = |cut_before: &dyn Fn(usize) -> bool| {
+        let mut told = Told::default();
+        told.status = decode(input.settings, &input.pieces(cut_before), &mut told);
+        told
+    };
+    let whole = events(&|_| false);
+    assert_eq!(whole, events(&|at| input.cuts.contains(&at)), "cut at {:?}", input.cuts);
+    assert_eq!(whole, events(&|_| true), "byte by byte");
+});
+
+fn decode(settings: u8, pieces: &[Piece<'_>], sink: &mut impl EventSink) -> Option<(DecoderStatus, u64)> {
+    let has = |bit: u8| settings >> bit & 1 == 1;
+    let mut scratch = Scratch::new(&small_limits());
+    let sender = if has(0) { Side::Server } else { Side::Client };
+    let deflate = has(1).then_some(Deflate { no_context_takeover: has(2), window_bits: 15 });
+    let mut decoder = Decoder::new(DecoderConfig { sender, deflate });
+    if has(3) {
+        decoder.lose_context();
+    }
+    for piece in pieces {
+        match *piece {
+            Piece::Bytes { offset, bytes } => decoder.push(&mut scratch, StreamOffset(offset), ORIGIN, bytes, sink),
+            Piece::Gap { offset, len } => decoder.gap(&mut scratch, StreamOffset(offset), len, ORIGIN, sink),
+        }
+    }
+    decoder.finish(sink);
+    Some((decoder.status(), decoder.frames_after_close()))
+}
+
+/// Wants to know nothing.
+struct Nobody;
+
+impl EventSink for Nobody {
+    fn event(&mut self, _: Event<'_>) {}
+}
+
+/// Keeps everything; payload aside, because its pieces may be smaller.
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    events: Vec<Event<'static>>,
+    controls: Vec<(usize, Vec<u8>)>,
+    payload: Vec<(MessageKind, Vec<u8>)>,
+    status: Option<(DecoderStatus, u64)>,
+}
+
+impl EventSink for Told {
+    fn event(&mut self, event: Event<'_>) {
+        let limits = small_limits();
+        self.events.push(match event {
+            Event::Control { opcode, payload, first, last } => {
+                assert!(payload.len() <= 125);
+                self.controls.push((self.events.len(), payload.to_vec()));
+                Event::Control { opcode, payload: &[], first, last }
+            }
+            Event::Payload(piece) => {
+                if piece.position == 0 {
+                    self.payload.push((piece.kind, Vec::new()));
+                }
+                let (kind, bytes) = self.payload.last_mut().expect("position 0 comes first");
+                assert_eq!((*kind, bytes.len()), (piece.kind, piece.position.into()), "pieces follow each other");
+                bytes.extend(piece.bytes);
+                assert!(bytes.len() <= wsdissect::websocket::PAYLOAD_PEEK_LEN);
+                return;
+            }
+            Event::Message(message) => {
+                assert!(message.inflated_len.is_none_or(|len| len <= limits.inflated_message_bytes));
+                Event::Message(message)
+            }
+            Event::Frame(frame) => Event::Frame(frame),
+            Event::FrameEnd(end) => {
+                assert!(end.payload_seen <= end.header.payload_len);
+                Event::FrameEnd(end)
+            }
+            Event::Close(close) => Event::Close(close),
+            Event::Violation(violation) => Event::Violation(violation),
+            Event::Unfinished(unfinished) => Event::Unfinished(unfinished),
+        });
+    }
+
+    fn wants_payload(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,33 @@
+//! What the fuzz targets share: the form of their inputs, small bounds, and a count of the bytes in use.
+
+pub mod heap;
+pub mod input;
+
+use wsdissect::limits::Limits;
+use wsdissect::units::{Origin, PacketNumber};
+
+/// Bounds so small that an input of a few kilobytes reaches every one of them.
+#[must_use]
+pub fn small_limits() -> Limits {
+    Limits {
+        flows: 4,
+        reorder_bytes_per_end: 4 << 10,
+        reorder_segments_per_end: 8,
+        reorder_bytes_total: 8 << 10,
+        tunnel_depth: 3,
+        fragmented_datagrams: 4,
+        fragment_bytes: 8 << 10,
+        fragment_seconds: 30,
+        http_head_bytes: 1 << 10,
+        http_headers: 80,
+        inflated_message_bytes: 64 << 10,
+        tls_handshake_bytes: 1 << 10,
+        violations: 4,
+        timeline_first: 2,
+        timeline_last: 4,
+        linger_seconds: 5,
+    }
+}
+
+/// The packet that everything comes from in targets that compare what is found, not where.
+pub const ORIGIN: Origin = Origin { packet: PacketNumber::FIRST, time: None };
