@@ -120,7 +120,8 @@ const EXCEPTIONS: &[Exception] = &[
     },
 ];
 
-const NO_UPGRADE: &str = "it shows no frame unless it saw both heads of the upgrade whole; the programs had these frames";
+const NO_UPGRADE: &str =
+    "it shows no frame unless it saw both heads of the upgrade whole; the programs had these frames";
 
 const UNFINISHED: &str = "it shows a frame only when its last byte is there; we count every header that was seen";
 

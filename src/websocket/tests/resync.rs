@@ -375,3 +375,25 @@ fn nothing_else_is_taken_for_websocket() {
     }
     assert_eq!(taken, []);
 }
+
+/// A sequence number is an enemy's: a hole may claim any length, and a walk over it byte by byte would not end.
+#[test]
+fn a_hole_of_any_length_is_stepped_over_at_once() {
+    struct Nothing;
+    impl EventSink for Nothing {
+        fn event(&mut self, event: Event<'_>) {
+            panic!("nothing may be told of a hole: {event:?}");
+        }
+    }
+    let origin = Origin { packet: PacketNumber::FIRST, time: None };
+    let mut scratch = Scratch::new(&Limits::default());
+    let mut decoder = Decoder::new(DecoderConfig { sender: Side::Client, deflate: None });
+    let mut offset = StreamOffset(0);
+    for _ in 0..64 {
+        decoder.gap(&mut scratch, offset, Some(1 << 50), origin, &mut Nothing);
+        offset = offset.plus(1 << 50);
+        decoder.push(&mut scratch, offset, origin, &[0x20; 3], &mut Nothing);
+        offset = offset.plus(3);
+    }
+    decoder.settle(&mut scratch, &mut Nothing);
+}
