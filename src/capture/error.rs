@@ -29,6 +29,12 @@ pub enum CaptureError {
     /// The input is compressed in a way this build cannot unpack.
     #[error("{0}-compressed input, which this build cannot unpack: built without the `{0}` feature")]
     Unsupported(Compression),
+    /// Of several captures, too many were recorded at the same time to be merged.
+    #[error("more than {limit} captures overlap in time: its packets come later than they were recorded")]
+    TooManyAtOnce {
+        /// How many are merged at most.
+        limit: usize,
+    },
     /// The input is a capture, but broken from here on. What was read before stays valid.
     #[error(transparent)]
     Damaged(#[from] Damage),

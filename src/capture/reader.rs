@@ -7,7 +7,7 @@ use super::window::{Stop, Window};
 use super::{
     CaptureError, CaptureLimits, CaptureSummary, Container, Damage, DamageKind, Format, LooksLike, Packet, Within,
 };
-use crate::units::PacketNumber;
+use crate::units::{PacketNumber, Timestamp};
 use std::fmt;
 use std::io::Read;
 
@@ -36,6 +36,8 @@ pub struct Reader<R: Read> {
     damage: Option<Damage>,
     /// The number that the next record gets.
     next: PacketNumber,
+    /// A record that was read ahead, to learn its time.
+    ahead: Option<Record>,
     /// The last packet that was delivered.
     last: Option<PacketNumber>,
     /// Nothing more will be read.
@@ -70,7 +72,17 @@ impl<R: Read> Reader<R> {
             Err(Refusal::Stop(Stop::Damage(kind))) => return Err(damage_at(&window, kind, None).into()),
         };
         let (damage, last) = (None, None);
-        Ok(Self { window, container, limits, summary, damage, next: PacketNumber::FIRST, last, finished: false })
+        Ok(Self {
+            window,
+            container,
+            limits,
+            summary,
+            damage,
+            next: PacketNumber::FIRST,
+            ahead: None,
+            last,
+            finished: false,
+        })
     }
 
     /// The next packet, or `None` at the end of the capture.
@@ -80,16 +92,12 @@ impl<R: Read> Reader<R> {
     /// was read before is valid. [`Reader::damage`] keeps the damage.
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        if self.finished {
-            return Ok(None);
-        }
-        let record = match self.next_record() {
-            Ok(Some(record)) => record,
-            Ok(None) => {
-                self.finished = true;
-                return Ok(None);
-            }
-            Err(stop) => return Err(self.stop(stop)),
+        let record = match self.ahead.take() {
+            Some(record) => record,
+            None => match self.read()? {
+                Some(record) => record,
+                None => return Ok(None),
+            },
         };
         let number = self.next;
         self.next = number.next();
@@ -102,6 +110,22 @@ impl<R: Read> Reader<R> {
         }
         let Record { time, link, interface, original_len, .. } = record;
         Ok(Some(Packet { number, time, link, interface, bytes, original_len }))
+    }
+
+    /// The time of the next packet, which stays the next one; `None` at the end of the capture.
+    ///
+    /// # Errors
+    /// As [`Reader::next_packet`].
+    pub(super) fn peek(&mut self) -> Result<Option<Option<Timestamp>>, CaptureError> {
+        if self.ahead.is_none() {
+            self.ahead = self.read()?;
+        }
+        Ok(self.ahead.as_ref().map(|record| record.time))
+    }
+
+    /// How many numbers have been given: to packets delivered, and to records before and after them that hold none.
+    pub(super) fn numbered(&self) -> u64 {
+        self.next.value() - 1
     }
 
     /// How the capture is stored.
@@ -120,10 +144,30 @@ impl<R: Read> Reader<R> {
         &self.summary
     }
 
+    /// [`Reader::summary`], when nothing more is to be read.
+    pub(super) fn into_summary(self) -> CaptureSummary {
+        self.summary
+    }
+
     /// What made reading stop before the end, if anything did.
     #[must_use]
     pub fn damage(&self) -> Option<&Damage> {
         self.damage.as_ref()
+    }
+
+    #[inline]
+    fn read(&mut self) -> Result<Option<Record>, CaptureError> {
+        if self.finished {
+            return Ok(None);
+        }
+        match self.next_record() {
+            Ok(Some(record)) => Ok(Some(record)),
+            Ok(None) => {
+                self.finished = true;
+                Ok(None)
+            }
+            Err(stop) => Err(self.stop(stop)),
+        }
     }
 
     #[inline]
