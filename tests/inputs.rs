@@ -227,3 +227,25 @@ fn captures_recorded_side_by_side_are_merged_by_time() {
     let captures = [first, second].map(|pieces| pieces.file(0..pieces.records.len()));
     assert_eq!(findings(&analyse(&write_all(&folder, "eth", &captures))), findings(&whole));
 }
+
+// Damage.
+
+#[test]
+fn what_follows_damage_is_reported_and_the_loss_told() {
+    let good = Capture::of([closed(40000, 1000), closed(40001, 1011)]);
+    for (name, bytes) in [("middle.pcap", good.pcap()), ("middle.pcapng", good.pcapng())] {
+        let pieces = Pieces::of(&bytes).expect("little-endian");
+        let mut damaged = bytes.clone();
+        let at = bytes.len() - pieces.records[pieces.records.len() / 2..].concat().len();
+        damaged[at + 4..at + 14].fill(0xff);
+        let path = write(&folder(name).join(name), &damaged);
+        let run = run(&["-T", "jsonl", &path]);
+        assert_eq!(run.code, Some(3), "{run:?}");
+        assert!(run.stderr.contains("bytes skipped"), "{}", run.stderr);
+        let lines = run.lines();
+        let summary = lines.last().expect("a summary");
+        let read = summary["packets"]["read"].as_u64().expect("a number") as usize;
+        assert!(read >= pieces.records.len() - 2 && read < pieces.records.len(), "{read}");
+        assert_eq!(summary["damage"].as_array().map(Vec::len), Some(1), "{summary}");
+    }
+}

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Lengths in the file are claims. Each is checked against a bound of [`CaptureLimits`] before anything is read or
-//! allocated for it, and a record is parsed only when all of it is in the buffer. What is wrong with a file is told
-//! once, as [`Damage`] with the offset and the last good packet; everything before it has been delivered.
+//! allocated for it, and a record is parsed only when all of it is in the buffer. What is wrong with a file is told as
+//! [`Damage`] with the offset and the last good packet; reading goes on at the next place where records fit together.
 
 mod clock;
 mod compression;
@@ -20,6 +20,7 @@ mod link;
 mod pcap;
 mod pcapng;
 mod reader;
+mod resync;
 mod sequence;
 mod summary;
 #[cfg(test)]

@@ -85,11 +85,23 @@ impl<R: Read> Reader<R> {
         })
     }
 
+    /// Hands out each packet of a pcap file only after a look at the record behind it.
+    ///
+    /// That notices a wrong length before the packet with too few or too many bytes is out, but waits for the next
+    /// packet: for files, not for what is still being recorded. Without it only records that look odd are checked so.
+    #[must_use]
+    pub fn looking_ahead(mut self) -> Self {
+        if let State::Pcap(pcap) = &mut self.container {
+            pcap.look_ahead();
+        }
+        self
+    }
+
     /// The next packet, or `None` at the end of the capture.
     ///
     /// # Errors
-    /// [`CaptureError::Damaged`] and [`CaptureError::Io`], each once; after either there are no more packets, and what
-    /// was read before is valid. [`Reader::damage`] keeps the damage.
+    /// [`CaptureError::Damaged`] at each damaged place, once; packets may follow, [`Damage::resumed`] tells.
+    /// [`CaptureError::Io`] once, after which nothing follows. What was read before is valid in any case.
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
         let record = match self.ahead.take() {
@@ -149,7 +161,7 @@ impl<R: Read> Reader<R> {
         self.summary
     }
 
-    /// What made reading stop before the end, if anything did.
+    /// The last damage that was met, if any.
     #[must_use]
     pub fn damage(&self) -> Option<&Damage> {
         self.damage.as_ref()
@@ -185,13 +197,33 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// Goes on where records fit together again, if there is such a place.
+    fn resume(&mut self, damage: &mut Damage) {
+        let found = damage.kind.may_be_followed()
+            && match &self.container {
+                State::Pcap(pcap) => pcap.resynchronise(&mut self.window, &self.limits),
+                State::PcapNg(pcapng) => pcapng.resynchronise(&mut self.window, &self.limits),
+            };
+        if found {
+            damage.resumed = Some(self.window.offset());
+            if let DamageKind::Cut { within: Within::Packet(packet), .. } = damage.kind {
+                // Not the file was cut, but the length is wrong.
+                damage.kind = DamageKind::Misplaced { packet };
+            }
+        }
+        self.finished = !found && !self.window.has_failed();
+    }
+
     #[cold]
     fn stop(&mut self, stop: Stop) -> CaptureError {
-        self.finished = true;
         match stop {
-            Stop::Io(error) => error.into(),
+            Stop::Io(error) => {
+                self.finished = true;
+                error.into()
+            }
             Stop::Damage(kind) => {
-                let damage = damage_at(&self.window, kind, self.last);
+                let mut damage = damage_at(&self.window, kind, self.last);
+                self.resume(&mut damage);
                 self.damage = Some(damage.clone());
                 damage.into()
             }
@@ -261,7 +293,7 @@ fn recognise<R: Read>(
 
 /// Damage to whatever starts at the first unread byte.
 fn damage_at<R: Read>(window: &Window<R>, kind: DamageKind, after: Option<PacketNumber>) -> Damage {
-    Damage { kind, offset: window.offset(), after, unread: window.unread().len() as u64 }
+    Damage { kind, offset: window.offset(), after, unread: window.unread().len() as u64, resumed: None }
 }
 
 /// Bytes from which is guessed what an input is that is no capture.

@@ -171,6 +171,8 @@ impl<S: Source> Sequence<S> {
         let keep = alone || !source.reopens();
         let opened = source.open().map_err(CaptureError::Io);
         let mut reader = match opened.and_then(|input| Reader::with_limits(input, self.limits)) {
+            // What can be opened again is complete.
+            Ok(reader) if source.reopens() => reader.looking_ahead(),
             Ok(reader) => reader,
             Err(error) => return self.problems.push_back(Problem { source_index: index, error }),
         };

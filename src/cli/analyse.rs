@@ -29,7 +29,8 @@ pub(super) fn run(
     }
     let speaker = Speaker::new(language);
     let status = ExitStatus::Analysed;
-    let mut job = Job { args, speaker: &speaker, width, status, first_object: true, damage: Vec::new(), out };
+    let mut job =
+        Job { args, speaker: &speaker, width, status, first_object: true, damage: Vec::new(), places_damaged: 0, out };
     if inputs.is_single()
         && let Some(failure) = inputs.failures.pop()
     {
@@ -51,6 +52,8 @@ struct Job<'a, W: Write> {
     status: ExitStatus,
     first_object: bool,
     damage: Vec<Damage>,
+    /// Also those that are not kept in `damage`.
+    places_damaged: usize,
     out: &'a mut W,
 }
 
@@ -75,7 +78,12 @@ impl<W: Write> Job<'_, W> {
         analyzer.finish();
         self.drain(&mut analyzer, &mut fleet, &mut kept, &places)?;
         let name = places.all();
-        let damage = std::mem::take(&mut self.damage);
+        let mut damage = std::mem::take(&mut self.damage);
+        if let (Some(more @ 1..), Some(last)) = (self.places_damaged.checked_sub(MAX_DAMAGE), damage.last_mut()) {
+            let more = format!("; {more} more damaged places");
+            eprintln!("wsdissect: {}{more}", last.what);
+            last.what.push_str(&more);
+        }
         let closing = Closing { capture: &name, summary: analyzer.summary(), damage, dropped: packets.dropped() };
         self.close(&closing, &fleet, &kept, &places)?;
         self.end()
@@ -92,6 +100,10 @@ impl<W: Write> Job<'_, W> {
             }
             eprintln!("wsdissect: {failure}");
         } else {
+            self.places_damaged += 1;
+            if self.places_damaged > MAX_DAMAGE {
+                return Ok(());
+            }
             eprintln!("wsdissect: {name}: {error}; reporting what could be read");
             let offset = match &error {
                 CaptureError::Damaged(damage) => damage.offset,
@@ -189,6 +201,9 @@ impl<W: Write> Job<'_, W> {
         Ok(self.status)
     }
 }
+
+/// Damaged places that are told one by one.
+const MAX_DAMAGE: usize = 100;
 
 /// Which capture packets come from.
 struct Places<'a> {
