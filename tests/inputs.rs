@@ -40,7 +40,8 @@ struct Pieces {
 
 impl Pieces {
     fn of(capture: &[u8]) -> Option<Self> {
-        let (mut at, len, header): (usize, fn(&[u8], usize) -> Option<usize>, usize) =
+        type Len = fn(&[u8], usize) -> Option<usize>;
+        let (mut at, len, header): (usize, Len, usize) =
             if capture.starts_with(&[0xd4, 0xc3, 0xb2, 0xa1]) || capture.starts_with(&[0x4d, 0x3c, 0xb2, 0xa1]) {
                 (24, |bytes, at| Some(16 + word(bytes, at + 8)?), 24)
             } else if capture.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) && capture[8..12] == [0x4d, 0x3c, 0x2b, 0x1a] {

@@ -64,8 +64,11 @@ mod tests {
     const COUNT: u64 = 30;
     const START: u32 = 1_700_000_000;
 
+    /// Where a record lies, and the packet in it.
+    type Place = (Range<usize>, Range<usize>);
+
     /// A capture, and where in it each record and the packet in it lie.
-    fn capture(writer: Writer, ng: bool) -> (Vec<u8>, Vec<(Range<usize>, Range<usize>)>) {
+    fn capture(writer: Writer, ng: bool) -> (Vec<u8>, Vec<Place>) {
         let mut file = match ng {
             false => writer.pcap_header(0xa1b2_c3d4, 1),
             true => [writer.section(), writer.interface(1, 0, &[])].concat(),
@@ -109,7 +112,7 @@ mod tests {
     }
 
     /// Nothing that was not recorded, everything that the damage did not touch, and no loss untold.
-    fn check(file: &[u8], places: &[(Range<usize>, Range<usize>)], damaged: Range<usize>) {
+    fn check(file: &[u8], places: &[Place], damaged: Range<usize>) {
         let Some(Salvage { packets, damages }) = salvage(file) else {
             panic!("{damaged:?}: not opened");
         };
@@ -219,7 +222,7 @@ mod tests {
         // Times that jump by years, original lengths that nobody filled in, fractions beyond a second.
         let header = LE.pcap_header(0xa1b2_c3d4, 1);
         let record = |number: u32| {
-            let seconds = if number % 3 == 0 { 7 } else { START + number * 40_000_000 };
+            let seconds = if number.is_multiple_of(3) { 7 } else { START + number * 40_000_000 };
             [LE.words(&[seconds, 5_000_000, 50, 0]), noise(number.into(), 50)].concat()
         };
         let file: Vec<u8> = header.into_iter().chain((0..20).flat_map(record)).collect();
@@ -236,7 +239,7 @@ mod tests {
             for (at, len, seed) in cuts {
                 let at = at.index(file.len());
                 let end = file.len().min(at + len);
-                if seed % 3 == 0 {
+                if seed.is_multiple_of(3) {
                     file.drain(at..end);
                 } else {
                     file.splice(at..end, noise(seed, (seed % 300) as usize));
