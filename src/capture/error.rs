@@ -29,6 +29,12 @@ pub enum CaptureError {
     /// The input is compressed in a way this build cannot unpack.
     #[error("{0}-compressed input, which this build cannot unpack: built without the `{0}` feature")]
     Unsupported(Compression),
+    /// Of several captures, too many were recorded at the same time to be merged.
+    #[error("more than {limit} captures overlap in time: its packets come later than they were recorded")]
+    TooManyAtOnce {
+        /// How many are merged at most.
+        limit: usize,
+    },
     /// The input is a capture, but broken from here on. What was read before stays valid.
     #[error(transparent)]
     Damaged(#[from] Damage),
@@ -46,9 +52,9 @@ impl fmt::Display for Decompressed {
     }
 }
 
-/// Where reading had to stop, and why.
+/// Where the records of a capture do not fit together, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{kind} (offset {offset:#x})")]
+#[error("{kind} (offset {offset:#x}{})", Skipped(self))]
 pub struct Damage {
     /// What was wrong.
     pub kind: DamageKind,
@@ -60,6 +66,31 @@ pub struct Damage {
     ///
     /// For [`DamageKind::Cut`] this is all that the input has; for other damage the input may hold more.
     pub unread: u64,
+    /// Where records fit together again, and reading goes on; `None` when nothing more could be read.
+    ///
+    /// What lies between `offset` and here is lost. Packets after it are numbered on from `after`, since nobody knows how
+    /// many were lost. In pcapng a lost description of a section or interface may give them the wrong interface.
+    pub resumed: Option<u64>,
+}
+
+impl Damage {
+    /// Bytes that were skipped, when reading went on behind them.
+    #[must_use]
+    pub fn skipped(&self) -> Option<u64> {
+        Some(self.resumed?.saturating_sub(self.offset))
+    }
+}
+
+/// Appends how much was skipped, when reading goes on.
+struct Skipped<'a>(&'a Damage);
+
+impl fmt::Display for Skipped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.skipped() {
+            None => Ok(()),
+            Some(skipped) => write!(f, "; {skipped} bytes skipped"),
+        }
+    }
 }
 
 /// What was wrong with a capture.
@@ -135,6 +166,12 @@ pub enum DamageKind {
         /// What is wrong, as a lowercase fragment.
         problem: &'static str,
     },
+    /// No record starts where this one ends by its length, but others follow.
+    #[error("packet {packet}: its record does not end where another one begins")]
+    Misplaced {
+        /// The packet.
+        packet: PacketNumber,
+    },
     /// More interfaces than are kept.
     #[error("more than {limit} interfaces are described")]
     TooManyInterfaces {
@@ -155,6 +192,13 @@ pub enum DamageKind {
         /// What the decompressor says.
         message: String,
     },
+}
+
+impl DamageKind {
+    /// Whether good records may follow.
+    pub(super) fn may_be_followed(&self) -> bool {
+        !matches!(self, Self::TooManyInterfaces { .. } | Self::CompressionCut { .. } | Self::CompressionDamaged { .. })
+    }
 }
 
 /// What a cut went through.
@@ -299,11 +343,15 @@ mod tests {
             offset: 24,
             after: None,
             unread: 16,
+            resumed: None,
         };
         assert_eq!(
-            CaptureError::from(damage).to_string(),
+            CaptureError::from(damage.clone()).to_string(),
             "packet #1: record claims 2147483647 bytes, the bound is 262144 (offset 0x18)"
         );
+        let damage =
+            Damage { kind: DamageKind::Misplaced { packet: PacketNumber::FIRST }, resumed: Some(26), ..damage };
+        assert!(damage.to_string().ends_with("another one begins (offset 0x18; 2 bytes skipped)"), "{damage}");
         let empty = CaptureError::Empty { compression: Compression::Gzip };
         assert_eq!(empty.to_string(), "empty input: not a single byte (inside gzip)");
     }

@@ -2,8 +2,13 @@
 //!
 //! Byte order and clock tick follow from the magic number. Alexey Kuznetsov's "modified" variant of 1990s Linux
 //! (`a1b2cd34`) has eight more bytes in each record header, which are stepped over.
+//!
+//! Nothing marks the start of a record: one wrong length turns everything behind it into noise. So a record that looks
+//! odd is believed only when another one follows it, and behind damage the next one is searched for: by lengths that lead
+//! from header to header, and by times near the last good one.
 
 use super::clock::Clock;
+use super::resync::{self, CHAIN};
 use super::window::{Stop, Window};
 use super::{ByteOrder, CaptureLimits, DamageKind, Interface, LinkType, Resolution, Within};
 use crate::units::{PacketNumber, Timestamp};
@@ -27,6 +32,23 @@ pub(super) struct Pcap {
     link: LinkType,
     nanos_per_tick: u32,
     record_header: usize,
+    /// Most bytes of a packet by the file header.
+    snaplen: u32,
+    /// Seconds of the last packet.
+    now: Option<u32>,
+    /// Where the last row of odd records that was believed ends.
+    row_end: u64,
+    /// Every record is checked against the one behind it.
+    look_ahead: bool,
+}
+
+/// The numbers of a record header.
+#[derive(Clone, Copy)]
+struct Head {
+    seconds: u32,
+    fraction: u32,
+    captured: u32,
+    original: u32,
 }
 
 impl Pcap {
@@ -67,6 +89,10 @@ impl Pcap {
             link,
             nanos_per_tick: if row.resolution == Resolution::NANOSECONDS { 1 } else { 1000 },
             record_header: row.record_header,
+            snaplen: if parsed.snaplen == 0 { u32::MAX } else { parsed.snaplen },
+            now: None,
+            row_end: 0,
+            look_ahead: false,
         };
         Some((pcap, interface))
     }
@@ -74,7 +100,7 @@ impl Pcap {
     /// The next record, which would be packet `number`; `None` at the end of the file.
     #[inline]
     pub(super) fn next<R: Read>(
-        &self,
+        &mut self,
         window: &mut Window<R>,
         limits: &CaptureLimits,
         number: PacketNumber,
@@ -96,6 +122,20 @@ impl Pcap {
         }
         let len = self.record_header + claimed as usize;
         let available = window.fill_to(len)?;
+        if available >= len
+            && let Some(head) = self.head(window, 0)
+        {
+            let plain = head.captured == head.original.min(self.snaplen) && self.is_plausible(&head, self.now);
+            if (self.look_ahead || !plain)
+                && (head.is_nothing() || !self.is_followed(window, limits, len, head))
+                // Bytes are missing in it, or the header behind it is bad: who can tell? Garbage at the end of a file
+                // is another matter.
+                && (!plain || head.captured == 0 || (1..len + GOES_ON).any(|at| self.fits(window, limits, at, self.now)))
+            {
+                return Err(DamageKind::Misplaced { packet: number }.into());
+            }
+            self.now = Some(head.seconds);
+        }
         let parse = match self.byte_order {
             ByteOrder::Little => parse_pcap_frame,
             ByteOrder::Big => parse_pcap_frame_be,
@@ -109,6 +149,113 @@ impl Pcap {
         Ok(Some(Record { time: Some(time), link: self.link, interface: 0, place, original_len }))
     }
 }
+
+impl Pcap {
+    /// Turns on the check of every record against the one behind it.
+    pub(super) fn look_ahead(&mut self) {
+        self.look_ahead = true;
+    }
+
+    /// Steps over unread bytes to the next place where records fit; `false` when there is none.
+    pub(super) fn resynchronise<R: Read>(&self, window: &mut Window<R>, limits: &CaptureLimits) -> bool {
+        resync::skip_to(window, self.record_header, |window, at| self.fits(window, limits, at, self.now))
+    }
+
+    /// The record header at this distance, if all of it is there.
+    #[inline]
+    fn head<R: Read>(&self, window: &mut Window<R>, at: usize) -> Option<Head> {
+        if window.look_ahead(at + self.record_header) < at + self.record_header {
+            return None;
+        }
+        let header = window.unread().get(at..)?;
+        let word = |at| self.byte_order.u32(header, at);
+        Some(Head { seconds: word(0)?, fraction: word(4)?, captured: word(8)?, original: word(12)? })
+    }
+
+    /// Whether capturing programs write such numbers. The length may still be beyond the limit.
+    #[inline]
+    fn is_plausible(&self, head: &Head, near: Option<u32>) -> bool {
+        head.captured <= head.original
+            && head.original <= MAX_ORIGINAL
+            && u64::from(head.fraction) * u64::from(self.nanos_per_tick) < 1_000_000_000
+            && near.is_none_or(|near| near.abs_diff(head.seconds) <= NEAR_SECONDS)
+    }
+
+    /// Whether good records start here: enough of them in a row, or fewer that end with the file.
+    fn fits<R: Read>(&self, window: &mut Window<R>, limits: &CaptureLimits, mut at: usize, near: Option<u32>) -> bool {
+        let mut near = near;
+        for before in 0..CHAIN {
+            let Some(head) = self.head(window, at) else {
+                // Exactly at the end one record is enough; where the file is cut in the next header, two.
+                let rest = window.unread().len().checked_sub(at);
+                return rest.is_some_and(|rest| before >= 1 && rest == 0 || before >= 2);
+            };
+            if !self.is_plausible(&head, near) || head.captured > limits.packet_bytes || head.is_nothing() {
+                return false;
+            }
+            near = Some(head.seconds);
+            at += self.record_header + head.captured as usize;
+        }
+        true
+    }
+
+    /// Whether a record may start at `at`, behind one with this header: one that fits to it, or a long row of them,
+    /// whatever their times are.
+    #[inline]
+    fn is_followed<R: Read>(&mut self, window: &mut Window<R>, limits: &CaptureLimits, at: usize, head: Head) -> bool {
+        // At the end, or cut: what is there is told by the next step.
+        let Some(next) = self.head(window, at) else { return true };
+        let good = self.is_plausible(&next, Some(head.seconds)) && next.captured <= limits.packet_bytes;
+        good && !next.is_nothing() || self.is_row(window, limits, at)
+    }
+
+    /// Whether lengths lead from header to header, to good records or at least often enough. A row that is none of the
+    /// good records between which it leads is a coincidence: equal lengths side by side make one, four bytes off.
+    #[cold]
+    fn is_row<R: Read>(&mut self, window: &mut Window<R>, limits: &CaptureLimits, from: usize) -> bool {
+        if window.offset() + (from as u64) < self.row_end {
+            return true;
+        }
+        let mut at = from;
+        for _ in 0..ROW {
+            let Some(head) = self.head(window, at) else {
+                match window.unread().len() == at {
+                    true => break,
+                    false => return false,
+                }
+            };
+            if head.captured > limits.packet_bytes || head.is_nothing() {
+                return false;
+            }
+            at += self.record_header + head.captured as usize;
+            if self.fits(window, limits, at, self.now) {
+                return true;
+            }
+        }
+        let alone = !(from + 1..at).any(|place| self.fits(window, limits, place, self.now));
+        if alone {
+            self.row_end = window.offset() + at as u64;
+        }
+        alone
+    }
+}
+
+impl Head {
+    /// Zeros, as in a part of a file that was never written.
+    #[inline]
+    fn is_nothing(&self) -> bool {
+        self.seconds == 0 && self.captured == 0
+    }
+}
+
+/// Times this far apart may follow each other behind damage: a week.
+const NEAR_SECONDS: u32 = 7 * 24 * 3600;
+/// Longest packet on the wire that is believed behind damage; segmentation offload stays far below.
+const MAX_ORIGINAL: u32 = 16 << 20;
+/// Bytes behind a record in which others are looked for, to tell damage from garbage at the end.
+const GOES_ON: usize = 256 << 10;
+/// Records in a row that outweigh odd times and lengths.
+const ROW: u32 = 8;
 
 /// What a magic number stands for.
 struct Magic {
@@ -202,7 +349,8 @@ mod tests {
                 kind: DamageKind::PacketTooLong { packet: number, claimed: 0x8000_0000, limit: 262_144 },
                 offset,
                 after: PacketNumber::new(3),
-                unread: 16
+                unread: 16,
+                resumed: None,
             })
         );
     }

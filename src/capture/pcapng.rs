@@ -10,6 +10,7 @@
 
 use super::clock::Clock;
 use super::pcap::Record;
+use super::resync;
 use super::window::{Stop, Window};
 use super::{
     ByteOrder, CaptureLimits, CaptureSummary, DamageKind, Interface, InterfaceStatistics, LinkType, Resolution,
@@ -38,6 +39,8 @@ pub(super) struct PcapNg {
     interfaces: Vec<SectionInterface>,
     /// Memory taken by the secrets of all sections.
     secrets_kept: usize,
+    /// Length of the current block, when its lengths at both ends agree.
+    whole: usize,
 }
 
 /// What packets of a section's interface need.
@@ -57,7 +60,7 @@ impl PcapNg {
 
     /// A reader that has not seen its first section header yet.
     pub(super) fn new() -> Self {
-        Self { byte_order: ByteOrder::Little, interfaces: Vec::new(), secrets_kept: 0 }
+        Self { byte_order: ByteOrder::Little, interfaces: Vec::new(), secrets_kept: 0, whole: 0 }
     }
 
     /// Reads blocks up to and including the next one that holds a packet, which would be packet `number`.
@@ -112,6 +115,7 @@ impl PcapNg {
         limits: &CaptureLimits,
         number: PacketNumber,
     ) -> Result<Option<(u32, usize)>, Stop> {
+        self.whole = 0;
         let mut header_len = HEADER;
         let mut available = window.fill_to(header_len)?;
         if available == 0 {
@@ -158,8 +162,93 @@ impl PcapNg {
             Some(last) if last != claimed => {
                 Err(DamageKind::BlockLengthsDiffer { block_type, first: claimed, last }.into())
             }
-            _ => Ok(Some((block_type, len))),
+            _ => {
+                self.whole = len;
+                Ok(Some((block_type, len)))
+            }
         }
+    }
+
+    /// Steps over unread bytes to the next place where blocks fit; `false` when there is none.
+    pub(super) fn resynchronise<R: Read>(&self, window: &mut Window<R>, limits: &CaptureLimits) -> bool {
+        // A block that is bad inside only is skipped whole.
+        if self.whole > 0 && self.fits(window, limits, self.whole) {
+            window.take(self.whole, 0..0);
+            return true;
+        }
+        resync::skip_to(window, HEADER + TRAILER, |window, at| self.fits(window, limits, at))
+    }
+
+    /// Whether a block that can be read starts here, and another one behind it if the file goes on.
+    fn fits<R: Read>(&self, window: &mut Window<R>, limits: &CaptureLimits, at: usize) -> bool {
+        let Some((order, len)) = self.block_at(window, limits, at, self.byte_order) else { return false };
+        let end = at + len;
+        if window.look_ahead(end + HEADER) < end + HEADER {
+            return true;
+        }
+        self.block_at(window, limits, end, order).is_some() || {
+            let header = window.unread().get(end..).unwrap_or_default();
+            let (block_type, claimed) = (order.u32(header, 0).unwrap_or(0), order.u32(header, 4).unwrap_or(0));
+            let possible = claimed >= min_len(block_type) && claimed <= RESYNC_BLOCK && claimed % 4 == 0;
+            // Of no known type, or cut off by the end.
+            let last = (end + claimed as usize).saturating_sub(TRAILER);
+            possible
+                && (window.look_ahead(last + TRAILER) < last + TRAILER
+                    || order.u32(window.unread(), last) == Some(claimed))
+        }
+    }
+
+    /// Byte order and length of the block of a known type at this distance, if it is there and can be read.
+    fn block_at<R: Read>(
+        &self,
+        window: &mut Window<R>,
+        limits: &CaptureLimits,
+        at: usize,
+        order: ByteOrder,
+    ) -> Option<(ByteOrder, usize)> {
+        if window.look_ahead(at + HEADER + TRAILER) < at + HEADER + TRAILER {
+            return None;
+        }
+        let header = window.unread().get(at..)?;
+        let order = match header.starts_with(&SHB_MAGIC.to_le_bytes()) {
+            false => order,
+            true if header[HEADER..].starts_with(&[0x4d, 0x3c, 0x2b, 0x1a]) => ByteOrder::Little,
+            true if header[HEADER..].starts_with(&[0x1a, 0x2b, 0x3c, 0x4d]) => ByteOrder::Big,
+            true => return None,
+        };
+        let (block_type, claimed) = (order.u32(header, 0)?, order.u32(header, 4)?);
+        let known = matches!(
+            block_type,
+            SHB_MAGIC
+                | IDB_MAGIC
+                | PB_MAGIC
+                | SPB_MAGIC
+                | NRB_MAGIC
+                | ISB_MAGIC
+                | EPB_MAGIC
+                | SJE_MAGIC
+                | DSB_MAGIC
+                | CB_MAGIC
+                | DCB_MAGIC
+        );
+        if !known || claimed < min_len(block_type) || claimed > RESYNC_BLOCK || claimed % 4 != 0 {
+            return None;
+        }
+        let len = claimed as usize;
+        if window.look_ahead(at + len) < at + len || order.u32(window.unread(), at + len - TRAILER) != Some(claimed) {
+            return None;
+        }
+        let body = window.unread().get(at + HEADER..at + len - TRAILER)?;
+        let number = PacketNumber::FIRST;
+        let readable = match block_type {
+            EPB_MAGIC | PB_MAGIC => {
+                let summary = &mut CaptureSummary::default();
+                self.timed_packet(block_type, body, number, limits, summary).is_ok()
+            }
+            SPB_MAGIC => self.simple_packet(body, number, limits).is_ok(),
+            _ => true,
+        };
+        readable.then_some((order, len))
     }
 
     /// Enhanced Packet Block, and Packet Block, which it replaced: interface, time, both lengths, bytes, options.
@@ -184,6 +273,10 @@ impl PcapNg {
         let place = packet_place(body, TIMED_PACKET, captured, number, limits)?;
         // Padding to 32 bits, then options.
         if let Some(options) = body.get(place.end.next_multiple_of(4)..).filter(|rest| !rest.is_empty()) {
+            let expected = if interface.snaplen == 0 { original_len } else { original_len.min(interface.snaplen) };
+            if (captured < expected || captured == 0) && !self.are_options(options) {
+                return Err(malformed(block_type, "its packet is shorter than its place"));
+            }
             summary.comments += self.comments(options);
         }
         let time = Some(interface.clock.timestamp(ticks));
@@ -334,6 +427,19 @@ impl PcapNg {
         Ok(())
     }
 
+    /// Whether these bytes are options from end to end.
+    #[cold]
+    fn are_options(&self, mut rest: &[u8]) -> bool {
+        while let (Some(code), Some(len)) = (self.byte_order.u16(rest, 0), self.byte_order.u16(rest, 2)) {
+            let Some(behind) = rest.get(4 + usize::from(len).next_multiple_of(4)..) else { return false };
+            if code == 0 {
+                return len == 0 && behind.is_empty();
+            }
+            rest = behind;
+        }
+        rest.is_empty()
+    }
+
     /// Counts the comments among a packet's options without collecting them.
     fn comments(&self, mut options: &[u8]) -> u64 {
         let parse = match self.byte_order {
@@ -416,6 +522,8 @@ const TIMED_PACKET: usize = 20;
 const PB_MAGIC: u32 = 2;
 /// `if_fcslen`, which pcap-parser does not know.
 const IF_FCSLEN: OptionCode = OptionCode(13);
+/// Longest block that is recognised behind damage: a packet of the greatest length, with room for its options.
+const RESYNC_BLOCK: u32 = 512 << 10;
 /// Longest block whose options pcap-parser collects; they take up to ten times as much memory.
 const MAX_DESCRIPTION: u32 = 1 << 20;
 /// Bytes of an interface name that are kept.

@@ -7,7 +7,7 @@ use super::window::{Stop, Window};
 use super::{
     CaptureError, CaptureLimits, CaptureSummary, Container, Damage, DamageKind, Format, LooksLike, Packet, Within,
 };
-use crate::units::PacketNumber;
+use crate::units::{PacketNumber, Timestamp};
 use std::fmt;
 use std::io::Read;
 
@@ -36,6 +36,8 @@ pub struct Reader<R: Read> {
     damage: Option<Damage>,
     /// The number that the next record gets.
     next: PacketNumber,
+    /// A record that was read ahead, to learn its time.
+    ahead: Option<Record>,
     /// The last packet that was delivered.
     last: Option<PacketNumber>,
     /// Nothing more will be read.
@@ -70,26 +72,44 @@ impl<R: Read> Reader<R> {
             Err(Refusal::Stop(Stop::Damage(kind))) => return Err(damage_at(&window, kind, None).into()),
         };
         let (damage, last) = (None, None);
-        Ok(Self { window, container, limits, summary, damage, next: PacketNumber::FIRST, last, finished: false })
+        Ok(Self {
+            window,
+            container,
+            limits,
+            summary,
+            damage,
+            next: PacketNumber::FIRST,
+            ahead: None,
+            last,
+            finished: false,
+        })
+    }
+
+    /// Hands out each packet of a pcap file only after a look at the record behind it.
+    ///
+    /// That notices a wrong length before the packet with too few or too many bytes is out, but waits for the next
+    /// packet: for files, not for what is still being recorded. Without it only records that look odd are checked so.
+    #[must_use]
+    pub fn looking_ahead(mut self) -> Self {
+        if let State::Pcap(pcap) = &mut self.container {
+            pcap.look_ahead();
+        }
+        self
     }
 
     /// The next packet, or `None` at the end of the capture.
     ///
     /// # Errors
-    /// [`CaptureError::Damaged`] and [`CaptureError::Io`], each once; after either there are no more packets, and what
-    /// was read before is valid. [`Reader::damage`] keeps the damage.
+    /// [`CaptureError::Damaged`] at each damaged place, once; packets may follow, [`Damage::resumed`] tells.
+    /// [`CaptureError::Io`] once, after which nothing follows. What was read before is valid in any case.
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        if self.finished {
-            return Ok(None);
-        }
-        let record = match self.next_record() {
-            Ok(Some(record)) => record,
-            Ok(None) => {
-                self.finished = true;
-                return Ok(None);
-            }
-            Err(stop) => return Err(self.stop(stop)),
+        let record = match self.ahead.take() {
+            Some(record) => record,
+            None => match self.read()? {
+                Some(record) => record,
+                None => return Ok(None),
+            },
         };
         let number = self.next;
         self.next = number.next();
@@ -102,6 +122,22 @@ impl<R: Read> Reader<R> {
         }
         let Record { time, link, interface, original_len, .. } = record;
         Ok(Some(Packet { number, time, link, interface, bytes, original_len }))
+    }
+
+    /// The time of the next packet, which stays the next one; `None` at the end of the capture.
+    ///
+    /// # Errors
+    /// As [`Reader::next_packet`].
+    pub(super) fn peek(&mut self) -> Result<Option<Option<Timestamp>>, CaptureError> {
+        if self.ahead.is_none() {
+            self.ahead = self.read()?;
+        }
+        Ok(self.ahead.as_ref().map(|record| record.time))
+    }
+
+    /// How many numbers have been given: to packets delivered, and to records before and after them that hold none.
+    pub(super) fn numbered(&self) -> u64 {
+        self.next.value() - 1
     }
 
     /// How the capture is stored.
@@ -120,10 +156,30 @@ impl<R: Read> Reader<R> {
         &self.summary
     }
 
-    /// What made reading stop before the end, if anything did.
+    /// [`Reader::summary`], when nothing more is to be read.
+    pub(super) fn into_summary(self) -> CaptureSummary {
+        self.summary
+    }
+
+    /// The last damage that was met, if any.
     #[must_use]
     pub fn damage(&self) -> Option<&Damage> {
         self.damage.as_ref()
+    }
+
+    #[inline]
+    fn read(&mut self) -> Result<Option<Record>, CaptureError> {
+        if self.finished {
+            return Ok(None);
+        }
+        match self.next_record() {
+            Ok(Some(record)) => Ok(Some(record)),
+            Ok(None) => {
+                self.finished = true;
+                Ok(None)
+            }
+            Err(stop) => Err(self.stop(stop)),
+        }
     }
 
     #[inline]
@@ -141,13 +197,33 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// Goes on where records fit together again, if there is such a place.
+    fn resume(&mut self, damage: &mut Damage) {
+        let found = damage.kind.may_be_followed()
+            && match &self.container {
+                State::Pcap(pcap) => pcap.resynchronise(&mut self.window, &self.limits),
+                State::PcapNg(pcapng) => pcapng.resynchronise(&mut self.window, &self.limits),
+            };
+        if found {
+            damage.resumed = Some(self.window.offset());
+            if let DamageKind::Cut { within: Within::Packet(packet), .. } = damage.kind {
+                // Not the file was cut, but the length is wrong.
+                damage.kind = DamageKind::Misplaced { packet };
+            }
+        }
+        self.finished = !found && !self.window.has_failed();
+    }
+
     #[cold]
     fn stop(&mut self, stop: Stop) -> CaptureError {
-        self.finished = true;
         match stop {
-            Stop::Io(error) => error.into(),
+            Stop::Io(error) => {
+                self.finished = true;
+                error.into()
+            }
             Stop::Damage(kind) => {
-                let damage = damage_at(&self.window, kind, self.last);
+                let mut damage = damage_at(&self.window, kind, self.last);
+                self.resume(&mut damage);
                 self.damage = Some(damage.clone());
                 damage.into()
             }
@@ -217,7 +293,7 @@ fn recognise<R: Read>(
 
 /// Damage to whatever starts at the first unread byte.
 fn damage_at<R: Read>(window: &Window<R>, kind: DamageKind, after: Option<PacketNumber>) -> Damage {
-    Damage { kind, offset: window.offset(), after, unread: window.unread().len() as u64 }
+    Damage { kind, offset: window.offset(), after, unread: window.unread().len() as u64, resumed: None }
 }
 
 /// Bytes from which is guessed what an input is that is no capture.

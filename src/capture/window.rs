@@ -30,11 +30,13 @@ pub(super) struct Window<R: Read> {
     end: usize,
     /// Offset of `buffer[0]` in the unpacked input.
     base: u64,
+    /// Met while looking ahead, and told when what lies before it has been taken.
+    failure: Option<Stop>,
 }
 
 impl<R: Read> Window<R> {
     pub(super) fn new(input: Unpacked<R>) -> Self {
-        Self { input, buffer: vec![0; INITIAL_LEN], start: 0, end: 0, base: 0 }
+        Self { input, buffer: vec![0; INITIAL_LEN], start: 0, end: 0, base: 0, failure: None }
     }
 
     pub(super) fn compression(&self) -> Compression {
@@ -47,9 +49,26 @@ impl<R: Read> Window<R> {
     #[inline]
     pub(super) fn fill_to(&mut self, len: usize) -> Result<usize, Stop> {
         if self.end - self.start < len {
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
+            }
             self.refill(len)?;
         }
         Ok(self.end - self.start)
+    }
+
+    /// As [`Window::fill_to`], for bytes that may turn out not to be needed: fewer than `len` also when the input fails.
+    #[inline]
+    pub(super) fn look_ahead(&mut self, len: usize) -> usize {
+        if self.end - self.start < len && self.failure.is_none() {
+            self.failure = self.refill(len).err();
+        }
+        self.end - self.start
+    }
+
+    /// Whether a failure is still to be told.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.is_some()
     }
 
     #[cold]

@@ -1,19 +1,17 @@
 //! The main job: read captures, report connections.
 
 use super::args::{AnalysisArgs, Format};
+use super::inputs::{Inputs, listed};
 use super::{ExitStatus, Failure};
-use crate::capture::{CaptureError, Reader};
+use crate::capture::{CaptureError, CaptureLimits, Part, Problem, Sequence};
 use crate::catalog::language::Language;
-use crate::diagnosis::printable;
 use crate::fleet::ConnectionReport;
 use crate::fleet::Fleet;
 use crate::report::json::{ConnectionObject, SummaryObject};
 use crate::report::text::TextReport;
 use crate::report::{Closing, Damage, Speaker};
 use crate::{Analyzer, Options};
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
 
 pub(super) fn run(
     args: &AnalysisArgs,
@@ -25,25 +23,25 @@ pub(super) fn run(
     for word in &args.fail_on {
         word.check(&options.rules).map_err(Failure::Usage)?;
     }
-    let captures: Vec<&PathBuf> = args.read.iter().chain(&args.captures).collect();
-    if captures.is_empty() {
+    let mut inputs = Inputs::find(args.read.iter().chain(&args.captures));
+    if inputs.captures.is_empty() && inputs.failures.is_empty() {
         return Err(Failure::Usage("no capture given; try `wsdissect capture.pcap` or `wsdissect --help`".to_owned()));
     }
     let speaker = Speaker::new(language);
-    let mut job = Job { args, speaker: &speaker, width, status: ExitStatus::Analysed, first_object: true, out };
-    let mut read = 0;
-    for path in &captures {
-        match job.capture(path, &options) {
-            Ok(()) => read += 1,
-            // One unreadable file of several must not hide what the others show.
-            Err(failure @ Failure::Input { .. }) if captures.len() > 1 => {
-                eprintln!("wsdissect: {failure}");
-                job.status = ExitStatus::Incomplete;
-            }
-            Err(failure) => return Err(failure),
-        }
+    let status = ExitStatus::Analysed;
+    let mut job =
+        Job { args, speaker: &speaker, width, status, first_object: true, damage: Vec::new(), places_damaged: 0, out };
+    if inputs.is_single()
+        && let Some(failure) = inputs.failures.pop()
+    {
+        return Err(failure);
     }
-    if read == 0 { job.end().map(|_| ExitStatus::Unusable) } else { job.end() }
+    // One unreadable file of several must not hide what the others show.
+    for failure in &inputs.failures {
+        eprintln!("wsdissect: {failure}");
+        job.status = ExitStatus::Incomplete;
+    }
+    job.analyse(&inputs, options)
 }
 
 /// One run over all captures of the command line.
@@ -53,43 +51,71 @@ struct Job<'a, W: Write> {
     width: usize,
     status: ExitStatus,
     first_object: bool,
+    damage: Vec<Damage>,
+    /// Also those that are not kept in `damage`.
+    places_damaged: usize,
     out: &'a mut W,
 }
 
 impl<W: Write> Job<'_, W> {
-    fn capture(&mut self, path: &Path, options: &Options) -> Result<(), Failure> {
-        let name = printable(&path.display().to_string());
-        let input_failure = |error| Failure::Input { name: name.clone(), error };
-        let input: Box<dyn Read> = if path == Path::new("-") {
-            Box::new(io::stdin().lock())
-        } else {
-            Box::new(File::open(path).map_err(|error| input_failure(CaptureError::Io(error)))?)
-        };
-        let mut reader = Reader::open(input).map_err(input_failure)?;
-        let mut analyzer = Analyzer::new(options.clone());
+    fn analyse(mut self, inputs: &Inputs, options: Options) -> Result<ExitStatus, Failure> {
+        let mut packets = Sequence::open(inputs.captures.iter().cloned(), CaptureLimits::default());
+        let mut analyzer = Analyzer::new(options);
         let mut fleet = Fleet::default();
         let mut kept = Vec::new();
-        let mut damage = Vec::new();
         loop {
-            match reader.next_packet() {
+            match packets.next_packet() {
                 Ok(Some(packet)) => analyzer.packet(&packet),
                 Ok(None) => break,
-                Err(error) => {
-                    eprintln!("wsdissect: {name}: {error}; reporting what could be read");
-                    damage.push(to_damage(&error, &reader));
-                    break;
-                }
+                Err(problem) => self.problem(problem, inputs, packets.parts())?,
             }
-            self.drain(&mut analyzer, &mut fleet, &mut kept, &name)?;
+            self.drain(&mut analyzer, &mut fleet, &mut kept, &Places { inputs, parts: packets.parts() })?;
+        }
+        let places = Places { inputs, parts: packets.parts() };
+        if !places.parts.iter().any(|part| part.opened) {
+            return Ok(ExitStatus::Unusable);
         }
         analyzer.finish();
-        self.drain(&mut analyzer, &mut fleet, &mut kept, &name)?;
-        if !damage.is_empty() && self.status == ExitStatus::Analysed {
+        self.drain(&mut analyzer, &mut fleet, &mut kept, &places)?;
+        let name = places.all();
+        let mut damage = std::mem::take(&mut self.damage);
+        if let (Some(more @ 1..), Some(last)) = (self.places_damaged.checked_sub(MAX_DAMAGE), damage.last_mut()) {
+            let more = format!("; {more} more damaged places");
+            eprintln!("wsdissect: {}{more}", last.what);
+            last.what.push_str(&more);
+        }
+        let closing = Closing { capture: &name, summary: analyzer.summary(), damage, dropped: packets.dropped() };
+        self.close(&closing, &fleet, &kept, &places)?;
+        self.end()
+    }
+
+    /// Takes note of what is wrong with one capture.
+    fn problem(&mut self, problem: Problem, inputs: &Inputs, parts: &[Part]) -> Result<(), Failure> {
+        let Problem { source_index, error } = problem;
+        let (name, part) = (&inputs.captures[source_index].name, &parts[source_index]);
+        if !part.opened {
+            let failure = Failure::Input { name: name.clone(), error };
+            if inputs.is_single() {
+                return Err(failure);
+            }
+            eprintln!("wsdissect: {failure}");
+        } else {
+            self.places_damaged += 1;
+            if self.places_damaged > MAX_DAMAGE {
+                return Ok(());
+            }
+            eprintln!("wsdissect: {name}: {error}; reporting what could be read");
+            let offset = match &error {
+                CaptureError::Damaged(damage) => damage.offset,
+                _ => 0,
+            };
+            let what = if inputs.captures.len() == 1 { error.to_string() } else { format!("{name}: {error}") };
+            self.damage.push(Damage { what, offset, after_packet: part.last });
+        }
+        if self.status == ExitStatus::Analysed {
             self.status = ExitStatus::Incomplete;
         }
-        let closing =
-            Closing { capture: &name, summary: analyzer.summary(), damage, dropped: reader.summary().dropped() };
-        self.close(&closing, &fleet, &kept)
+        Ok(())
     }
 
     /// Takes in the reports that are ready.
@@ -98,7 +124,7 @@ impl<W: Write> Job<'_, W> {
         analyzer: &mut Analyzer,
         fleet: &mut Fleet,
         kept: &mut Vec<ConnectionReport>,
-        name: &str,
+        places: &Places<'_>,
     ) -> Result<(), Failure> {
         while let Some(report) = analyzer.next_report() {
             if !self.args.only.iter().all(|selector| selector.matches(&report)) {
@@ -113,7 +139,7 @@ impl<W: Write> Job<'_, W> {
                 Format::Text => {}
                 Format::Json => kept.push(report),
                 Format::Jsonl => {
-                    let object = ConnectionObject::new(&report, name, self.speaker);
+                    let object = ConnectionObject::new(&report, &places.of(&report), self.speaker);
                     self.line(&object)?;
                     // Whoever reads a pipe wants the line now.
                     self.out.flush()?;
@@ -123,8 +149,14 @@ impl<W: Write> Job<'_, W> {
         Ok(())
     }
 
-    /// The end of one capture's report.
-    fn close(&mut self, closing: &Closing<'_>, fleet: &Fleet, kept: &[ConnectionReport]) -> Result<(), Failure> {
+    /// The end of the report.
+    fn close(
+        &mut self,
+        closing: &Closing<'_>,
+        fleet: &Fleet,
+        kept: &[ConnectionReport],
+        places: &Places<'_>,
+    ) -> Result<(), Failure> {
         let incidents = fleet.incidents();
         let mut in_order: Vec<&ConnectionReport> = kept.iter().collect();
         in_order.sort_by_key(|report| report.connection.first.packet);
@@ -139,7 +171,7 @@ impl<W: Write> Job<'_, W> {
             }
             Format::Json => {
                 for report in in_order {
-                    let object = ConnectionObject::new(report, closing.capture, self.speaker);
+                    let object = ConnectionObject::new(report, &places.of(report), self.speaker);
                     self.element(&object)?;
                 }
                 self.element(&SummaryObject::new(closing, &incidents, self.speaker))?;
@@ -170,7 +202,29 @@ impl<W: Write> Job<'_, W> {
     }
 }
 
-fn to_damage<R: Read>(error: &CaptureError, reader: &Reader<R>) -> Damage {
-    let (offset, after_packet) = reader.damage().map_or((0, None), |damage| (damage.offset, damage.after));
-    Damage { what: error.to_string(), offset, after_packet }
+/// Damaged places that are told one by one.
+const MAX_DAMAGE: usize = 100;
+
+/// Which capture packets come from.
+struct Places<'a> {
+    inputs: &'a Inputs,
+    parts: &'a [Part],
+}
+
+impl Places<'_> {
+    /// The captures that were recording while a connection's packets were recorded.
+    fn of(&self, report: &ConnectionReport) -> String {
+        let (first, last) = (report.connection.first.packet, report.connection.last.packet);
+        self.names(|part| part.overlaps(first, last))
+    }
+
+    /// All captures that were read.
+    fn all(&self) -> String {
+        self.names(|part| part.opened)
+    }
+
+    fn names(&self, chosen: impl Fn(&Part) -> bool) -> String {
+        let pairs = self.inputs.captures.iter().zip(self.parts).filter(|(_, part)| chosen(part));
+        listed(&pairs.map(|(capture, _)| capture.name.as_str()).collect::<Vec<_>>())
+    }
 }

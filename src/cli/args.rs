@@ -23,7 +23,8 @@ pub(super) struct Args {
 /// The main job.
 #[derive(Debug, ClapArgs)]
 pub(super) struct AnalysisArgs {
-    /// Captures to read: pcap or pcapng, also compressed with gzip, zstd or lz4; `-` is standard input
+    /// Captures to read as one, in the order of time: files, directories, `-` for standard input; pcap or pcapng, also
+    /// compressed with gzip, zstd or lz4
     #[arg(value_name = "CAPTURE")]
     pub(super) captures: Vec<PathBuf>,
 

@@ -3,6 +3,7 @@
 mod analyse;
 mod args;
 mod exit;
+mod inputs;
 mod knowledge;
 mod select;
 
