@@ -73,7 +73,8 @@ fn every_line_of_every_fixture_fits() {
     let validator = validator();
     for language in ["en", "zh"] {
         // One run for each capture: several on one command line are one input.
-        let run = |capture: &PathBuf| lines(&output(&["-T", "jsonl", "--lang", language], std::slice::from_ref(capture)));
+        let run =
+            |capture: &PathBuf| lines(&output(&["-T", "jsonl", "--lang", language], std::slice::from_ref(capture)));
         let objects: Vec<Value> = captures().iter().flat_map(run).collect();
         for object in &objects {
             assert!(
