@@ -188,7 +188,7 @@ pub static FACTS: &[Fact] = &[
     fact("own.messages", INT, peer::own_messages, "Data messages of the ender."),
     fact("ping.unanswered_s", SECONDS, whole::ping_unanswered_s, "Age of the ender's oldest Ping without a Pong at the first sign of the end; absent when all were answered or none was sent."),
     fact("ping.sent", INT, whole::ping_sent, "Pings of the ender."),
-    fact("ping.interval_s", SECONDS, whole::ping_interval_s, "Median distance of the ender's Pings."),
+    fact("ping.interval_s", SECONDS, whole::ping_interval_s, "Mean distance of the ender's Pings."),
     fact("tls.outcome", FactType::Enum(&["completed", "failed"]), tls::outcome, "How the TLS handshake ended; absent without TLS."),
     fact("tls.alert", INT, tls::alert, "First fatal TLS alert in clear."),
     fact("tls.alert_side", SIDE, tls::alert_side, "Who sent it."),
