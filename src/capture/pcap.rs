@@ -40,6 +40,8 @@ pub(super) struct Pcap {
     row_end: u64,
     /// Every record is checked against the one behind it.
     look_ahead: bool,
+    /// Places tried so far to tell odd records from damage.
+    tries: u64,
 }
 
 /// The numbers of a record header.
@@ -93,6 +95,7 @@ impl Pcap {
             now: None,
             row_end: 0,
             look_ahead: false,
+            tries: 0,
         };
         Some((pcap, interface))
     }
@@ -130,7 +133,7 @@ impl Pcap {
                 && (head.is_nothing() || !self.is_followed(window, limits, len, head))
                 // Bytes are missing in it, or the header behind it is bad: who can tell? Garbage at the end of a file
                 // is another matter.
-                && (!plain || head.captured == 0 || (1..len + GOES_ON).any(|at| self.fits(window, limits, at, self.now)))
+                && (!plain || head.captured == 0 || self.fits_in(window, limits, 1..len + GOES_ON))
             {
                 return Err(DamageKind::Misplaced { packet: number }.into());
             }
@@ -199,6 +202,22 @@ impl Pcap {
         true
     }
 
+    /// Whether good records start at one of `places`. A file of nothing but odd records would have each of its bytes
+    /// tried again for every record, so tries are rationed by what has been read.
+    fn fits_in<R: Read>(&mut self, window: &mut Window<R>, limits: &CaptureLimits, places: Range<usize>) -> bool {
+        let most = window.offset().saturating_mul(TRIES_PER_BYTE).saturating_add(FREE_TRIES);
+        for at in places {
+            if self.tries >= most {
+                return false;
+            }
+            self.tries += 1;
+            if self.fits(window, limits, at, self.now) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Whether a record may start at `at`, behind one with this header: one that fits to it, or a long row of them,
     /// whatever their times are.
     #[inline]
@@ -232,7 +251,7 @@ impl Pcap {
                 return true;
             }
         }
-        let alone = !(from + 1..at).any(|place| self.fits(window, limits, place, self.now));
+        let alone = !self.fits_in(window, limits, from + 1..at);
         if alone {
             self.row_end = window.offset() + at as u64;
         }
@@ -254,6 +273,9 @@ const NEAR_SECONDS: u32 = 7 * 24 * 3600;
 const MAX_ORIGINAL: u32 = 16 << 20;
 /// Bytes behind a record in which others are looked for, to tell damage from garbage at the end.
 const GOES_ON: usize = 256 << 10;
+/// Places that may be tried for each byte of the file, and before its first: enough for eight long rows at the start.
+const TRIES_PER_BYTE: u64 = 16;
+const FREE_TRIES: u64 = 16 << 20;
 /// Records in a row that outweigh odd times and lengths.
 const ROW: u32 = 8;
 
