@@ -15,7 +15,7 @@
 use super::FlowNumber;
 use crate::packet::{Segment, Tunnel};
 use crate::units::Timestamp;
-use foldhash::fast::RandomState;
+use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
 
 /// Equal segments of one place within this many seconds were recorded twice; no sender repeats itself that soon
@@ -56,7 +56,8 @@ impl Place {
 pub(super) struct Copies {
     /// Empty until needed.
     recent: Vec<Recent>,
-    hasher: RandomState,
+    /// Not seeded: which segments share an entry must not differ from run to run, and harms nothing but a count.
+    hasher: FixedState,
 }
 
 /// One segment and how often each place saw it.
