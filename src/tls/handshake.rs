@@ -13,9 +13,9 @@ pub(super) const CERTIFICATE_REQUEST: u8 = 13;
 pub(super) enum Message {
     /// A ClientHello or ServerHello without its header.
     Hello { kind: u8, body: Vec<u8> },
-    /// Another one, of which only the type is known.
+    /// Another one, or one that was too long, of which only the type is known.
     Other { kind: u8 },
-    /// A hello that was too long to keep.
+    /// A hello begins that is too long to keep.
     TooLong { kind: u8 },
 }
 
@@ -46,6 +46,10 @@ impl MessageReader {
             }
             let [_, high, middle, low] = self.header;
             self.left = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+            // Told at once: its end may never come.
+            if is_hello(self.header[0]) && !self.is_kept(limits) {
+                return (Some(Message::TooLong { kind: self.header[0] }), consumed);
+            }
         }
         let taken = (bytes.len() - consumed).min(self.left);
         if self.is_kept(limits) {
@@ -59,11 +63,15 @@ impl MessageReader {
         let kind = self.header[0];
         let message = match (is_hello(kind), self.is_kept(limits)) {
             (true, true) => Message::Hello { kind, body: std::mem::take(&mut self.body) },
-            (true, false) => Message::TooLong { kind },
-            (false, _) => Message::Other { kind },
+            _ => Message::Other { kind },
         };
         self.have = 0;
         (Some(message), consumed)
+    }
+
+    /// Bytes kept of a hello that is not complete.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.body.capacity()
     }
 
     /// Bytes are missing: where the next message starts is unknown.

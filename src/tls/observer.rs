@@ -133,6 +133,12 @@ impl Observer {
         self.facts
     }
 
+    /// Bytes kept of hellos that are not complete.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        self.sides.client.messages.kept_bytes() + self.sides.server.messages.kept_bytes()
+    }
+
     /// The next bytes that `side` sent, at `offset` of its stream, in the packet `origin`.
     pub fn push(&mut self, limits: &Limits, side: Side, offset: StreamOffset, origin: Origin, bytes: &[u8]) {
         let mut consumed = 0;
@@ -214,7 +220,7 @@ impl Observer {
                 None => {}
                 Some(Message::Hello { kind: CLIENT_HELLO, body }) => match ClientHello::read(origin, &body) {
                     Some(hello) => drop(self.facts.client_hello.get_or_insert(hello)),
-                    None => self.facts.hellos_malformed += 1,
+                    None => self.facts.hellos_malformed = self.facts.hellos_malformed.saturating_add(1),
                 },
                 Some(Message::Hello { body, .. }) => match ServerHello::read(origin, &body) {
                     Some(hello) => {
@@ -223,7 +229,7 @@ impl Observer {
                             self.facts.server_hello = Some(hello);
                         }
                     }
-                    None => self.facts.hellos_malformed += 1,
+                    None => self.facts.hellos_malformed = self.facts.hellos_malformed.saturating_add(1),
                 },
                 Some(Message::Other { kind: CERTIFICATE }) if side == Side::Server => {
                     self.facts.certificates_seen.get_or_insert(origin);
@@ -232,7 +238,9 @@ impl Observer {
                     self.facts.client_certificate_requested = true;
                 }
                 Some(Message::Other { .. }) => {}
-                Some(Message::TooLong { .. }) => self.facts.hellos_too_long += 1,
+                Some(Message::TooLong { .. }) => {
+                    self.facts.hellos_too_long = self.facts.hellos_too_long.saturating_add(1)
+                }
             }
         }
     }
