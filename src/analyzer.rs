@@ -148,6 +148,7 @@ impl Analyzer {
             fragments: packet.fragments,
             tunnels: packet.tunnels,
             flows: tcp.flows,
+            kept: tcp.kept,
             reorder: tcp.reorder,
             inflate: self.shared.scratch.inflate_limit_hits(),
             ..self.shared.hits

@@ -14,6 +14,10 @@ pub struct Limits {
     pub reorder_segments_per_end: usize,
     /// Out-of-order bytes kept over all connections.
     pub reorder_bytes_total: usize,
+    /// Bytes that all connections together keep of what is not complete: cut heads and TLS hellos, bytes whose protocol
+    /// or whose frames are not clear yet, windows of compression. Beyond it connections that keep some are reported as
+    /// they stand and forgotten, those not used for long first.
+    pub kept_bytes_total: usize,
     /// Tunnels that may be around one segment; a packet with more is malformed.
     pub tunnel_depth: u8,
     /// IP datagrams whose fragments are kept until all have come; the oldest is given up first.
@@ -47,6 +51,7 @@ impl Default for Limits {
             reorder_bytes_per_end: 4 << 20,
             reorder_segments_per_end: 4096,
             reorder_bytes_total: 256 << 20,
+            kept_bytes_total: 1 << 30,
             tunnel_depth: 8,
             fragmented_datagrams: 4096,
             fragment_bytes: 16 << 20,
@@ -68,6 +73,8 @@ impl Default for Limits {
 pub struct LimitHits {
     /// Connections forgotten to make room ([`Limits::flows`]).
     pub flows: u64,
+    /// Connections forgotten because too much was kept ([`Limits::kept_bytes_total`]).
+    pub kept: u64,
     /// Out-of-order data given up ([`Limits::reorder_bytes_per_end`] and its companions).
     pub reorder: u64,
     /// Fragmented datagrams given up to make room ([`Limits::fragmented_datagrams`], [`Limits::fragment_bytes`]).
@@ -85,9 +92,10 @@ pub struct LimitHits {
 impl LimitHits {
     /// Each bound's name and how often it was reached, in a fixed order.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 7] {
+    pub fn named(&self) -> [(&'static str, u64); 8] {
         [
             ("flows", self.flows),
+            ("kept", self.kept),
             ("reorder", self.reorder),
             ("fragments", self.fragments),
             ("tunnels", self.tunnels),

@@ -138,4 +138,10 @@ pub trait StreamSink {
 
     /// One end will send no more. At most one call for each end and kind.
     fn end(&mut self, context: &mut Self::Context, end: StreamEnd);
+
+    /// About how many bytes are kept until more come, beside what every connection takes: for
+    /// [`Limits::kept_bytes_total`](crate::limits::Limits::kept_bytes_total). Asked after every segment.
+    fn kept_bytes(&self) -> usize {
+        0
+    }
 }

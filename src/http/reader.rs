@@ -214,6 +214,12 @@ impl<H: Head> HeadReader<H> {
         };
     }
 
+    /// Bytes kept of a head that is not complete.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        if let State::Partial { bytes, .. } = &self.state { bytes.capacity() } else { 0 }
+    }
+
     /// Whether a head has begun and is not complete.
     #[must_use]
     pub fn is_inside_head(&self) -> bool {

@@ -125,7 +125,7 @@ impl<'a> TextReport<'a> {
         }
         for (name, count) in summary.limits.named().into_iter().filter(|&(_, count)| count > 0) {
             let count = self.speaker.number(count);
-            limits.push(self.speaker.say_with("quality.limit", &[("name", name), ("count", &count)]));
+            limits.push(self.speaker.say_with(&format!("limit.{name}"), &[("count", &count)]));
         }
         let label = self.speaker.say("quality.label");
         let text = if limits.is_empty() {

@@ -27,6 +27,9 @@ const HELD_BYTES_WITHOUT_REQUEST: usize = 16 << 10;
 /// Bytes of the server held back until their request is recorded. Packets are swapped by milliseconds, not more.
 const EARLY_BYTES: usize = 16 << 10;
 
+/// What a chunk that is held back takes beside its bytes: itself and the allocation behind it.
+const ITEM_OVERHEAD: usize = size_of::<HeldItem>() + 16;
+
 /// Requests whose response is awaited at once; a client that pipelines more is not followed.
 const PIPELINED: usize = 64;
 
@@ -63,7 +66,9 @@ enum Awaited {
 #[derive(Debug, Default)]
 struct Held {
     items: Vec<HeldItem>,
+    /// What the items take, with [`ITEM_OVERHEAD`] for each chunk.
     bytes: usize,
+    gaps: usize,
     overflow: Option<Gap>,
 }
 
@@ -100,6 +105,10 @@ impl HttpStage {
 
     pub(super) fn client(&self) -> End {
         self.client
+    }
+
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.requests.kept_bytes() + self.responses.kept_bytes() + self.held.bytes + self.early.bytes
     }
 
     pub(super) fn chunk(&mut self, start: &FlowStart, shared: &mut Shared, chunk: Chunk<'_>) -> Next {
@@ -207,6 +216,8 @@ impl HttpStage {
         connection.handshake.outcome = Outcome::None;
         connection.handshake.response = None;
         connection.handshake.request = Some(request);
+        // A refusal that was followed by another attempt ended nothing; and there may be any number of them.
+        connection.ending.retain(|signal| signal.kind != EndSignalKind::HandshakeRejected);
     }
 
     fn server_bytes(&mut self, start: &FlowStart, shared: &mut Shared, mut chunk: Chunk<'_>) -> Next {
@@ -433,7 +444,7 @@ impl Held {
     /// Whether a chunk of the server may wait for its request: it begins or continues a response, and there is room.
     fn takes(&self, chunk: &Chunk<'_>) -> bool {
         let is_response = !self.items.is_empty() || http::looks_like_http(chunk.bytes) == Some(http::Role::Response);
-        is_response && self.bytes + chunk.bytes.len() <= EARLY_BYTES
+        is_response && self.bytes + chunk.bytes.len() + ITEM_OVERHEAD <= EARLY_BYTES
     }
 
     fn push(&mut self, chunk: &Chunk<'_>, room: usize) {
@@ -441,18 +452,19 @@ impl Held {
         if self.overflow.is_some() {
             return;
         }
-        if self.bytes + bytes.len() > room {
+        let cost = bytes.len() + ITEM_OVERHEAD;
+        if self.bytes + cost > room {
             self.overflow = Some(Gap { from, offset, len: None, reason: GapReason::Limit, origin });
             return;
         }
-        self.bytes += bytes.len();
+        self.bytes += cost;
         self.items.push(HeldItem::Chunk { from, offset, origin, bytes: bytes.into() });
     }
 
     fn gap(&mut self, gap: Gap) {
         const GAPS: usize = 256;
-        let gaps = self.items.iter().filter(|item| matches!(item, HeldItem::Gap(_))).count();
-        if self.overflow.is_none() && gaps < GAPS {
+        if self.overflow.is_none() && self.gaps < GAPS {
+            self.gaps += 1;
             self.items.push(HeldItem::Gap(gap));
         } else {
             self.overflow.get_or_insert(Gap { len: None, ..gap });

@@ -267,6 +267,16 @@ impl StreamSink for Stack {
             Stage::WebSocket(stage) => stage.end(shared, end, tcp_ended),
         }
     }
+
+    fn kept_bytes(&self) -> usize {
+        match &self.stage {
+            Stage::Probing | Stage::Opaque(_) => 0,
+            Stage::Tls(stage) => stage.kept_bytes(),
+            Stage::Http(stage) => stage.kept_bytes(),
+            Stage::Searching(stage) => stage.kept_bytes(),
+            Stage::WebSocket(stage) => stage.kept_bytes(),
+        }
+    }
 }
 
 /// Whether a first line that begins with a word and a space can be a request's, rather than the rest of some text.

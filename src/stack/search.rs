@@ -42,6 +42,10 @@ impl SearchStage {
         self.leave(start, shared, verdict)
     }
 
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.probe.kept_bytes()
+    }
+
     pub(super) fn gap(&mut self, start: &FlowStart, shared: &mut Shared, gap: Gap) -> Next {
         let verdict = match gap.len {
             Some(len) if self.gaps.len() < GAPS => {

@@ -26,6 +26,10 @@ impl TlsStage {
         self.client
     }
 
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.observer.kept_bytes()
+    }
+
     pub(super) fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
         let side = side_of(chunk.from, self.client);
         self.connection.payload(chunk.origin);
@@ -43,8 +47,9 @@ impl TlsStage {
     }
 
     /// The connection when its TLS handshake failed; a handshake that went well says nothing about WebSocket.
-    pub(super) fn finish(mut self, _shared: &mut Shared) -> Option<Box<Connection>> {
+    pub(super) fn finish(mut self, shared: &mut Shared) -> Option<Box<Connection>> {
         let facts = self.observer.into_facts();
+        shared.hits.tls_handshake += u64::from(facts.hellos_too_long);
         if !facts.failed(self.connection.tcp_end().is_some()) {
             return None;
         }

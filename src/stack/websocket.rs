@@ -66,6 +66,10 @@ impl WebSocketStage {
         self.gap(shared, gap);
     }
 
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.decoders.client.kept_bytes() + self.decoders.server.kept_bytes()
+    }
+
     pub(super) fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
         let side = side_of(chunk.from, self.client);
         let (decoder, mut recorder) = self.parts(side, shared);

@@ -32,6 +32,8 @@ pub(super) struct OpenFlow<S> {
     place: Place,
     /// Some segment was recorded elsewhere, or twice.
     has_copies: bool,
+    /// Bytes that its consumer kept after the last segment.
+    kept: usize,
     halves: PerEnd<Half>,
     facts: TcpFacts,
     sink: S,
@@ -70,6 +72,7 @@ impl<S: StreamSink> OpenFlow<S> {
             },
             place: Place::of(segment),
             has_copies: false,
+            kept: 0,
             halves: PerEnd::default(),
             facts: TcpFacts::default(),
             sink,
@@ -135,6 +138,20 @@ impl<S: StreamSink> OpenFlow<S> {
         let by_seq = self.halves[from].is_near(segment.seq);
         let by_ack = || self.halves[from.other()].is_near(segment.ack?);
         by_seq.or_else(by_ack).unwrap_or(true)
+    }
+
+    /// Brings what its consumer keeps into the budget.
+    pub(super) fn count_kept(&mut self, budget: &mut Budget) {
+        let kept = self.sink.kept_bytes();
+        if kept != self.kept {
+            budget.kept = budget.kept.saturating_sub(self.kept).saturating_add(kept);
+            self.kept = kept;
+        }
+    }
+
+    /// Bytes that its consumer kept after the last segment.
+    pub(super) fn kept(&self) -> usize {
+        self.kept
     }
 
     /// The flow as it is handed out; `why` counts if it has not ended by itself.

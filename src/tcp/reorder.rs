@@ -75,6 +75,8 @@ pub(super) struct Budget {
     pub(super) hits: LimitHits,
     /// Bytes waiting over all flows, with their overhead.
     pub(super) waiting: usize,
+    /// Bytes that the consumers of all flows keep.
+    pub(super) kept: usize,
 }
 
 /// What inserting a span found.

@@ -43,7 +43,7 @@ impl<S: StreamSink> FlowTable<S> {
             lingering: VecDeque::new(),
             finished: VecDeque::new(),
             copies: Copies::default(),
-            budget: Budget { limits: *limits, hits: LimitHits::default(), waiting: 0 },
+            budget: Budget { limits: *limits, hits: LimitHits::default(), waiting: 0, kept: 0 },
             hand: 0,
             next_number: 0,
             late: 0,
@@ -87,11 +87,15 @@ impl<S: StreamSink> FlowTable<S> {
         };
         let Some(flow) = self.flows.get_mut(slot) else { return };
         flow.push(segment, &mut self.copies, &mut self.budget, context);
+        flow.count_kept(&mut self.budget);
         if flow.over.is_some() && !flow.queued {
             flow.queued = true;
             let entry = (slot, flow.number, flow.lingers_since);
             self.drop_stale();
             self.lingering.push_back(entry);
+        }
+        while self.budget.kept > self.budget.limits.kept_bytes_total && self.evict(context, |flow| flow.kept() > 0) {
+            self.budget.hits.kept += 1;
         }
     }
 
@@ -173,7 +177,9 @@ impl<S: StreamSink> FlowTable<S> {
     ) -> u32 {
         // Slots and tombstones share the 32 bits of an index value.
         let most = self.budget.limits.flows.clamp(1, 1 << 30);
-        while self.flows.len() >= most && self.evict(context) {}
+        while self.flows.len() >= most && self.evict(context, |_| true) {
+            self.budget.hits.flows += 1;
+        }
         let number = FlowNumber(self.next_number);
         self.next_number += 1;
         let start = FlowStart { number, origin: segment.origin, a: segment.source, b: segment.destination };
@@ -188,14 +194,14 @@ impl<S: StreamSink> FlowTable<S> {
 
     /// Lets go of a flow that was not used for long: the hand passes over flows that were used since it last came by.
     /// New flows get no such grace, so a flood of them displaces itself rather than the flows that live.
-    fn evict(&mut self, context: &mut S::Context) -> bool {
+    fn evict(&mut self, context: &mut S::Context, may_go: impl Fn(&OpenFlow<S>) -> bool) -> bool {
         for _ in 0..self.flows.slots().saturating_mul(2) {
             let slot = self.hand;
             self.hand = (self.hand + 1) % self.flows.slots();
             match self.flows.get_mut(slot) {
+                Some(flow) if !may_go(flow) => {}
                 Some(flow) if flow.recently_used => flow.recently_used = false,
                 Some(_) => {
-                    self.budget.hits.flows += 1;
                     self.close(slot, FlowEnd::Evicted, context);
                     return true;
                 }
@@ -243,6 +249,7 @@ impl<S: StreamSink> FlowTable<S> {
     fn close(&mut self, slot: u32, why: FlowEnd, context: &mut S::Context) {
         if let Some(flow) = self.flows.remove(slot) {
             self.index.bury(flow.bases, flow.network);
+            self.budget.kept = self.budget.kept.saturating_sub(flow.kept());
             self.finished.push_back(flow.finish(why, &mut self.budget, context));
         }
     }

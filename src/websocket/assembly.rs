@@ -65,6 +65,11 @@ impl Assembly {
         self.inflation.is_some()
     }
 
+    /// Bytes that the window of compression takes.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.inflation.as_ref().map_or(0, Inflation::kept_bytes)
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.open.is_some()
     }

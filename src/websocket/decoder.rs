@@ -351,6 +351,13 @@ impl Decoder {
         }
     }
 
+    /// About how many bytes are kept until more come: those in which frames are searched for, and a window of compression.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        let searched = if let State::Lost(lost) = &self.state { lost.search.cost() } else { 0 };
+        searched + self.assembly.kept_bytes()
+    }
+
     /// Whether frames may be missing before the ones that were told last.
     #[must_use]
     pub fn had_hole(&self) -> bool {

@@ -27,6 +27,9 @@ pub struct Deflate {
 /// What a flushing sender takes off the end of each message, and the receiver puts back (§7.2.1, §7.2.2).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
+/// What an inflater takes; a test in `tests/hostile` counts it.
+const INFLATER_BYTES: usize = 48 << 10;
+
 /// Stands for each byte of a window that we do not know. It never occurs in UTF-8.
 pub(super) const UNKNOWN: u8 = 0xFF;
 
@@ -102,6 +105,11 @@ impl Inflation {
     pub(super) fn guessed() -> Self {
         let config = Deflate { no_context_takeover: false, window_bits: 15 };
         Self { context: Context::Blurred, guessed: true, ..Self::new(config) }
+    }
+
+    /// Bytes that the inflater takes.
+    pub(super) fn kept_bytes(&self) -> usize {
+        if self.inflater.is_some() { INFLATER_BYTES } else { 0 }
     }
 
     pub(super) fn is_guessed(&self) -> bool {

@@ -53,6 +53,11 @@ impl Held {
         self.bytes
     }
 
+    /// Bytes kept, and what each run takes beside them.
+    pub(super) fn cost(&self) -> usize {
+        self.bytes + self.runs.len() * (size_of::<Run>() + 16)
+    }
+
     /// The offset behind everything that came.
     pub(super) fn end(&self) -> u64 {
         self.runs.back().map_or(0, Run::end)

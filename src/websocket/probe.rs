@@ -112,6 +112,13 @@ impl Probe {
         self.ends.a.held.len() + self.ends.b.held.len()
     }
 
+    /// What the kept bytes and the search in them take.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        let end = |end: &ProbedEnd| end.held.cost() + end.as_client.cost() + end.as_server.cost();
+        end(&self.ends.a) + end(&self.ends.b)
+    }
+
     /// Everything that was kept, in the order of its packets.
     pub fn into_items(self) -> impl Iterator<Item = ProbeItem> {
         let items = |from: End, held: Held| {

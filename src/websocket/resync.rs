@@ -233,6 +233,14 @@ impl Hunt {
         chains.filter_map(|chain| chain.bits_at_segments).max().unwrap_or(0)
     }
 
+    /// What the chains take.
+    pub(super) fn cost(&self) -> usize {
+        self.chains
+            .iter()
+            .map(|chain| size_of::<Chain>() + 8 * (chain.starts.capacity() + chain.spent.capacity()))
+            .sum()
+    }
+
     /// Where the frames of the most promising chain start.
     pub(super) fn best_starts(&self) -> Option<&[u64]> {
         let best = self.chains.iter().max_by_key(|chain| chain.bits)?;
@@ -596,6 +604,11 @@ impl Search {
 
     pub(super) fn finish(&mut self) -> Option<Proof> {
         self.hunt.finish(&self.held)
+    }
+
+    /// What is held and the search in it take.
+    pub(super) fn cost(&self) -> usize {
+        self.held.cost() + self.hunt.cost()
     }
 
     fn make_room(&mut self) {
