@@ -1,34 +1,39 @@
-//! How many bytes of the heap Rust code uses; what libFuzzer itself allocates does not count.
+//! How many bytes of the heap the current thread's Rust code uses; what libFuzzer itself allocates does not count.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::cell::Cell;
 
 struct Counting;
 
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// Bytes in use, and the most there ever were since this was last reset.
+    static USE: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
+}
 
-fn grown(bytes: usize) {
-    PEAK.fetch_max(LIVE.fetch_add(bytes, Relaxed) + bytes, Relaxed);
+fn count(bytes: isize) {
+    // While a thread ends its counter is gone; nobody asks for it any more.
+    let _ = USE.try_with(|used| {
+        let (live, peak) = used.get();
+        used.set((live + bytes, peak.max(live + bytes)));
+    });
 }
 
 // SAFETY: every call goes to the system allocator with the arguments it came with.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        grown(layout.size());
+        count(layout.size() as isize);
         // SAFETY: the caller's promises are those of the system allocator.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
+        count(-(layout.size() as isize));
         // SAFETY: as above.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        grown(new_size);
+        count(new_size as isize - layout.size() as isize);
         // SAFETY: as above.
         unsafe { System.realloc(pointer, layout, new_size) }
     }
@@ -41,18 +46,27 @@ static ALLOCATOR: Counting = Counting;
 ///
 /// With `FUZZ_SHOW_HEAP` set, new records are printed: to choose `most`.
 pub fn at_most<T>(most: usize, work: impl FnOnce() -> T) -> T {
-    let before = LIVE.load(Relaxed);
-    PEAK.store(before, Relaxed);
-    let result = work();
-    let used = PEAK.load(Relaxed).saturating_sub(before);
+    let (result, used) = used_by(work);
     show(used);
     assert!(used <= most, "{used} bytes of heap, {most} are allowed");
     result
 }
 
+/// Runs `work` and gives the most bytes that it ever used beyond those in use before.
+pub fn used_by<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let (before, _) = USE.get();
+    USE.set((before, before));
+    let result = work();
+    let (_, peak) = USE.get();
+    (result, usize::try_from(peak - before).unwrap_or(0))
+}
+
 fn show(used: usize) {
-    static RECORD: AtomicUsize = AtomicUsize::new(0);
-    if RECORD.fetch_max(used, Relaxed) < used && std::env::var_os("FUZZ_SHOW_HEAP").is_some() {
+    thread_local! {
+        static RECORD: Cell<usize> = const { Cell::new(0) };
+    }
+    if RECORD.get() < used && std::env::var_os("FUZZ_SHOW_HEAP").is_some() {
+        RECORD.set(used);
         eprintln!("heap: {used} bytes");
     }
 }

@@ -135,6 +135,40 @@ impl SegmentInput {
     }
 }
 
+/// What one side of `tls` sends next, or what is lost of it: a byte of flags, a length, the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TlsInput<'a> {
+    /// The server speaks.
+    pub server: bool,
+    /// `len` bytes are lost; 0 means that nobody knows how many.
+    pub gap: bool,
+    /// Length of what comes or is lost.
+    pub len: u16,
+    /// What comes.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> TlsInput<'a> {
+    /// The next part, if there is any.
+    pub fn read(fields: &mut Fields<'a>) -> Option<Self> {
+        if fields.is_empty() {
+            return None;
+        }
+        let (flags, len) = (fields.u8(), fields.u16());
+        let (server, gap) = (flags & 1 == 1, flags & 2 == 2);
+        Some(Self { server, gap, len, bytes: fields.bytes(if gap { 0 } else { len.into() }) })
+    }
+
+    /// Writes bytes of one side.
+    pub fn write(server: bool, bytes: &[u8], to: &mut Vec<u8>) {
+        for bytes in bytes.chunks(u16::MAX.into()) {
+            to.push(server.into());
+            to.extend((bytes.len() as u16).to_le_bytes());
+            to.extend(bytes);
+        }
+    }
+}
+
 /// One direction of a connection, as `http` and `websocket` take it: a byte of settings, up to seven places to cut at, up
 /// to three places where bytes are missing, and the bytes.
 #[derive(Debug, Clone)]
@@ -165,12 +199,13 @@ impl<'a> StreamInput<'a> {
         Self { settings, cuts: cuts.into_iter().map(place).collect(), gaps, bytes }
     }
 
-    /// An input with cuts and without gaps.
+    /// An input with at most seven cuts and three gaps.
     #[must_use]
-    pub fn write(settings: u8, cuts: &[u16], bytes: &[u8]) -> Vec<u8> {
-        let cuts = &cuts[..cuts.len().min(7)];
-        let mut input = vec![settings, cuts.len() as u8];
-        cuts.iter().for_each(|cut| input.extend(cut.to_le_bytes()));
+    pub fn write(settings: u8, cuts: &[u16], gaps: &[(u16, u16)], bytes: &[u8]) -> Vec<u8> {
+        let (cuts, gaps) = (&cuts[..cuts.len().min(7)], &gaps[..gaps.len().min(3)]);
+        let mut input = vec![settings, cuts.len() as u8 | (gaps.len() as u8) << 3];
+        let numbers = cuts.iter().chain(gaps.iter().flat_map(|(at, len)| [at, len]));
+        numbers.for_each(|number| input.extend(number.to_le_bytes()));
         input.extend(bytes);
         input
     }

@@ -1,7 +1,12 @@
-//! What the fuzz targets share: the form of their inputs, small bounds, and a count of the bytes in use.
+//! The fuzz targets, and what they share: the form of their inputs, their first inputs, small bounds, and a count of the
+//! bytes in use.
+//!
+//! `tests/hostile.rs` compiles these modules too and runs the targets on a few inputs in `cargo test`.
 
 pub mod heap;
 pub mod input;
+pub mod seeds;
+pub mod targets;
 
 use wsdissect::limits::Limits;
 use wsdissect::units::{Origin, PacketNumber};
@@ -14,6 +19,7 @@ pub fn small_limits() -> Limits {
         reorder_bytes_per_end: 4 << 10,
         reorder_segments_per_end: 8,
         reorder_bytes_total: 8 << 10,
+        kept_bytes_total: 64 << 10,
         tunnel_depth: 3,
         fragmented_datagrams: 4,
         fragment_bytes: 8 << 10,

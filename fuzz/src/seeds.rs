@@ -1,21 +1,18 @@
-//! Makes the corpora from the captures under `fixtures/`: `seeds FOLDER`.
-//!
-//! Each seed is named by its content, so that a second run changes nothing. What fuzzing found stays.
+//! First inputs of every target, made from the captures under `fixtures/` and recorded TLS handshakes.
 
-use std::collections::HashSet;
+use super::ORIGIN;
+use super::input::{PacketInput, SegmentInput, StreamInput, TlsInput};
 use std::error::Error;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::{fs, io};
 use wsdissect::capture::{LinkType, Reader};
 use wsdissect::http::{HeadReader, RequestReader, ResponseReader, Role, Step, looks_like_http};
 use wsdissect::limits::Limits;
 use wsdissect::packet::{Decoder, Segment};
 use wsdissect::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamSink};
 use wsdissect::tcp::FlowTable;
+use wsdissect::tls::looks_like_client_hello;
 use wsdissect::units::{Endpoint, StreamOffset};
-use wsdissect_fuzz::ORIGIN;
-use wsdissect_fuzz::input::{PacketInput, SegmentInput, StreamInput};
 
 /// Larger files only slow the fuzzer down.
 const MOST_FILE: usize = 16 << 10;
@@ -23,36 +20,61 @@ const MOST_FILE: usize = 16 << 10;
 /// As much as the other targets take.
 const MOST_INPUT: usize = 4 << 10;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let folder = env::args_os().nth(1).map_or_else(|| PathBuf::from("corpus"), PathBuf::from);
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
-    let mut corpus = Corpus { folder, written: HashSet::new() };
-    for capture in captures(&fixtures)? {
+/// Takes the name of a target and an input of it. An input may come more than once.
+pub type Add<'a> = dyn FnMut(&'static str, &[u8]) -> io::Result<()> + 'a;
+
+/// Makes the inputs from the project in the folder `root`, in the same order each time.
+///
+/// # Errors
+///
+/// What reading the captures fails with, and what `add` does.
+pub fn each(root: &Path, add: &mut Add<'_>) -> Result<(), Box<dyn Error>> {
+    for capture in captures(&root.join("fixtures"))? {
         let bytes = fs::read(&capture)?;
         if bytes.len() <= MOST_FILE {
-            corpus.add("capture_reader", &bytes)?;
-            corpus.add("whole", &bytes)?;
+            add("capture_reader", &bytes)?;
+            add("whole", &bytes)?;
         }
-        from_capture(&bytes, &mut corpus)?;
+        from_capture(&bytes, add)?;
     }
     for packets in unusual() {
         let mut input = LinkType::RAW.0.to_le_bytes().to_vec();
         for bytes in &packets {
             PacketInput { bytes, cut: 0, interface: 0, quarters: 0 }.write(&mut input);
         }
-        corpus.add("packet_decode", &input)?;
+        add("packet_decode", &input)?;
     }
-    println!("{} seeds", corpus.written.len());
+    for path in sorted(&root.join("src/tls/recorded"))? {
+        add("tls", &recorded_tls(&fs::read_to_string(path)?))?;
+    }
     Ok(())
+}
+
+/// A recorded handshake: lines of `c` or `s` and hexadecimal digits.
+fn recorded_tls(text: &str) -> Vec<u8> {
+    let mut input = Vec::new();
+    for line in text.lines() {
+        let Some((side, digits)) = line.split_once(' ') else { continue };
+        let pairs = digits.as_bytes().chunks_exact(2);
+        let bytes: Vec<u8> =
+            pairs.filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
+        TlsInput::write(side == "s", &bytes, &mut input);
+    }
+    input.truncate(MOST_INPUT);
+    input
+}
+
+fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    entries.sort();
+    Ok(entries)
 }
 
 /// Every capture below a folder, in a fixed order.
 fn captures(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut found = Vec::new();
-    let mut entries: Vec<PathBuf> =
-        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
-    entries.sort();
-    for path in entries {
+    for path in sorted(folder)? {
         if path.is_dir() {
             found.extend(captures(&path)?);
         } else if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("capture.")) {
@@ -62,27 +84,8 @@ fn captures(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     Ok(found)
 }
 
-struct Corpus {
-    folder: PathBuf,
-    written: HashSet<(&'static str, u64)>,
-}
-
-impl Corpus {
-    fn add(&mut self, target: &'static str, input: &[u8]) -> std::io::Result<()> {
-        let mut hasher = DefaultHasher::new();
-        input.hash(&mut hasher);
-        let name = hasher.finish();
-        if !self.written.insert((target, name)) {
-            return Ok(());
-        }
-        let folder = self.folder.join(target);
-        fs::create_dir_all(&folder)?;
-        fs::write(folder.join(format!("seed-{name:016x}")), input)
-    }
-}
-
 /// Packets, segments and streams of one capture.
-fn from_capture(bytes: &[u8], corpus: &mut Corpus) -> Result<(), Box<dyn Error>> {
+fn from_capture(bytes: &[u8], add: &mut Add<'_>) -> Result<(), Box<dyn Error>> {
     let Ok(mut reader) = Reader::open(bytes) else { return Ok(()) };
     let mut decoder = Decoder::new(&Limits::default());
     let mut table = FlowTable::new(&Limits::default());
@@ -101,15 +104,22 @@ fn from_capture(bytes: &[u8], corpus: &mut Corpus) -> Result<(), Box<dyn Error>>
     }
     table.finish(&mut ());
     if let Some((_, input)) = packets {
-        corpus.add("packet_decode", &input)?;
+        add("packet_decode", &input)?;
     }
-    corpus.add("tcp", &script.input)?;
+    add("tcp", &script.input)?;
     while let Some(flow) = table.pop_finished() {
         let streams = flow.sink.bytes;
+        if let Some(client) = End::BOTH.into_iter().find(|end| looks_like_client_hello(&streams[*end]) == Some(true)) {
+            let mut input = Vec::new();
+            TlsInput::write(false, &streams[client][..streams[client].len().min(MOST_INPUT / 2)], &mut input);
+            let server = &streams[client.other()];
+            TlsInput::write(true, &server[..server.len().min(MOST_INPUT / 2)], &mut input);
+            add("tls", &input)?;
+        }
         let request_from = End::BOTH.into_iter().find(|end| looks_like_http(&streams[*end]) == Some(Role::Request));
         let Some(client) = request_from else { continue };
-        stream(0, &streams[client], RequestReader::new(), corpus)?;
-        stream(1, &streams[client.other()], ResponseReader::new(), corpus)?;
+        stream(0, &streams[client], RequestReader::new(), add)?;
+        stream(1, &streams[client.other()], ResponseReader::new(), add)?;
     }
     Ok(())
 }
@@ -152,16 +162,19 @@ fn stream<H: wsdissect::http::Head>(
     side: u8,
     bytes: &[u8],
     mut reader: HeadReader<H>,
-    corpus: &mut Corpus,
-) -> std::io::Result<()> {
+    add: &mut Add<'_>,
+) -> io::Result<()> {
     let short = &bytes[..bytes.len().min(MOST_INPUT - 16)];
-    corpus.add("http", &StreamInput::write(side, &[20, 100], short))?;
+    add("http", &StreamInput::write(side, &[20, 100], &[], short))?;
     if let (Step::Head(_), head) = reader.push(&Limits::default(), StreamOffset(0), ORIGIN, bytes)
         && let frames @ [_, ..] = &bytes[head..]
     {
         let frames = &frames[..frames.len().min(MOST_INPUT - 16)];
+        // Joined late, and with a hole near the start.
+        add("websocket", &StreamInput::write(side | 16, &[20, 60], &[], frames))?;
+        add("websocket", &StreamInput::write(side, &[20, 60], &[(9, 30)], frames))?;
         for deflate in [0, 2] {
-            corpus.add("websocket", &StreamInput::write(side | deflate, &[1, 5, 7], frames))?;
+            add("websocket", &StreamInput::write(side | deflate, &[1, 5, 7], &[], frames))?;
         }
     }
     Ok(())

@@ -1,12 +1,10 @@
 //! Any bytes as a capture: read until the end, in one piece and in small ones. Both must give the same packets, within
 //! the bounds.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
+use super::super::heap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use wsdissect::capture::{CaptureError, CaptureLimits, Damage, DamageKind, Reader};
-use wsdissect_fuzz::heap;
 
 const LIMITS: CaptureLimits =
     CaptureLimits { packet_bytes: 64 << 10, block_bytes: 256 << 10, interfaces: 16, secrets_bytes: 4 << 10 };
@@ -17,7 +15,8 @@ const MOST_PACKETS: usize = 2_000;
 /// The input, the buffers of the reader and of a decompressor: zstd's window lies in C and does not count.
 const MOST_HEAP: usize = 8 << 20;
 
-fuzz_target!(|bytes: &[u8]| {
+/// Checks one input.
+pub fn run(bytes: &[u8]) {
     let whole = heap::at_most(MOST_HEAP, || read(bytes));
     let step = bytes.last().map_or(1, |byte| usize::from(*byte) % 61 + 1);
     let trickled = read(Trickle { bytes, step });
@@ -28,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
     } else {
         assert_eq!(whole, trickled, "read {step} bytes at a time");
     }
-});
+}
 
 /// What was read.
 #[derive(Debug, Default, PartialEq)]

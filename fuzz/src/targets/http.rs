@@ -1,9 +1,9 @@
 //! One direction of HTTP/1.x: wherever it is cut, the same heads come out, and reading fails for the same reason.
 //!
 //! Settings: bit 0 says responses instead of requests; bits 1–2 what the responses answer.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
+use super::super::input::{Piece, StreamInput};
+use super::super::{ORIGIN, heap, small_limits};
 use std::fmt::Debug;
 use std::sync::LazyLock;
 use wsdissect::http::{
@@ -11,8 +11,6 @@ use wsdissect::http::{
 };
 use wsdissect::limits::Limits;
 use wsdissect::units::StreamOffset;
-use wsdissect_fuzz::input::{Piece, StreamInput};
-use wsdissect_fuzz::{ORIGIN, heap, small_limits};
 
 /// One head at most; 240 header fields as httparse wants them, twice; what was read, which the test keeps.
 const MOST_HEAP: usize = 1 << 20;
@@ -28,7 +26,9 @@ static REQUEST: LazyLock<Request> = LazyLock::new(|| {
     }
 });
 
-fuzz_target!(init: { LazyLock::force(&REQUEST); }, |bytes: &[u8]| {
+/// Checks one input.
+pub fn run(bytes: &[u8]) {
+    LazyLock::force(&REQUEST);
     let input = StreamInput::read(bytes);
     if input.settings & 1 == 0 {
         let reader = RequestReader::new;
@@ -51,11 +51,13 @@ fuzz_target!(init: { LazyLock::force(&REQUEST); }, |bytes: &[u8]| {
             let deflate = negotiated(Some(&REQUEST), &response).deflate;
             let _ = negotiated(None, &response);
             if let Some(deflate) = deflate {
-                assert!((8..=15).contains(&deflate.client.window_bits) && (8..=15).contains(&deflate.server.window_bits));
+                assert!(
+                    (8..=15).contains(&deflate.client.window_bits) && (8..=15).contains(&deflate.server.window_bits)
+                );
             }
         }
     }
-});
+}
 
 /// Reads the input whole, with its cuts, and byte by byte; gives the heads.
 fn compare<H: Head + PartialEq + Debug>(input: &StreamInput<'_>, reader: impl Fn() -> HeadReader<H>) -> Vec<H> {

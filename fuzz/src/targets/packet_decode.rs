@@ -1,19 +1,20 @@
 //! A link type and packets: what they decode to lies inside of them, and fragments and tunnels keep to the bounds.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
+use super::super::input::{Fields, PacketInput};
+use super::super::{heap, small_limits};
 use wsdissect::capture::{LinkType, Packet};
 use wsdissect::packet::Decoder;
 use wsdissect::units::{PacketNumber, Timestamp};
-use wsdissect_fuzz::input::{Fields, PacketInput};
-use wsdissect_fuzz::{heap, small_limits};
 
 /// Fragments up to their bound, what they cost beside their bytes, and two datagrams that were put together.
 const MOST_HEAP: usize = 256 << 10;
 
-fuzz_target!(|bytes: &[u8]| heap::at_most(MOST_HEAP, || run(bytes)));
+/// Checks one input.
+pub fn run(bytes: &[u8]) {
+    heap::at_most(MOST_HEAP, || decode(bytes));
+}
 
-fn run(input: &[u8]) {
+fn decode(input: &[u8]) {
     let limits = small_limits();
     let mut decoder = Decoder::new(&limits);
     let mut fields = Fields(input);

@@ -3,22 +3,23 @@
 //!
 //! The byte with sequence number n is n modulo 256, so that a stream shows whether its bytes are where they belong,
 //! wherever it starts.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
+use super::super::input::{Fields, SegmentInput};
+use super::super::{heap, small_limits};
 use wsdissect::packet::{Segment, SeqNumber, TcpFlags, TcpOptions, Tunnel, TunnelKind};
 use wsdissect::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use wsdissect::tcp::FlowTable;
 use wsdissect::units::{Endpoint, Origin, PacketNumber, Timestamp};
-use wsdissect_fuzz::input::{Fields, SegmentInput};
-use wsdissect_fuzz::{heap, small_limits};
 
 /// The table of copies is 640 KiB; what waits is 8 KiB and its overhead. The rest is for flows and their index.
 const MOST_HEAP: usize = 1 << 20;
 
-fuzz_target!(|bytes: &[u8]| heap::at_most(MOST_HEAP, || run(bytes)));
+/// Checks one input.
+pub fn run(bytes: &[u8]) {
+    heap::at_most(MOST_HEAP, || play(bytes));
+}
 
-fn run(input: &[u8]) {
+fn play(input: &[u8]) {
     let limits = small_limits();
     let mut table = FlowTable::new(&limits);
     let mut trust = Trust::Bytes;

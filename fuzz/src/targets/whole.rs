@@ -1,7 +1,6 @@
 //! A capture file all the way to its reports, as the command line makes them.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
+use super::super::{heap, small_limits};
 use std::sync::LazyLock;
 use wsdissect::capture::{CaptureLimits, Reader};
 use wsdissect::catalog::language::Language;
@@ -10,7 +9,6 @@ use wsdissect::report::json::{ConnectionObject, SummaryObject};
 use wsdissect::report::text::TextReport;
 use wsdissect::report::{Closing, Damage, Speaker};
 use wsdissect::{Analyzer, Options};
-use wsdissect_fuzz::{heap, small_limits};
 
 const CAPTURE_LIMITS: CaptureLimits =
     CaptureLimits { packet_bytes: 64 << 10, block_bytes: 256 << 10, interfaces: 16, secrets_bytes: 4 << 10 };
@@ -23,13 +21,19 @@ const MOST_HEAP: usize = 16 << 20;
 
 static SPEAKERS: LazyLock<Vec<Speaker>> = LazyLock::new(|| Language::all().map(Speaker::new).collect());
 
-fuzz_target!(init: {
-    // What is read once from the catalogue is not this input's.
+/// Run once before any input: what is read once from the catalogue is not an input's.
+static CATALOGUE: LazyLock<()> = LazyLock::new(|| {
     LazyLock::force(&SPEAKERS);
-    run(include_bytes!("../../fixtures/demo/mixed/capture.pcapng"));
-}, |bytes: &[u8]| heap::at_most(MOST_HEAP, || run(bytes)));
+    analyse(include_bytes!("../../../fixtures/demo/mixed/capture.pcapng"));
+});
 
-fn run(bytes: &[u8]) {
+/// Checks one input.
+pub fn run(bytes: &[u8]) {
+    LazyLock::force(&CATALOGUE);
+    heap::at_most(MOST_HEAP, || analyse(bytes));
+}
+
+fn analyse(bytes: &[u8]) {
     let Ok(mut reader) = Reader::with_limits(bytes, CAPTURE_LIMITS) else { return };
     let mut analyzer = Analyzer::new(Options { limits: small_limits(), ..Options::default() });
     let mut fleet = Fleet::default();
