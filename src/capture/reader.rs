@@ -377,7 +377,7 @@ mod tests {
             refuse(&[0xd4, 0xc3, 0xb2]),
             "cut in the middle of the file header: 3 of 24 bytes are there (offset 0x0)"
         );
-        assert_eq!(refuse(b"\xfd7zXZ\0\0\x04..."), "not a pcap or pcapng capture: looks like xz data; unpack it first");
+        assert_eq!(refuse(b"BZh91AY&SY..."), "not a pcap or pcapng capture: looks like bzip2 data; unpack it first");
         assert!(refuse(b"\n\r\r\n\0\0\0\x1cnope").contains("byte-order magic"));
     }
 
