@@ -51,7 +51,8 @@ fn run(bytes: &[u8]) {
             Ok(None) => break,
             Err(error) => {
                 let place = reader.damage().map_or((0, None), |damage| (damage.offset, damage.after));
-                damage.push(Damage { what: error.to_string(), offset: place.0, after_packet: place.1 });
+                let what = error.to_string();
+                damage.push(Damage { what, offset: place.0, after_packet: place.1, ..Damage::default() });
                 break;
             }
         }
@@ -63,7 +64,8 @@ fn run(bytes: &[u8]) {
     let summary = analyzer.summary();
     assert_eq!(summary.packets, summary.analysed + summary.skipped.total(), "each packet is analysed or skipped");
     assert_eq!(summary.connections, connections, "each connection is reported once");
-    let closing = Closing { capture: "fuzz", summary, damage, dropped: reader.summary().dropped() };
+    let dropped = reader.summary().dropped();
+    let closing = Closing { capture: "fuzz", summary, damage, dropped, ..Closing::default() };
     let incidents = fleet.incidents();
     for speaker in SPEAKERS.iter() {
         printable(&TextReport::new(speaker, 80).overview(&closing, &incidents));

@@ -318,12 +318,8 @@ mod tests {
     }
 
     fn samples() -> Vec<(Compression, Vec<u8>)> {
-        let all = [
-            (Compression::Gzip, GZIP),
-            (Compression::Zstd, ZSTD),
-            (Compression::Lz4, LZ4),
-            (Compression::Xz, XZ),
-        ];
+        let all =
+            [(Compression::Gzip, GZIP), (Compression::Zstd, ZSTD), (Compression::Lz4, LZ4), (Compression::Xz, XZ)];
         let usable = |compression| match compression {
             Compression::Zstd => cfg!(feature = "zstd"),
             Compression::Xz => cfg!(feature = "xz"),
