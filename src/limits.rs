@@ -6,6 +6,8 @@
 /// The bounds. With the defaults, all of them reached at once, an analysis stays below about 3 GB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// What a capture file can make its reader hold.
+    pub capture: CaptureLimits,
     /// TCP connections followed at once; the one idle longest is reported as it stands and forgotten.
     pub flows: usize,
     /// Out-of-order bytes kept for one direction; beyond it the missing bytes are given up as a gap.
@@ -47,6 +49,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            capture: CaptureLimits::default(),
             flows: 200_000,
             reorder_bytes_per_end: 4 << 20,
             reorder_segments_per_end: 4096,
@@ -68,9 +71,54 @@ impl Default for Limits {
     }
 }
 
+/// Bounds on what a capture file can make its reader hold. Except where said otherwise, a file that goes beyond is
+/// damaged there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CaptureLimits {
+    /// Captured bytes of one packet. The default is the largest that Wireshark accepts.
+    pub packet_bytes: u32,
+    /// Total length of one pcapng block; the read buffer grows up to twice this. The default has room for the key log
+    /// of a day in one block.
+    pub block_bytes: u32,
+    /// Interfaces over all sections.
+    pub interfaces: usize,
+    /// Bytes of secrets kept; further ones are counted.
+    pub secrets_bytes: usize,
+    /// Bytes behind one damaged place in which the next record is searched for; beyond it the rest is not read. This ends
+    /// what a few bytes of compressed data can pretend to hold.
+    pub search_bytes: u64,
+    /// Captures read at the same time, because they overlap; packets of others come late.
+    pub captures_at_once: usize,
+}
+
+impl Default for CaptureLimits {
+    fn default() -> Self {
+        Self {
+            packet_bytes: 262_144,
+            block_bytes: 64 << 20,
+            interfaces: 65_536,
+            secrets_bytes: 64 << 20,
+            search_bytes: 1 << 30,
+            captures_at_once: 64,
+        }
+    }
+}
+
 /// How often each bound was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LimitHits {
+    /// Packets that claimed too many bytes ([`CaptureLimits::packet_bytes`]).
+    pub packet_bytes: u64,
+    /// Blocks of a capture that claimed too many bytes ([`CaptureLimits::block_bytes`]).
+    pub block_bytes: u64,
+    /// Captures with too many interfaces ([`CaptureLimits::interfaces`]).
+    pub interfaces: u64,
+    /// Secrets of a capture that were left out ([`CaptureLimits::secrets_bytes`]).
+    pub secrets: u64,
+    /// Captures in which no record was found behind damage ([`CaptureLimits::search_bytes`]).
+    pub search: u64,
+    /// Captures read later than they should have been ([`CaptureLimits::captures_at_once`]).
+    pub captures: u64,
     /// Connections forgotten to make room ([`Limits::flows`]).
     pub flows: u64,
     /// Connections forgotten because too much was kept ([`Limits::kept_bytes_total`]).
@@ -90,10 +138,26 @@ pub struct LimitHits {
 }
 
 impl LimitHits {
+    /// Adds what reading the captures has reached.
+    pub fn add_capture(&mut self, read: &Self) {
+        self.packet_bytes += read.packet_bytes;
+        self.block_bytes += read.block_bytes;
+        self.interfaces += read.interfaces;
+        self.secrets += read.secrets;
+        self.search += read.search;
+        self.captures += read.captures;
+    }
+
     /// Each bound's name and how often it was reached, in a fixed order.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 8] {
+    pub fn named(&self) -> [(&'static str, u64); 14] {
         [
+            ("packet_bytes", self.packet_bytes),
+            ("block_bytes", self.block_bytes),
+            ("interfaces", self.interfaces),
+            ("secrets", self.secrets),
+            ("search", self.search),
+            ("captures", self.captures),
             ("flows", self.flows),
             ("kept", self.kept),
             ("reorder", self.reorder),

@@ -93,6 +93,7 @@ const CRATES: &[(&str, Option<&[&str]>)] = &[
     ("lz4_flex", Some(&["capture"])),
     ("zstd", Some(&["capture"])),
     ("flate2", Some(&["capture", "websocket"])),
+    ("liblzma", Some(&["capture"])),
     ("etherparse", Some(&["packet"])),
     ("foldhash", Some(&["tcp"])),
     ("httparse", Some(&["http"])),

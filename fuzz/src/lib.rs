@@ -8,13 +8,14 @@ pub mod input;
 pub mod seeds;
 pub mod targets;
 
-use wsdissect::limits::Limits;
+use wsdissect::limits::{CaptureLimits, Limits};
 use wsdissect::units::{Origin, PacketNumber};
 
 /// Bounds so small that an input of a few kilobytes reaches every one of them.
 #[must_use]
 pub fn small_limits() -> Limits {
     Limits {
+        capture: small_capture_limits(),
         flows: 4,
         reorder_bytes_per_end: 4 << 10,
         reorder_segments_per_end: 8,
@@ -32,6 +33,19 @@ pub fn small_limits() -> Limits {
         timeline_first: 2,
         timeline_last: 4,
         linger_seconds: 5,
+    }
+}
+
+/// The same for what reads a capture.
+#[must_use]
+pub fn small_capture_limits() -> CaptureLimits {
+    CaptureLimits {
+        packet_bytes: 64 << 10,
+        block_bytes: 256 << 10,
+        interfaces: 16,
+        secrets_bytes: 4 << 10,
+        search_bytes: 1 << 20,
+        captures_at_once: 4,
     }
 }
 

@@ -1,7 +1,7 @@
-//! Unpacks a capture while it is read: gzip, zstd and lz4, recognised by their first bytes, never by a file name.
+//! Unpacks a capture while it is read: gzip, zstd, lz4 and xz, recognised by their first bytes, never by a file name.
 //!
-//! Everything streams: memory is the decoder's window (at most 128 MiB for zstd, 8 MiB for lz4, 32 KiB for gzip) plus
-//! one input buffer, whatever the data expands to. Several members or frames in a row are one capture, as `cat` makes
+//! Everything streams: memory is the decoder's window (at most 128 MiB for zstd and xz, 8 MiB for lz4, 32 KiB for gzip)
+//! plus one input buffer, whatever the data expands to. Several members or frames in a row are one capture, as `cat` makes
 //! them; skippable frames are skipped. A decoder is only asked for what it can give, so packets of a slow pipe come out
 //! as soon as the compressing program has flushed them.
 
@@ -22,10 +22,12 @@ pub enum Compression {
     Zstd,
     /// LZ4 frame format, one or several frames.
     Lz4,
+    /// The .xz format, one or several streams.
+    Xz,
 }
 
 impl Compression {
-    /// `none`, `gzip`, `zstd` or `lz4`.
+    /// `none`, `gzip`, `zstd`, `lz4` or `xz`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -33,15 +35,17 @@ impl Compression {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
             Self::Lz4 => "lz4",
+            Self::Xz => "xz",
         }
     }
 
-    /// Recognises the first four bytes.
+    /// Recognises the first six bytes.
     fn recognise(head: &[u8]) -> Self {
         match head {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
             [0x04, 0x22, 0x4d, 0x18, ..] => Self::Lz4,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
             _ => Self::None,
         }
     }
@@ -69,6 +73,8 @@ pub(super) enum Unpacked<R: Read> {
     #[cfg(feature = "zstd")]
     Zstd(Box<zstd::Decoder<'static, Input<R>>>),
     Lz4(Lz4<R>),
+    #[cfg(feature = "xz")]
+    Xz(Box<liblzma::bufread::XzDecoder<Input<R>>>),
 }
 
 impl<R: Read> Unpacked<R> {
@@ -76,7 +82,7 @@ impl<R: Read> Unpacked<R> {
     pub(super) fn open(source: R) -> Result<Self, CaptureError> {
         let mut input = Input::new(source);
         input.skip_skippable_frames()?;
-        let compression = Compression::recognise(input.peek(4)?);
+        let compression = Compression::recognise(input.peek(6)?);
         Ok(match compression {
             Compression::None => Self::Plain(input),
             Compression::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(input))),
@@ -85,6 +91,15 @@ impl<R: Read> Unpacked<R> {
             #[cfg(not(feature = "zstd"))]
             Compression::Zstd => return Err(CaptureError::Unsupported(compression)),
             Compression::Lz4 => Self::Lz4(Lz4::new(input)),
+            #[cfg(feature = "xz")]
+            Compression::Xz => {
+                use liblzma::stream::{CONCATENATED, Stream};
+                // Without a bound of its own, a header may claim a window of 4 GiB.
+                let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED).map_err(io::Error::from)?;
+                Self::Xz(Box::new(liblzma::bufread::XzDecoder::new_stream(input, stream)))
+            }
+            #[cfg(not(feature = "xz"))]
+            Compression::Xz => return Err(CaptureError::Unsupported(compression)),
         })
     }
 
@@ -95,6 +110,8 @@ impl<R: Read> Unpacked<R> {
             #[cfg(feature = "zstd")]
             Self::Zstd(_) => Compression::Zstd,
             Self::Lz4(_) => Compression::Lz4,
+            #[cfg(feature = "xz")]
+            Self::Xz(_) => Compression::Xz,
         }
     }
 
@@ -109,6 +126,8 @@ impl<R: Read> Unpacked<R> {
             #[cfg(feature = "zstd")]
             Self::Zstd(decoder) => (decoder.read(to), decoder.get_ref().source.failed),
             Self::Lz4(decoder) => (decoder.read(to), decoder.input_failed()),
+            #[cfg(feature = "xz")]
+            Self::Xz(decoder) => (decoder.read(to), decoder.get_ref().source.failed),
         };
         result.map_err(|error| if input_failed { ReadError::Io(error) } else { ReadError::Unpack(error) })
     }
@@ -261,6 +280,10 @@ impl<R: Read> BufRead for Input<R> {
 /// this much may be lost before the damage.
 const UNPACKED_AT_ONCE: usize = 4 << 10;
 
+/// Memory that unpacking xz may take: `xz -9` needs 65 MiB, other presets less.
+#[cfg(feature = "xz")]
+const XZ_MEMORY: u64 = 128 << 20;
+
 /// Bytes of packed input held at once.
 const INPUT_BUFFER: usize = 64 << 10;
 
@@ -285,13 +308,23 @@ mod tests {
     const LZ4: &str = "04224d186440a74200000084d4c3b2a102000400010062ffff0000010004007120a10700050000040063666972737402\
         1500042d0013031000310d00000400d0746865207468697264206f6e6500000000f902e57d";
 
+    /// `xz -c`
+    const XZ: &str = "fd377a585a000004e6d6b4460200210116000000742fe5a3e0005900385d006a30d1c87d8bf8099bad944b8af2fffad322ad\
+        4b5546f22f3c11f8dd51b25ceee2ce100327cfc0294fc54c9e37a9563af0ae50e158698c000018d186331e9fc4180001545a\
+        9195ef751fb6f37d010000000004595a";
+
     fn unhex(text: &str) -> Vec<u8> {
         text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
     }
 
     fn samples() -> Vec<(Compression, Vec<u8>)> {
-        let all = [(Compression::Gzip, GZIP), (Compression::Zstd, ZSTD), (Compression::Lz4, LZ4)];
-        let usable = |compression| compression != Compression::Zstd || cfg!(feature = "zstd");
+        let all =
+            [(Compression::Gzip, GZIP), (Compression::Zstd, ZSTD), (Compression::Lz4, LZ4), (Compression::Xz, XZ)];
+        let usable = |compression| match compression {
+            Compression::Zstd => cfg!(feature = "zstd"),
+            Compression::Xz => cfg!(feature = "xz"),
+            _ => true,
+        };
         all.into_iter().filter(|row| usable(row.0)).map(|(name, hex)| (name, unhex(hex))).collect()
     }
 
@@ -395,7 +428,7 @@ mod tests {
                         assert_eq!((offset, after), (0, None));
                     }
                     // Too short to be recognised.
-                    Err(error) => assert!(len < 4, "{compression} {len}: {error}"),
+                    Err(error) => assert!(len < 6, "{compression} {len}: {error}"),
                 }
             }
         }
@@ -438,6 +471,32 @@ mod tests {
             error.to_string(),
             "zstd-compressed input, which this build cannot unpack: built without the `zstd` feature"
         );
+    }
+
+    #[cfg(not(feature = "xz"))]
+    #[test]
+    fn a_build_without_xz_says_so() {
+        let error = Reader::open(&unhex(XZ)[..]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "xz-compressed input, which this build cannot unpack: built without the `xz` feature"
+        );
+    }
+
+    /// An LZMA2 filter that asks for a window of 4 GiB (property byte 40, the .xz file format §5.3.1).
+    #[cfg(feature = "xz")]
+    #[test]
+    fn an_xz_window_beyond_the_bound_is_refused() {
+        let mut packed = unhex(XZ);
+        // Behind the 12-byte stream header: block header size and flags, then filter id, size and property byte.
+        let header = 12..12 + (usize::from(packed[12]) + 1) * 4;
+        let property = packed[header.clone()].windows(2).position(|pair| pair == [0x21, 1]).unwrap() + header.start + 2;
+        packed[property] = 40;
+        let mut crc = flate2::Crc::new();
+        crc.update(&packed[header.start..header.end - 4]);
+        packed[header.end - 4..header.end].copy_from_slice(&crc.sum().to_le_bytes());
+        let error = Reader::open(&packed[..]).unwrap_err();
+        assert!(error.to_string().contains("memory"), "{error}");
     }
 
     #[test]

@@ -71,6 +71,9 @@ pub struct Damage {
     /// What lies between `offset` and here is lost. Packets after it are numbered on from `after`, since nobody knows how
     /// many were lost. In pcapng a lost description of a section or interface may give them the wrong interface.
     pub resumed: Option<u64>,
+    /// How many packets what was skipped may have held, by the mean length of the records before; `None` when reading did
+    /// not go on, or before the first packet.
+    pub lost_packets: Option<u64>,
 }
 
 impl Damage {
@@ -88,7 +91,10 @@ impl fmt::Display for Skipped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.skipped() {
             None => Ok(()),
-            Some(skipped) => write!(f, "; {skipped} bytes skipped"),
+            Some(skipped) => {
+                write!(f, "; {skipped} bytes skipped")?;
+                self.0.lost_packets.map_or(Ok(()), |packets| write!(f, ", packets lost there: about {packets}"))
+            }
         }
     }
 }
@@ -97,7 +103,7 @@ impl fmt::Display for Skipped<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DamageKind {
     /// The input ends early, as when a capture is copied while it is being written.
-    #[error("cut in the middle of {within}: {available} of {needed} bytes are there")]
+    #[error("the file ends inside {within}, cut or still being written: {available} of {needed} bytes are there")]
     Cut {
         /// What was being read.
         within: Within,
@@ -195,6 +201,24 @@ pub enum DamageKind {
 }
 
 impl DamageKind {
+    /// Its name in the output.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cut { .. } => "cut",
+            Self::PacketTooLong { .. } => "packet_too_long",
+            Self::PacketOverrunsBlock { .. } => "packet_overruns_block",
+            Self::UnknownInterface { .. } => "unknown_interface",
+            Self::BlockLength { .. } => "block_length",
+            Self::BlockLengthsDiffer { .. } => "block_lengths_differ",
+            Self::BlockContents { .. } => "block_contents",
+            Self::Misplaced { .. } => "misplaced_record",
+            Self::TooManyInterfaces { .. } => "too_many_interfaces",
+            Self::CompressionCut { .. } => "compression_cut",
+            Self::CompressionDamaged { .. } => "compression_damaged",
+        }
+    }
+
     /// Whether good records may follow.
     pub(super) fn may_be_followed(&self) -> bool {
         !matches!(self, Self::TooManyInterfaces { .. } | Self::CompressionCut { .. } | Self::CompressionDamaged { .. })
@@ -344,6 +368,7 @@ mod tests {
             after: None,
             unread: 16,
             resumed: None,
+            lost_packets: None,
         };
         assert_eq!(
             CaptureError::from(damage.clone()).to_string(),

@@ -33,10 +33,9 @@ pub use error::{CaptureError, Damage, DamageKind, LooksLike, Within};
 pub use link::LinkType;
 pub use reader::Reader;
 pub use sequence::{Part, Problem, Sequence, Source};
-pub use summary::{
-    ByteOrder, CaptureLimits, CaptureSummary, Container, Format, Interface, InterfaceStatistics, Secrets,
-};
+pub use summary::{ByteOrder, CaptureSummary, Container, Format, Interface, InterfaceStatistics, Secrets};
 
+pub use crate::limits::CaptureLimits;
 use crate::units::{PacketNumber, Timestamp};
 
 /// One packet of the capture, borrowed from the reader's buffer.

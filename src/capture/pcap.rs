@@ -1,7 +1,8 @@
 //! Classic pcap: a 24-byte file header, then records of a 16-byte header and the packet.
 //!
 //! Byte order and clock tick follow from the magic number. Alexey Kuznetsov's "modified" variant of 1990s Linux
-//! (`a1b2cd34`) has eight more bytes in each record header, which are stepped over.
+//! (`a1b2cd34`) has eight more bytes in each record header, and Ixia's testers (`1c0001ac`, `1c0001ab`) write the length of
+//! all records behind the file header: both are stepped over.
 //!
 //! Nothing marks the start of a record: one wrong length turns everything behind it into noise. So a record that looks
 //! odd is believed only when another one follows it, and behind damage the next one is searched for: by lengths that lead
@@ -32,6 +33,8 @@ pub(super) struct Pcap {
     link: LinkType,
     nanos_per_tick: u32,
     record_header: usize,
+    /// Bytes between the file header and the first record.
+    pub(super) preamble: usize,
     /// Most bytes of a packet by the file header.
     snaplen: u32,
     /// Seconds of the last packet.
@@ -91,6 +94,7 @@ impl Pcap {
             link,
             nanos_per_tick: if row.resolution == Resolution::NANOSECONDS { 1 } else { 1000 },
             record_header: row.record_header,
+            preamble: row.preamble,
             snaplen: if parsed.snaplen == 0 { u32::MAX } else { parsed.snaplen },
             now: None,
             row_end: 0,
@@ -161,7 +165,9 @@ impl Pcap {
 
     /// Steps over unread bytes to the next place where records fit; `false` when there is none.
     pub(super) fn resynchronise<R: Read>(&self, window: &mut Window<R>, limits: &CaptureLimits) -> bool {
-        resync::skip_to(window, self.record_header, |window, at| self.fits(window, limits, at, self.now))
+        resync::skip_to(window, self.record_header, limits.search_bytes, |window, at| {
+            self.fits(window, limits, at, self.now)
+        })
     }
 
     /// The record header at this distance, if all of it is there.
@@ -285,20 +291,29 @@ struct Magic {
     byte_order: ByteOrder,
     resolution: Resolution,
     record_header: usize,
+    preamble: usize,
 }
 
 const fn row(magic: [u8; 4], byte_order: ByteOrder, resolution: Resolution, record_header: usize) -> Magic {
-    Magic { magic, byte_order, resolution, record_header }
+    Magic { magic, byte_order, resolution, record_header, preamble: 0 }
+}
+
+const fn ixia(magic: [u8; 4], byte_order: ByteOrder) -> Magic {
+    Magic { magic, byte_order, resolution: Resolution::MICROSECONDS, record_header: 16, preamble: 4 }
 }
 
 /// The plain magic of each byte order comes first.
-const MAGICS: [Magic; 6] = [
+const MAGICS: [Magic; 10] = [
     row([0xd4, 0xc3, 0xb2, 0xa1], ByteOrder::Little, Resolution::MICROSECONDS, 16),
     row([0xa1, 0xb2, 0xc3, 0xd4], ByteOrder::Big, Resolution::MICROSECONDS, 16),
     row([0x4d, 0x3c, 0xb2, 0xa1], ByteOrder::Little, Resolution::NANOSECONDS, 16),
     row([0xa1, 0xb2, 0x3c, 0x4d], ByteOrder::Big, Resolution::NANOSECONDS, 16),
     row([0x34, 0xcd, 0xb2, 0xa1], ByteOrder::Little, Resolution::MICROSECONDS, 24),
     row([0xa1, 0xb2, 0xcd, 0x34], ByteOrder::Big, Resolution::MICROSECONDS, 24),
+    ixia([0xac, 0x01, 0x00, 0x1c], ByteOrder::Little),
+    ixia([0x1c, 0x00, 0x01, 0xac], ByteOrder::Big),
+    ixia([0xab, 0x01, 0x00, 0x1c], ByteOrder::Little),
+    ixia([0x1c, 0x00, 0x01, 0xab], ByteOrder::Big),
 ];
 
 #[cfg(test)]
@@ -309,15 +324,19 @@ mod tests {
 
     #[test]
     fn all_magics_in_both_byte_orders() {
-        for (writer, magic, nanos, extra) in [
-            (LE, 0xa1b2_c3d4, 5_000_007_000, 0),
-            (BE, 0xa1b2_c3d4, 5_000_007_000, 0),
-            (LE, 0xa1b2_3c4d, 5_000_000_007, 0),
-            (BE, 0xa1b2_3c4d, 5_000_000_007, 0),
-            (LE, 0xa1b2_cd34, 5_000_007_000, 8),
-            (BE, 0xa1b2_cd34, 5_000_007_000, 8),
+        for (writer, magic, nanos, extra, preamble) in [
+            (LE, 0xa1b2_c3d4, 5_000_007_000, 0, 0),
+            (BE, 0xa1b2_c3d4, 5_000_007_000, 0, 0),
+            (LE, 0xa1b2_3c4d, 5_000_000_007, 0, 0),
+            (BE, 0xa1b2_3c4d, 5_000_000_007, 0, 0),
+            (LE, 0xa1b2_cd34, 5_000_007_000, 8, 0),
+            (BE, 0xa1b2_cd34, 5_000_007_000, 8, 0),
+            // As tshark 4.0 reads them.
+            (LE, 0x1c00_01ac, 5_000_007_000, 0, 4),
+            (BE, 0x1c00_01ab, 5_000_007_000, 0, 4),
         ] {
             let mut file = writer.pcap_header(magic, 101);
+            file.extend(std::iter::repeat_n(0xdd, preamble));
             for bytes in [&b"abc"[..], b"defgh"] {
                 file.extend(writer.words(&[5, 7, bytes.len() as u32, 1500]));
                 file.extend(std::iter::repeat_n(0xee, extra));
@@ -373,6 +392,7 @@ mod tests {
                 after: PacketNumber::new(3),
                 unread: 16,
                 resumed: None,
+                lost_packets: None,
             })
         );
     }
@@ -392,10 +412,13 @@ mod tests {
         let in_packet = damage_of(&file[..file.len() - 3]);
         assert_eq!(
             in_packet.to_string(),
-            "cut in the middle of packet #3: 26 of 29 bytes are there (offset 0x3d)" // 24 + 16 + 5 + 16
+            "the file ends inside packet #3, cut or still being written: 26 of 29 bytes are there (offset 0x3d)" // 24 + 16 + 5 + 16
         );
         assert_eq!((in_packet.after, in_packet.unread), (PacketNumber::new(2), 26));
         let in_header = damage_of(&file[..50]);
-        assert_eq!(in_header.to_string(), "cut in the middle of packet #2: 5 of 16 bytes are there (offset 0x2d)");
+        assert_eq!(
+            in_header.to_string(),
+            "the file ends inside packet #2, cut or still being written: 5 of 16 bytes are there (offset 0x2d)"
+        );
     }
 }

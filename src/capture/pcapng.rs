@@ -176,7 +176,7 @@ impl PcapNg {
             window.take(self.whole, 0..0);
             return true;
         }
-        resync::skip_to(window, HEADER + TRAILER, |window, at| self.fits(window, limits, at))
+        resync::skip_to(window, HEADER + TRAILER, limits.search_bytes, |window, at| self.fits(window, limits, at))
     }
 
     /// Whether a block that can be read starts here, and another one behind it if the file goes on.
@@ -420,6 +420,7 @@ impl PcapNg {
         let kept = self.secrets_kept.saturating_add(len + size_of::<Secrets>());
         if kept > limits.secrets_bytes {
             summary.secrets_dropped += 1;
+            summary.limit_hits.secrets += 1;
         } else {
             self.secrets_kept = kept;
             summary.secrets.push(Secrets { secrets_type, bytes: bytes.to_vec() });
@@ -763,10 +764,13 @@ mod tests {
         let block = LE.packet(0, 1, b"abcd");
         assert_eq!(
             damage(LE, &block[..20]).to_string(),
-            "cut in the middle of packet #2: 20 of 36 bytes are there (offset 0x54)" // 28 + 20 + 36
+            "the file ends inside packet #2, cut or still being written: 20 of 36 bytes are there (offset 0x54)" // 28 + 20 + 36
         );
         let cut = damage(LE, &LE.block(4, &[0; 4])[..15]).to_string();
-        assert_eq!(cut, "cut in the middle of a block between packets: 15 of 16 bytes are there (offset 0x54)");
+        assert_eq!(
+            cut,
+            "the file ends inside a block between packets, cut or still being written: 15 of 16 bytes are there (offset 0x54)"
+        );
     }
 
     #[test]
@@ -782,6 +786,13 @@ mod tests {
             CaptureError::Damaged(Damage { kind: DamageKind::TooManyInterfaces { limit: 2 }, .. })
         ));
         assert_eq!((reader.summary().secrets.len(), reader.summary().secrets_dropped), (1, 1));
+        let hits = reader.summary().limit_hits;
+        assert_eq!((hits.interfaces, hits.secrets), (1, 1));
+        let limits = CaptureLimits { block_bytes: 64, ..CaptureLimits::default() };
+        let file = [section(LE), LE.block(0x7777, &[0; 64])].concat();
+        let mut reader = Reader::with_limits(&file[..], limits).unwrap();
+        assert!(reader.next_packet().unwrap_err().to_string().contains("multiples of 4 from 12 to 64"));
+        assert_eq!(reader.summary().limit_hits.block_bytes, 1);
     }
 
     #[test]

@@ -206,12 +206,32 @@ impl<R: Read> Reader<R> {
             };
         if found {
             damage.resumed = Some(self.window.offset());
+            damage.lost_packets = self.estimate(damage);
             if let DamageKind::Cut { within: Within::Packet(packet), .. } = damage.kind {
                 // Not the file was cut, but the length is wrong.
                 damage.kind = DamageKind::Misplaced { packet };
             }
         }
         self.finished = !found && !self.window.has_failed();
+        let searched = self.window.offset().saturating_sub(damage.offset);
+        self.note_limits(&damage.kind, !found && searched >= self.limits.search_bytes);
+    }
+
+    fn note_limits(&mut self, kind: &DamageKind, gave_up: bool) {
+        let hits = &mut self.summary.limit_hits;
+        match kind {
+            DamageKind::PacketTooLong { .. } => hits.packet_bytes += 1,
+            DamageKind::BlockLength { claimed, max, .. } if claimed > max => hits.block_bytes += 1,
+            DamageKind::TooManyInterfaces { .. } => hits.interfaces += 1,
+            _ => {}
+        }
+        hits.search += u64::from(gave_up);
+    }
+
+    /// Packets that a damaged part may have held: as many as the same number of bytes held before it.
+    fn estimate(&self, damage: &Damage) -> Option<u64> {
+        let mean = damage.offset.checked_div(self.next.value() - 1)?.max(1);
+        Some(damage.skipped()?.div_ceil(mean))
     }
 
     #[cold]
@@ -276,6 +296,12 @@ fn recognise<R: Read>(
         let header = window.unread().first_chunk().ok_or_else(cut)?;
         let (pcap, interface) = Pcap::open(header).ok_or_else(cut)?;
         window.take(Pcap::HEADER, 0..0);
+        let available = window.fill_to(pcap.preamble)?;
+        if available < pcap.preamble {
+            let (needed, available) = (pcap.preamble as u64, available as u64);
+            return Err(DamageKind::Cut { within: Within::FileHeader, needed, available }.into());
+        }
+        window.take(pcap.preamble, 0..0);
         summary.sections = 1;
         summary.interfaces.push(interface);
         return Ok(State::Pcap(pcap));
@@ -293,7 +319,14 @@ fn recognise<R: Read>(
 
 /// Damage to whatever starts at the first unread byte.
 fn damage_at<R: Read>(window: &Window<R>, kind: DamageKind, after: Option<PacketNumber>) -> Damage {
-    Damage { kind, offset: window.offset(), after, unread: window.unread().len() as u64, resumed: None }
+    Damage {
+        kind,
+        offset: window.offset(),
+        after,
+        unread: window.unread().len() as u64,
+        resumed: None,
+        lost_packets: None,
+    }
 }
 
 /// Bytes from which is guessed what an input is that is no capture.
@@ -375,9 +408,9 @@ mod tests {
         assert_eq!(refuse(b"{"), "not a pcap or pcapng capture: looks like JSON");
         assert_eq!(
             refuse(&[0xd4, 0xc3, 0xb2]),
-            "cut in the middle of the file header: 3 of 24 bytes are there (offset 0x0)"
+            "the file ends inside the file header, cut or still being written: 3 of 24 bytes are there (offset 0x0)"
         );
-        assert_eq!(refuse(b"\xfd7zXZ\0\0\x04..."), "not a pcap or pcapng capture: looks like xz data; unpack it first");
+        assert_eq!(refuse(b"BZh91AY&SY..."), "not a pcap or pcapng capture: looks like bzip2 data; unpack it first");
         assert!(refuse(b"\n\r\r\n\0\0\0\x1cnope").contains("byte-order magic"));
     }
 

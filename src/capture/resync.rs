@@ -9,14 +9,16 @@ use super::window::Window;
 use std::io::Read;
 
 /// Steps through the unread bytes, from the second one on, to the first place that `fits`; `false` when there is none up
-/// to the end of the input. `fits` gets the distance from the first unread byte.
+/// to the end of the input or within about `most` bytes. `fits` gets the distance from the first unread byte.
 ///
 /// Linear in what is skipped: `fits` looks ahead by a bounded number of bytes.
 pub(super) fn skip_to<R: Read>(
     window: &mut Window<R>,
     least: usize,
+    most: u64,
     mut fits: impl FnMut(&mut Window<R>, usize) -> bool,
 ) -> bool {
+    let end = window.offset().saturating_add(most);
     let mut at = 1;
     loop {
         let available = window.look_ahead(at + least);
@@ -32,6 +34,9 @@ pub(super) fn skip_to<R: Read>(
         if at == STRIDE {
             window.take(at, 0..0);
             at = 0;
+            if window.offset() >= end {
+                return false;
+            }
         }
     }
 }
@@ -45,7 +50,7 @@ pub(super) const CHAIN: u32 = 3;
 #[cfg(test)]
 mod tests {
     use super::super::testing::{BE, LE, Writer};
-    use super::super::{CaptureError, Damage, Reader};
+    use super::super::{CaptureError, CaptureLimits, Damage, Reader};
     use proptest::prelude::*;
     use std::ops::Range;
 
@@ -186,6 +191,8 @@ mod tests {
             for (damage, number) in salvage.damages.iter().zip([4, 12, 20]) {
                 let from = places[number - before].0.start as u64;
                 assert_eq!((damage.offset, damage.resumed), (from, Some(places[number].0.end as u64)));
+                // One block, or one record and the one before it, of which the file does not say which is bad.
+                assert!(matches!(damage.lost_packets, Some(1..=3)), "{damage}");
             }
         }
     }
@@ -218,6 +225,30 @@ mod tests {
             assert!(reader.next_packet().unwrap().is_some());
         }
         assert!(reader.next_packet().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_search_ends_at_its_bound() {
+        for (zeros, found) in [(100 << 10, true), (1 << 20, false)] {
+            for ng in [false, true] {
+                let (whole, places) = capture(LE, ng);
+                let at = places[9].0.start;
+                // What a few kilobytes of gzip can hold.
+                let file = [&whole[..at], &vec![0; zeros], &whole[at..]].concat();
+                let limits = CaptureLimits { search_bytes: 256 << 10, ..CaptureLimits::default() };
+                let mut reader = Reader::with_limits(&file[..], limits).unwrap();
+                let (mut packets, mut damages) = (0, 0);
+                loop {
+                    match reader.next_packet() {
+                        Ok(Some(_)) => packets += 1,
+                        Ok(None) => break,
+                        Err(_) => damages += 1,
+                    }
+                }
+                let hits = reader.summary().limit_hits.search;
+                assert_eq!((packets, damages, hits), if found { (COUNT, 1, 0) } else { (9, 1, 1) }, "{zeros} {ng}");
+            }
+        }
     }
 
     #[test]

@@ -6,11 +6,12 @@
 //! of the one before it in its file; files that begin without one come last, in the order given.
 //!
 //! Each file is opened once to learn its first packet's time, and again when the others have reached that time: of a
-//! rotated set there is one open at a time, of files that overlap at most [`Sequence::AT_ONCE`]. Nothing is buffered
+//! rotated set there is one open at a time, of files that overlap at most [`CaptureLimits::captures_at_once`]. Nothing is buffered
 //! beside one packet of each open file.
 
 use super::{CaptureError, CaptureLimits, CaptureSummary, Packet, Reader};
-use crate::units::PacketNumber;
+use crate::limits::LimitHits;
+use crate::units::{PacketNumber, Timestamp};
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::fmt;
@@ -42,6 +43,12 @@ pub struct Part {
     pub first: Option<PacketNumber>,
     /// Number of its last packet so far. Packets of others lie between the two only where captures overlap in time.
     pub last: Option<PacketNumber>,
+    /// Packets read from it so far.
+    pub packets: u64,
+    /// Numbers of its first and last packet so far in itself, as Wireshark shows them when it opens this capture alone.
+    pub own: Option<(PacketNumber, PacketNumber)>,
+    /// Its earliest and latest packet time so far.
+    pub span: Option<(Timestamp, Timestamp)>,
     /// What it told beside its packets. Filled in when it has been read.
     pub summary: CaptureSummary,
 }
@@ -51,6 +58,27 @@ impl Part {
     #[must_use]
     pub fn overlaps(&self, first: PacketNumber, last: PacketNumber) -> bool {
         self.first.is_some_and(|from| from <= last) && self.last.is_some_and(|to| to >= first)
+    }
+
+    /// What is to be taken from the number of one of its packets to get the number in itself; `None` without packets, and
+    /// when packets of others lie between its own.
+    #[must_use]
+    pub fn offset(&self) -> Option<u64> {
+        let ((first, last), (own_first, own_last)) = (self.first.zip(self.last)?, self.own?);
+        let offset = first.value().checked_sub(own_first.value())?;
+        (last.value().checked_sub(own_last.value()) == Some(offset)).then_some(offset)
+    }
+
+    #[inline]
+    fn add(&mut self, number: PacketNumber, packet: &Packet<'_>) {
+        self.first.get_or_insert(number);
+        self.last = Some(number);
+        self.packets += 1;
+        self.own = Some((self.own.map_or(packet.number, |(first, _)| first), packet.number));
+        if let Some(time) = packet.time {
+            let (first, last) = self.span.unwrap_or((time, time));
+            self.span = Some((first.min(time), last.max(time)));
+        }
     }
 }
 
@@ -76,6 +104,8 @@ pub struct Sequence<S: Source> {
     parts: Vec<Part>,
     problems: VecDeque<Problem>,
     limits: CaptureLimits,
+    /// Captures that had to wait for others to end.
+    late: u64,
     /// Numbers given so far.
     numbered: u64,
     /// Time of the last packet.
@@ -105,9 +135,6 @@ struct Open<R: Read> {
 }
 
 impl<S: Source> Sequence<S> {
-    /// Captures read at the same time.
-    pub const AT_ONCE: usize = 64;
-
     /// Looks at the beginning of each capture. What cannot be read is told by [`Sequence::next_packet`].
     pub fn open(sources: impl IntoIterator<Item = S>, limits: CaptureLimits) -> Self {
         let mut this = Self {
@@ -116,6 +143,7 @@ impl<S: Source> Sequence<S> {
             parts: Vec::new(),
             problems: VecDeque::new(),
             limits,
+            late: 0,
             numbered: 0,
             now: i64::MIN,
         };
@@ -146,9 +174,7 @@ impl<S: Source> Sequence<S> {
         self.numbered = self.numbered.saturating_add(packet.number.value() - open.number);
         open.number = packet.number.value();
         let number = PacketNumber::new(self.numbered).unwrap_or(PacketNumber::FIRST);
-        let part = &mut self.parts[open.index];
-        part.first.get_or_insert(number);
-        part.last = Some(number);
+        self.parts[open.index].add(number, &packet);
         Ok(Some(Packet { number, interface: open.slot << 16 | packet.interface & 0xffff, ..packet }))
     }
 
@@ -164,6 +190,19 @@ impl<S: Source> Sequence<S> {
         let read = self.parts.iter().filter_map(|part| part.summary.dropped());
         let open = self.open.iter().filter_map(|open| open.reader.summary().dropped());
         read.chain(open).reduce(u64::saturating_add)
+    }
+
+    /// Which bounds were reached. Complete at the end.
+    #[must_use]
+    pub fn limit_hits(&self) -> LimitHits {
+        let mut hits = LimitHits { captures: self.late, ..LimitHits::default() };
+        for part in &self.parts {
+            hits.add_capture(&part.summary.limit_hits);
+        }
+        for open in &self.open {
+            hits.add_capture(&open.reader.summary().limit_hits);
+        }
+        hits
     }
 
     /// Learns the time of a capture's first packet.
@@ -219,7 +258,8 @@ impl<S: Source> Sequence<S> {
             let next_begins = self.waiting.last().map(|waiting| waiting.begins);
             match (earliest, next_begins) {
                 (None, None) => return Ok(None),
-                (Some((_, time)), Some(begins)) if begins < time && self.open.len() < Self::AT_ONCE => {}
+                (Some((_, time)), Some(begins))
+                    if begins < time && self.open.len() < self.limits.captures_at_once.max(1) => {}
                 (Some(found), _) => return Ok(Some(found)),
                 (None, Some(_)) => {}
             }
@@ -241,7 +281,8 @@ impl<S: Source> Sequence<S> {
         let slot = (0..).find(|slot| !taken(slot)).unwrap_or(u32::MAX);
         self.open.push(Open { index, slot, reader, number: 0, now: begins, next: None });
         if begins < self.now {
-            return Err(told(CaptureError::TooManyAtOnce { limit: Self::AT_ONCE }));
+            self.late += 1;
+            return Err(told(CaptureError::TooManyAtOnce { limit: self.limits.captures_at_once }));
         }
         Ok(())
     }
@@ -312,6 +353,7 @@ mod tests {
         problems: Vec<(usize, String)>,
         most_open: usize,
         parts: Vec<Part>,
+        hits: LimitHits,
     }
 
     impl Merged {
@@ -343,6 +385,7 @@ mod tests {
         assert!(matches!(sequence.next_packet(), Ok(None)), "the end is final");
         merged.most_open = most.get();
         merged.parts = sequence.parts().to_vec();
+        merged.hits = sequence.limit_hits();
         merged
     }
 
@@ -368,6 +411,7 @@ mod tests {
             assert_eq!((merged.most_open, merged.problems.len()), (1, 0));
             let part = |at| order.iter().position(|&it| it == at).map(|at| &merged.parts[at]);
             assert_eq!(part(1).and_then(|part| Some((part.first?.value(), part.last?.value()))), Some((3, 4)));
+            assert_eq!([0, 1, 2].map(|at| part(at).and_then(Part::offset)), [Some(0), Some(2), Some(4)]);
         }
     }
 
@@ -381,6 +425,7 @@ mod tests {
         let number = |value| PacketNumber::new(value).unwrap();
         assert!(merged.parts[1].overlaps(number(3), number(3)) && merged.parts[0].overlaps(number(3), number(3)));
         assert!(!merged.parts[0].overlaps(number(6), number(6)), "it ended before");
+        assert_eq!(merged.parts.iter().map(Part::offset).collect::<Vec<_>>(), [None, None]);
     }
 
     #[test]
@@ -405,6 +450,8 @@ mod tests {
         let one = [LE.section(), LE.interface(1, 0, &[]), custom(), packet(1, b'a'), custom()].concat();
         let merged = merge(&[one, file(&[(2, b'b')])]);
         assert_eq!(merged.packets.iter().map(|packet| packet.0).collect::<Vec<_>>(), [2, 4]);
+        // The second file's own number is 1.
+        assert_eq!(merged.parts.iter().map(Part::offset).collect::<Vec<_>>(), [Some(0), Some(3)]);
     }
 
     #[test]
@@ -436,9 +483,10 @@ mod tests {
         // All of them at the same time: more than are merged.
         let side_by_side: Vec<Vec<u8>> = (0..70).map(|at| file(&[(at, b'x'), (1000, b'y')])).collect();
         let merged = merge(&side_by_side);
-        let limit = Sequence::<Memory>::AT_ONCE;
+        let limit = CaptureLimits::default().captures_at_once;
         assert_eq!((merged.packets.len(), merged.most_open), (140, limit));
         assert_eq!(merged.problems.len(), 70 - limit);
         assert!(merged.problems[0].1.contains("overlap in time"));
+        assert_eq!(merged.hits.captures, 6);
     }
 }

@@ -1,6 +1,7 @@
-//! What is known about a capture as a whole, and the bounds it is read within.
+//! What is known about a capture as a whole.
 
 use super::{Compression, LinkType, Resolution};
+use crate::limits::LimitHits;
 use std::fmt;
 
 /// How a capture is stored.
@@ -95,12 +96,14 @@ pub struct CaptureSummary {
     pub interfaces: Vec<Interface>,
     /// Comments on sections, interfaces and packets. Their text is not kept.
     pub comments: u64,
-    /// Secrets for decryption, in file order, up to [`CaptureLimits::secrets_bytes`].
+    /// Secrets for decryption, in file order, up to [`CaptureLimits::secrets_bytes`](super::CaptureLimits::secrets_bytes).
     pub secrets: Vec<Secrets>,
     /// Secrets left out because of that bound.
     pub secrets_dropped: u64,
     /// pcapng blocks of other types, which are skipped.
     pub skipped_blocks: u64,
+    /// Which of the [`CaptureLimits`](super::CaptureLimits) were reached.
+    pub limit_hits: LimitHits,
 }
 
 impl CaptureSummary {
@@ -173,26 +176,5 @@ impl fmt::Debug for Secrets {
     /// Keys do not belong into logs: shows the length only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secrets {{ secrets_type: {:#x}, {} bytes }}", self.secrets_type, self.bytes.len())
-    }
-}
-
-/// Bounds on what a file can make the reader hold. Reaching one is reported as [`Damage`](super::Damage), except where
-/// said otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CaptureLimits {
-    /// Captured bytes of one packet. The default is the largest that Wireshark accepts.
-    pub packet_bytes: u32,
-    /// Total length of one pcapng block; the read buffer grows up to twice this. The default has room for the key log
-    /// of a day in one block.
-    pub block_bytes: u32,
-    /// Interfaces over all sections.
-    pub interfaces: usize,
-    /// Bytes of secrets kept; further ones are counted in [`CaptureSummary::secrets_dropped`].
-    pub secrets_bytes: usize,
-}
-
-impl Default for CaptureLimits {
-    fn default() -> Self {
-        Self { packet_bytes: 262_144, block_bytes: 64 << 20, interfaces: 65_536, secrets_bytes: 64 << 20 }
     }
 }

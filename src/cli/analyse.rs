@@ -1,17 +1,18 @@
 //! The main job: read captures, report connections.
 
 use super::args::{AnalysisArgs, Format};
-use super::inputs::{Inputs, listed};
+use super::inputs::{Inputs, listed, some};
+use super::interrupt::Interrupt;
 use super::{ExitStatus, Failure};
-use crate::capture::{CaptureError, CaptureLimits, Part, Problem, Sequence};
+use crate::capture::{CaptureError, Part, Problem, Sequence};
 use crate::catalog::language::Language;
 use crate::fleet::ConnectionReport;
 use crate::fleet::Fleet;
 use crate::report::json::{ConnectionObject, SummaryObject};
 use crate::report::text::TextReport;
-use crate::report::{Closing, Damage, Speaker};
+use crate::report::{Closing, Damage, InputFile, Speaker};
 use crate::{Analyzer, Options};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 pub(super) fn run(
     args: &AnalysisArgs,
@@ -23,14 +24,18 @@ pub(super) fn run(
     for word in &args.fail_on {
         word.check(&options.rules).map_err(Failure::Usage)?;
     }
-    let mut inputs = Inputs::find(args.read.iter().chain(&args.captures));
+    let interrupt = Interrupt::listen();
+    let mut inputs = Inputs::find(args.read.iter().chain(&args.captures), &interrupt);
     if inputs.captures.is_empty() && inputs.failures.is_empty() {
         return Err(Failure::Usage("no capture given; try `wsdissect capture.pcap` or `wsdissect --help`".to_owned()));
     }
+    if args.follow && inputs.failures.is_empty() {
+        inputs.follow()?;
+    }
     let speaker = Speaker::new(language);
     let status = ExitStatus::Analysed;
-    let mut job =
-        Job { args, speaker: &speaker, width, status, first_object: true, damage: Vec::new(), places_damaged: 0, out };
+    let (damage, speaker) = (Vec::new(), &speaker);
+    let mut job = Job { args, speaker, width, status, first_object: true, damage, places_damaged: 0, interrupt, out };
     if inputs.is_single()
         && let Some(failure) = inputs.failures.pop()
     {
@@ -40,6 +45,20 @@ pub(super) fn run(
     for failure in &inputs.failures {
         eprintln!("wsdissect: {failure}");
         job.status = ExitStatus::Incomplete;
+        if let Failure::Input { name, error } = failure {
+            job.note_damage(Damage {
+                file: name.clone(),
+                kind: UNREADABLE,
+                what: error.to_string(),
+                ..Damage::default()
+            });
+        }
+    }
+    if !inputs.passed_over.is_empty() {
+        eprintln!("wsdissect: left out because they are no captures: {}", some(&inputs.passed_over));
+    }
+    if args.follow && io::stderr().is_terminal() {
+        eprintln!("wsdissect: following {}; Ctrl-C prints the report", inputs.captures[0].name);
     }
     job.analyse(&inputs, options)
 }
@@ -54,17 +73,23 @@ struct Job<'a, W: Write> {
     damage: Vec<Damage>,
     /// Also those that are not kept in `damage`.
     places_damaged: usize,
+    interrupt: Interrupt,
     out: &'a mut W,
 }
 
 impl<W: Write> Job<'_, W> {
     fn analyse(mut self, inputs: &Inputs, options: Options) -> Result<ExitStatus, Failure> {
-        let mut packets = Sequence::open(inputs.captures.iter().cloned(), CaptureLimits::default());
+        let mut packets = Sequence::open(inputs.captures.iter().cloned(), options.limits.capture);
         let mut analyzer = Analyzer::new(options);
         let mut fleet = Fleet::default();
         let mut kept = Vec::new();
         loop {
-            match packets.next_packet() {
+            let next = packets.next_packet();
+            // What an interruption makes of a file, such as half a packet at its end, is none of its faults.
+            if self.interrupt.came() {
+                break;
+            }
+            match next {
                 Ok(Some(packet)) => analyzer.packet(&packet),
                 Ok(None) => break,
                 Err(problem) => self.problem(problem, inputs, packets.parts())?,
@@ -73,7 +98,18 @@ impl<W: Write> Job<'_, W> {
         }
         let places = Places { inputs, parts: packets.parts() };
         if !places.parts.iter().any(|part| part.opened) {
+            if self.interrupt.came() {
+                eprintln!("wsdissect: interrupted before anything was read");
+            }
             return Ok(ExitStatus::Unusable);
+        }
+        let interrupted = self.interrupt.came() && !self.args.follow;
+        if interrupted {
+            eprintln!("wsdissect: interrupted; reporting what was read");
+            self.is_incomplete();
+        }
+        if let Some(capture) = inputs.captures.iter().find(|capture| capture.was_replaced()) {
+            eprintln!("wsdissect: {} is another file now; reporting the one that was followed", capture.name);
         }
         analyzer.finish();
         self.drain(&mut analyzer, &mut fleet, &mut kept, &places)?;
@@ -84,7 +120,16 @@ impl<W: Write> Job<'_, W> {
             eprintln!("wsdissect: {}{more}", last.what);
             last.what.push_str(&more);
         }
-        let closing = Closing { capture: &name, summary: analyzer.summary(), damage, dropped: packets.dropped() };
+        let mut summary = analyzer.summary();
+        summary.limits.add_capture(&packets.limit_hits());
+        if let Some(link) = summary.skipped.unknown_link_name() {
+            let count = summary.skipped.unknown_link_type;
+            eprintln!("wsdissect: {count} packets cannot be read: unknown link type {link}");
+            self.is_incomplete();
+        }
+        let (files, passed_over) = (places.files(), inputs.passed_over.clone());
+        let dropped = packets.dropped();
+        let closing = Closing { capture: &name, files, passed_over, summary, damage, dropped, interrupted };
         self.close(&closing, &fleet, &kept, &places)?;
         self.end()
     }
@@ -94,28 +139,48 @@ impl<W: Write> Job<'_, W> {
         let Problem { source_index, error } = problem;
         let (name, part) = (&inputs.captures[source_index].name, &parts[source_index]);
         if !part.opened {
+            let failure_text = format!("{name}: {error}");
             let failure = Failure::Input { name: name.clone(), error };
             if inputs.is_single() {
                 return Err(failure);
             }
             eprintln!("wsdissect: {failure}");
+            let (kind, what) = (UNREADABLE, failure_text);
+            self.note_damage(Damage { file: name.clone(), kind, what, ..Damage::default() });
+        } else if self.places_damaged < MAX_DAMAGE {
+            eprintln!("wsdissect: {name}: {error}; reporting what could be read");
+            let what = if inputs.captures.len() == 1 { error.to_string() } else { format!("{name}: {error}") };
+            let damage = Damage { file: name.clone(), what, after_packet: part.last, ..Damage::default() };
+            self.note_damage(match &error {
+                CaptureError::Damaged(place) => Damage {
+                    kind: place.kind.name(),
+                    offset: place.offset,
+                    skipped_bytes: place.skipped(),
+                    lost_packets: place.lost_packets,
+                    ..damage
+                },
+                CaptureError::TooManyAtOnce { .. } => Damage { kind: "too_many_at_once", ..damage },
+                _ => Damage { kind: "input_error", ..damage },
+            });
         } else {
             self.places_damaged += 1;
-            if self.places_damaged > MAX_DAMAGE {
-                return Ok(());
-            }
-            eprintln!("wsdissect: {name}: {error}; reporting what could be read");
-            let offset = match &error {
-                CaptureError::Damaged(damage) => damage.offset,
-                _ => 0,
-            };
-            let what = if inputs.captures.len() == 1 { error.to_string() } else { format!("{name}: {error}") };
-            self.damage.push(Damage { what, offset, after_packet: part.last });
         }
+        self.is_incomplete();
+        Ok(())
+    }
+
+    /// Keeps one damaged place for the report, unless there are many.
+    fn note_damage(&mut self, damage: Damage) {
+        self.places_damaged += 1;
+        if self.places_damaged <= MAX_DAMAGE {
+            self.damage.push(damage);
+        }
+    }
+
+    fn is_incomplete(&mut self) {
         if self.status == ExitStatus::Analysed {
             self.status = ExitStatus::Incomplete;
         }
-        Ok(())
     }
 
     /// Takes in the reports that are ready.
@@ -162,7 +227,7 @@ impl<W: Write> Job<'_, W> {
         in_order.sort_by_key(|report| report.connection.first.packet);
         match self.args.format {
             Format::Text => {
-                let report = TextReport::new(self.speaker, self.width);
+                let report = TextReport::new(self.speaker, self.width).of_files(&closing.files);
                 self.out.write_all(report.overview(closing, &incidents).as_bytes())?;
                 for connection in in_order {
                     writeln!(self.out)?;
@@ -202,6 +267,9 @@ impl<W: Write> Job<'_, W> {
     }
 }
 
+/// The kind of damage of an input that could not be opened at all.
+const UNREADABLE: &str = "unreadable";
+
 /// Damaged places that are told one by one.
 const MAX_DAMAGE: usize = 100;
 
@@ -221,6 +289,23 @@ impl Places<'_> {
     /// All captures that were read.
     fn all(&self) -> String {
         self.names(|part| part.opened)
+    }
+
+    /// The files that were read, in the order of their first packets.
+    fn files(&self) -> Vec<InputFile> {
+        let pairs = self.inputs.captures.iter().zip(self.parts).filter(|(_, part)| part.opened);
+        let mut files: Vec<InputFile> = pairs
+            .map(|(capture, part)| InputFile {
+                name: capture.name.clone(),
+                packets: part.packets,
+                numbers: part.first.zip(part.last),
+                offset: part.offset(),
+                span: part.span,
+            })
+            .collect();
+        // Those without packets come last.
+        files.sort_by_key(|file| file.numbers.map_or(u64::MAX, |(first, _)| first.value()));
+        files
     }
 
     fn names(&self, chosen: impl Fn(&Part) -> bool) -> String {

@@ -24,13 +24,17 @@ pub(super) struct Args {
 #[derive(Debug, ClapArgs)]
 pub(super) struct AnalysisArgs {
     /// Captures to read as one, in the order of time: files, directories, `-` for standard input; pcap or pcapng, also
-    /// compressed with gzip, zstd or lz4
+    /// compressed with gzip, zstd, lz4 or (if built with it) xz
     #[arg(value_name = "CAPTURE")]
     pub(super) captures: Vec<PathBuf>,
 
     /// A capture to read, as with tshark; may be given several times
     #[arg(short = 'r', long = "read", value_name = "FILE")]
     pub(super) read: Vec<PathBuf>,
+
+    /// Read on as the capture grows, until Ctrl-C, which prints the report
+    #[arg(long)]
+    pub(super) follow: bool,
 
     /// Format of the output
     #[arg(short = 'T', long = "format", value_name = "FORMAT", default_value = "text")]

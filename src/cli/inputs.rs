@@ -1,18 +1,24 @@
 //! What the command line names as captures: files, directories, standard input.
 
 use super::Failure;
+use super::input::Input;
+use super::interrupt::Interrupt;
 use crate::capture::{CaptureError, Reader, Source};
 use crate::diagnosis::printable;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// The captures of one run, in the order given.
 pub(super) struct Inputs {
     pub(super) captures: Vec<Capture>,
     /// What could not be looked into.
     pub(super) failures: Vec<Failure>,
+    /// Names of files in directories that are no captures.
+    pub(super) passed_over: Vec<String>,
     /// How many the user named, directories counted once.
     named: usize,
 }
@@ -23,21 +29,27 @@ pub(super) struct Capture {
     /// As the user or the directory names it, harmless to print.
     pub(super) name: String,
     path: PathBuf,
+    interrupt: Interrupt,
+    /// Read on as it grows.
+    follow: bool,
+    /// It was followed until another file took its name.
+    replaced: Rc<Cell<bool>>,
 }
 
 impl Inputs {
-    /// Looks into directories: each file that is a capture by its first bytes counts, by name; other files do not, and
-    /// subdirectories are left alone. A file that is named twice is read once.
-    pub(super) fn find<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Self {
-        let mut this = Self { captures: Vec::new(), failures: Vec::new(), named: 0 };
+    /// Looks into directories: each file that is a capture by its first bytes counts, by name; other files are passed
+    /// over, and subdirectories are left alone. A file that is named twice is read once.
+    pub(super) fn find<'a>(paths: impl Iterator<Item = &'a PathBuf>, interrupt: &Interrupt) -> Self {
+        let (captures, failures, passed_over) = (Vec::new(), Vec::new(), Vec::new());
+        let mut this = Self { captures, failures, passed_over, named: 0 };
         let mut seen = BTreeSet::new();
         for path in paths {
             this.named += 1;
             let first = this.captures.len();
             if path.is_dir() {
-                this.directory(path);
+                this.directory(path, interrupt);
             } else {
-                this.captures.push(Capture::new(path.clone()));
+                this.captures.push(Capture::new(path.clone(), interrupt));
             }
             let added = this.captures.split_off(first);
             this.captures.extend(added.into_iter().filter(|capture| seen.insert(capture.identity())));
@@ -50,7 +62,18 @@ impl Inputs {
         self.named == 1 && self.captures.len() + self.failures.len() == 1
     }
 
-    fn directory(&mut self, path: &Path) {
+    /// Reads on where the one capture ends; an error when there is not just one.
+    pub(super) fn follow(&mut self) -> Result<(), Failure> {
+        match &mut self.captures[..] {
+            [capture] if self.named == 1 => {
+                capture.follow = true;
+                Ok(())
+            }
+            _ => Err(Failure::Usage("--follow reads one file or pipe, not several and no directory".to_owned())),
+        }
+    }
+
+    fn directory(&mut self, path: &Path, interrupt: &Interrupt) {
         let name = printable(&path.display().to_string());
         let failure = |error| Failure::Input { name: name.clone(), error: CaptureError::Io(error) };
         let entries = match std::fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>()) {
@@ -61,10 +84,13 @@ impl Inputs {
             entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
         files.sort();
         let count = files.len();
-        let captures = files.into_iter().map(Capture::new).filter(Capture::is_one);
-        let before = self.captures.len();
+        let all = files.into_iter().map(|path| Capture::new(path, interrupt));
+        let (captures, others): (Vec<_>, Vec<_>) = all.partition(Capture::is_one);
+        let none = captures.is_empty();
         self.captures.extend(captures);
-        if self.captures.len() == before {
+        if !none {
+            self.passed_over.extend(others.into_iter().map(|other| other.name));
+        } else {
             let nothing = format!("none of its {count} files is a pcap or pcapng capture");
             self.failures.push(failure(io::Error::new(io::ErrorKind::NotFound, nothing)));
         }
@@ -72,8 +98,14 @@ impl Inputs {
 }
 
 impl Capture {
-    fn new(path: PathBuf) -> Self {
-        Self { name: printable(&path.display().to_string()), path }
+    fn new(path: PathBuf, interrupt: &Interrupt) -> Self {
+        let name = printable(&path.display().to_string());
+        Self { name, path, interrupt: interrupt.clone(), follow: false, replaced: Rc::default() }
+    }
+
+    /// Whether it was followed until another file took its name.
+    pub(super) fn was_replaced(&self) -> bool {
+        self.replaced.get()
     }
 
     /// The same for all paths to one file.
@@ -95,22 +127,51 @@ impl Capture {
 }
 
 impl Source for Capture {
-    type Input = Box<dyn Read>;
+    type Input = Input;
 
-    fn open(&mut self) -> io::Result<Self::Input> {
-        Ok(if self.is_standard_input() { Box::new(io::stdin().lock()) } else { Box::new(File::open(&self.path)?) })
+    fn open(&mut self) -> io::Result<Input> {
+        let (file, path) = match self.is_standard_input() {
+            true => (standard_input()?, None),
+            false => (File::open(&self.path)?, Some(self.path.clone())),
+        };
+        let input = Input::new(file, self.interrupt.clone());
+        Ok(if self.follow { input.following(path, Rc::clone(&self.replaced)) } else { input })
     }
 
     fn reopens(&self) -> bool {
-        !self.is_standard_input() && self.path.metadata().is_ok_and(|metadata| metadata.is_file())
+        !self.follow && !self.is_standard_input() && self.path.metadata().is_ok_and(|metadata| metadata.is_file())
     }
 }
 
+/// Standard input without a buffer in between: what has arrived is never held back.
+#[cfg(unix)]
+fn standard_input() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    io::stdin().as_fd().try_clone_to_owned().map(File::from)
+}
+
+#[cfg(windows)]
+fn standard_input() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    io::stdin().as_handle().try_clone_to_owned().map(File::from)
+}
+
 /// Names in a row; of many, the first and the last.
-pub(super) fn listed(names: &[&str]) -> String {
+pub(super) fn listed(names: &[impl AsRef<str>]) -> String {
     match names {
-        [first, .., last] if names.len() > LISTED => format!("{first} … {last} ({} captures)", names.len()),
-        _ => names.join(", "),
+        [first, .., last] if names.len() > LISTED => {
+            format!("{} … {} ({} captures)", first.as_ref(), last.as_ref(), names.len())
+        }
+        _ => names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// The first names of a row, and how many more there are.
+pub(super) fn some(names: &[String]) -> String {
+    let (shown, rest) = names.split_at(names.len().min(LISTED));
+    match rest.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

@@ -3,7 +3,9 @@
 mod analyse;
 mod args;
 mod exit;
+mod input;
 mod inputs;
+mod interrupt;
 mod knowledge;
 mod select;
 

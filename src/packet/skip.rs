@@ -66,6 +66,13 @@ impl SkipCounts {
         }
     }
 
+    /// Name of the first link type that could not be read; its number when it has no name.
+    #[must_use]
+    pub fn unknown_link_name(&self) -> Option<String> {
+        let link = self.first_unknown_link_type?;
+        Some(link.name().map_or_else(|| link.0.to_string(), str::to_owned))
+    }
+
     /// All skipped packets: the sum of the reasons.
     #[must_use]
     pub fn total(&self) -> u64 {

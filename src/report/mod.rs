@@ -13,18 +13,57 @@ pub use speaker::Speaker;
 use crate::catalog::codes::CodeTable;
 use crate::catalog::violations::ViolationTable;
 use crate::fleet::Summary;
-use crate::units::PacketNumber;
+use crate::units::{PacketNumber, Timestamp};
 use crate::violation::ViolationRule;
 
 /// What was wrong with an input, for the end of a report.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Damage {
+    /// The input, as it was named.
+    pub file: String,
+    /// What kind of damage it is, in a word that stays.
+    pub kind: &'static str,
     /// What was wrong, as a lowercase fragment.
     pub what: String,
     /// Where in the (decompressed) file, in bytes.
     pub offset: u64,
     /// The last packet before it.
     pub after_packet: Option<PacketNumber>,
+    /// Bytes skipped until records fitted together again; `None` when nothing more was read.
+    pub skipped_bytes: Option<u64>,
+    /// How many packets those may have held.
+    pub lost_packets: Option<u64>,
+}
+
+/// One of the files that were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputFile {
+    /// Its name, as the user or the directory gave it.
+    pub name: String,
+    /// Packets in it.
+    pub packets: u64,
+    /// Numbers of its first and last packet, counted through all files.
+    pub numbers: Option<(PacketNumber, PacketNumber)>,
+    /// What is to be taken from a packet's number to get the one it has in this file alone; `None` when packets of other
+    /// files lie in between.
+    pub offset: Option<u64>,
+    /// Its earliest and latest packet time.
+    pub span: Option<(Timestamp, Timestamp)>,
+}
+
+impl InputFile {
+    /// Whether some of the packets from `first` to `last` may be in it.
+    #[must_use]
+    pub fn overlaps(&self, first: PacketNumber, last: PacketNumber) -> bool {
+        self.numbers.is_some_and(|(from, to)| from <= last && to >= first)
+    }
+
+    /// The number of packet `number` in this file alone, when it is known to be in it.
+    #[must_use]
+    pub fn own_number(&self, number: PacketNumber) -> Option<PacketNumber> {
+        let own = number.value().checked_sub(self.offset.filter(|_| self.overlaps(number, number))?)?;
+        PacketNumber::new(own)
+    }
 }
 
 /// The end of a report: all that is not about a single connection.
@@ -32,12 +71,18 @@ pub struct Damage {
 pub struct Closing<'a> {
     /// Name of the capture, as the user gave it.
     pub capture: &'a str,
+    /// The files that were read, in the order of their first packets.
+    pub files: Vec<InputFile>,
+    /// Names of files in directories that were left out because they are no captures.
+    pub passed_over: Vec<String>,
     /// What the analysis counted.
     pub summary: Summary,
     /// Damage to the input.
     pub damage: Vec<Damage>,
     /// Packets that the capturing program says it lost.
     pub dropped: Option<u64>,
+    /// Somebody ended the reading before the end of the input.
+    pub interrupted: bool,
 }
 
 /// The name of a status code; that of its range when it has none of its own.

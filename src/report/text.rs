@@ -4,7 +4,7 @@
 //! reaches the output without [`printable`], so that a Close reason cannot move the cursor.
 
 use super::layout::{columns, wrap};
-use super::{Closing, Speaker, code_name, violation_reference};
+use super::{Closing, InputFile, Speaker, code_name, violation_reference};
 use crate::connection::{ClosePayload, Opcode};
 use crate::connection::{Connection, Observation, Observed};
 use crate::diagnosis::printable;
@@ -34,6 +34,12 @@ const LAST_MOMENTS: usize = 6;
 /// The same when the capture holds nothing else.
 const LAST_MOMENTS_ALONE: usize = 14;
 
+/// Files shown with their packets; the JSON output has all.
+const MOST_FILES: usize = 10;
+
+/// Files shown that are no captures; the JSON output has all.
+const MOST_PASSED_OVER: usize = 3;
+
 fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
@@ -43,13 +49,21 @@ fn styled(style: Style, text: &str) -> String {
 pub struct TextReport<'a> {
     speaker: &'a Speaker,
     width: usize,
+    /// Of several, so that packets can be found in theirs.
+    files: &'a [InputFile],
 }
 
 impl<'a> TextReport<'a> {
     /// A report that keeps to `width` columns, at least 40.
     #[must_use]
     pub fn new(speaker: &'a Speaker, width: usize) -> Self {
-        Self { speaker, width: width.max(40) }
+        Self { speaker, width: width.max(40), files: &[] }
+    }
+
+    /// The same report, which says of packets in which of several files they are.
+    #[must_use]
+    pub fn of_files(self, files: &'a [InputFile]) -> Self {
+        Self { files: if files.len() > 1 { files } else { &[] }, ..self }
     }
 
     /// The whole first screen: what was read, how good it is, and each incident with its proof.
@@ -102,6 +116,35 @@ impl<'a> TextReport<'a> {
             parts.push(self.speaker.say_with(key, &[("count", &self.speaker.number(count))]));
         }
         wrap(out, &parts.join("   "), 0, 2, self.width);
+        self.file_table(out, closing);
+    }
+
+    /// Which packets are in which of several files, and what was left out.
+    fn file_table(&self, out: &mut String, closing: &Closing<'_>) {
+        let mut line = |text: &str| wrap(out, &format!("  {}", styled(DIM, text)), 0, 4, self.width);
+        for file in self.files.iter().take(MOST_FILES) {
+            let name = printable(&file.name);
+            let Some((first, last)) = file.numbers else {
+                line(&self.speaker.say_with("head.file_empty", &[("file", &name)]));
+                continue;
+            };
+            let key = if file.offset.is_some() { "head.file" } else { "head.file_mixed" };
+            let (first, last, count) = (first.to_string(), last.to_string(), self.speaker.number(file.packets));
+            let values = [("first", first.as_str()), ("last", &last), ("count", &count), ("file", &name)];
+            line(&self.speaker.say_with(key, &values));
+        }
+        if let Some(more @ 1..) = self.files.len().checked_sub(MOST_FILES) {
+            line(&self.speaker.say_with("head.more_files", &[("count", &self.speaker.number(more as u64))]));
+        }
+        if !closing.passed_over.is_empty() {
+            let (shown, rest) = closing.passed_over.split_at(closing.passed_over.len().min(MOST_PASSED_OVER));
+            let mut names = self.enumerated(&shown.iter().map(|name| printable(name)).collect::<Vec<_>>());
+            if !rest.is_empty() {
+                let count = self.speaker.number(rest.len() as u64);
+                names = self.speaker.say_with("head.and_more", &[("names", &names), ("count", &count)]);
+            }
+            line(&self.speaker.say_with("head.passed_over", &[("names", &names)]));
+        }
     }
 
     /// How far the capture can be trusted: one line when it can, a list when it cannot.
@@ -120,6 +163,9 @@ impl<'a> TextReport<'a> {
         note("quality.gap", summary.seen_with.gap);
         note("quality.one_sided", summary.seen_with.one_sided);
         note("quality.joined_late", summary.seen_with.joined_late);
+        if closing.interrupted {
+            limits.push(self.speaker.say("quality.interrupted").to_owned());
+        }
         for damage in &closing.damage {
             limits.push(self.speaker.say_with("quality.damage", &[("what", &damage.what)]));
         }
@@ -156,9 +202,9 @@ impl<'a> TextReport<'a> {
             let count = self.speaker.number(count);
             let mut text = self.speaker.say_with(&format!("skipped.{reason}"), &[("count", &count)]);
             if reason == "unknown_link_type"
-                && let Some(link) = summary.skipped.first_unknown_link_type
+                && let Some(link) = summary.skipped.unknown_link_name()
             {
-                let _ = write!(text, " ({})", link.name().map_or_else(|| link.0.to_string(), str::to_owned));
+                let _ = write!(text, " ({link})");
             }
             parts.push(text);
         }
@@ -169,8 +215,13 @@ impl<'a> TextReport<'a> {
     }
 
     fn nothing(&self, out: &mut String, closing: &Closing<'_>) {
-        let key = if closing.summary.tls > 0 { "nothing.tls" } else { "nothing.none" };
-        wrap(out, self.speaker.say(key), 0, 0, self.width);
+        let skipped = &closing.summary.skipped;
+        let text = match skipped.unknown_link_name() {
+            _ if closing.summary.tls > 0 => self.speaker.say("nothing.tls").to_owned(),
+            Some(link) if closing.summary.analysed == 0 => self.speaker.say_with("nothing.link", &[("link", &link)]),
+            _ => self.speaker.say("nothing.none").to_owned(),
+        };
+        wrap(out, &text, 0, 0, self.width);
     }
 
     fn incident(&self, out: &mut String, incident: &Incident, moments: usize) {
@@ -288,9 +339,30 @@ impl<'a> TextReport<'a> {
             self.moment(out, observation, before, end == Some(observation.at.packet), connection);
             before = Some(observation.at);
         }
-        let filter = format!("tcp.stream == {stream} && frame.number >= {}", first.at.packet.value());
-        let label = self.speaker.say("label.filter");
-        let _ = writeln!(out, "{}{}", " ".repeat(INDENT + 6), styled(DIM, &self.labelled_text(label, &filter)));
+        self.filters(out, connection, shown, first.at);
+    }
+
+    /// What shows the connection in Wireshark from `first` on: in the one file, or in those of several that hold what was
+    /// `shown`.
+    fn filters(&self, out: &mut String, connection: &Connection, shown: &[&Observation], first: Origin) {
+        let mut line = |label: &str, filter: &str| {
+            let _ = writeln!(out, "{}{}", " ".repeat(INDENT + 6), styled(DIM, &self.labelled_text(label, filter)));
+        };
+        let client = connection.endpoints.client;
+        let field = if client.ip.is_ipv4() { "ip.addr" } else { "ipv6.addr" };
+        let mut found = false;
+        for file in self.files {
+            let Some(own) = shown.iter().find_map(|seen| file.own_number(seen.at.packet)) else { continue };
+            found = true;
+            // Streams are counted through all files, so the number of this one says nothing in one of them.
+            let address = format!("{field} == {} && tcp.port == {}", client.ip, client.port);
+            let label = self.speaker.say_with("label.filter_in", &[("file", &printable(&file.name))]);
+            line(&label, &format!("{address} && frame.number >= {}", own.value()));
+        }
+        if !found {
+            let filter = format!("tcp.stream == {} && frame.number >= {}", connection.id.flow, first.packet.value());
+            line(self.speaker.say("label.filter"), &filter);
+        }
     }
 
     fn moment(

@@ -63,7 +63,7 @@ impl Found {
     }
 
     fn closing(&self) -> Closing<'_> {
-        Closing { capture: "capture", summary: self.summary.clone(), damage: Vec::new(), dropped: None }
+        Closing { capture: "capture", summary: self.summary.clone(), ..Closing::default() }
     }
 }
 

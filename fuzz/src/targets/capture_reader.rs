@@ -1,13 +1,10 @@
 //! Any bytes as a capture: read until the end, in one piece and in small ones. Both must give the same packets, within
 //! the bounds.
 
-use super::super::heap;
+use super::super::{heap, small_capture_limits};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
-use wsdissect::capture::{CaptureError, CaptureLimits, Damage, DamageKind, Reader};
-
-const LIMITS: CaptureLimits =
-    CaptureLimits { packet_bytes: 64 << 10, block_bytes: 256 << 10, interfaces: 16, secrets_bytes: 4 << 10 };
+use wsdissect::capture::{CaptureError, Damage, DamageKind, Reader};
 
 /// A compressed file of a kilobyte may hold millions of packets.
 const MOST_PACKETS: usize = 2_000;
@@ -49,7 +46,7 @@ impl Outcome {
 fn read(input: impl Read) -> Outcome {
     // How many bytes had arrived behind the damage may differ.
     let arrived = |damage: &Damage| Damage { unread: 0, ..damage.clone() };
-    let mut reader = match Reader::with_limits(input, LIMITS) {
+    let mut reader = match Reader::with_limits(input, small_capture_limits()) {
         Ok(reader) => reader,
         Err(CaptureError::Damaged(damage)) => return Outcome { damage: Some(arrived(&damage)), ..Outcome::default() },
         Err(_) => return Outcome { refused: true, ..Outcome::default() },
@@ -57,7 +54,7 @@ fn read(input: impl Read) -> Outcome {
     let mut packets = Vec::new();
     while packets.len() < MOST_PACKETS {
         let Ok(Some(packet)) = reader.next_packet() else { break };
-        assert!(packet.bytes.len() <= LIMITS.packet_bytes as usize);
+        assert!(packet.bytes.len() <= small_capture_limits().packet_bytes as usize);
         let mut digest = DefaultHasher::new();
         (packet.number, packet.time, packet.link, packet.interface, packet.bytes, packet.original_len)
             .hash(&mut digest);
@@ -65,7 +62,7 @@ fn read(input: impl Read) -> Outcome {
     }
     let summary = reader.summary();
     assert_eq!(summary.packets, packets.len() as u64);
-    assert!(summary.interfaces.len() <= LIMITS.interfaces);
+    assert!(summary.interfaces.len() <= small_capture_limits().interfaces);
     Outcome { packets, damage: reader.damage().map(arrived), refused: false }
 }
 

@@ -1,17 +1,14 @@
 //! A capture file all the way to its reports, as the command line makes them.
 
-use super::super::{heap, small_limits};
+use super::super::{heap, small_capture_limits, small_limits};
 use std::sync::LazyLock;
-use wsdissect::capture::{CaptureLimits, Reader};
+use wsdissect::capture::Reader;
 use wsdissect::catalog::language::Language;
 use wsdissect::fleet::{ConnectionReport, Fleet};
 use wsdissect::report::json::{ConnectionObject, SummaryObject};
 use wsdissect::report::text::TextReport;
 use wsdissect::report::{Closing, Damage, Speaker};
 use wsdissect::{Analyzer, Options};
-
-const CAPTURE_LIMITS: CaptureLimits =
-    CaptureLimits { packet_bytes: 64 << 10, block_bytes: 256 << 10, interfaces: 16, secrets_bytes: 4 << 10 };
 
 /// A compressed file of a kilobyte may hold millions of packets.
 const MOST_PACKETS: u64 = 2_000;
@@ -34,7 +31,7 @@ pub fn run(bytes: &[u8]) {
 }
 
 fn analyse(bytes: &[u8]) {
-    let Ok(mut reader) = Reader::with_limits(bytes, CAPTURE_LIMITS) else { return };
+    let Ok(mut reader) = Reader::with_limits(bytes, small_capture_limits()) else { return };
     let mut analyzer = Analyzer::new(Options { limits: small_limits(), ..Options::default() });
     let mut fleet = Fleet::default();
     let mut damage = Vec::new();
@@ -55,7 +52,8 @@ fn analyse(bytes: &[u8]) {
             Ok(None) => break,
             Err(error) => {
                 let place = reader.damage().map_or((0, None), |damage| (damage.offset, damage.after));
-                damage.push(Damage { what: error.to_string(), offset: place.0, after_packet: place.1 });
+                let what = error.to_string();
+                damage.push(Damage { what, offset: place.0, after_packet: place.1, ..Damage::default() });
                 break;
             }
         }
@@ -67,7 +65,8 @@ fn analyse(bytes: &[u8]) {
     let summary = analyzer.summary();
     assert_eq!(summary.packets, summary.analysed + summary.skipped.total(), "each packet is analysed or skipped");
     assert_eq!(summary.connections, connections, "each connection is reported once");
-    let closing = Closing { capture: "fuzz", summary, damage, dropped: reader.summary().dropped() };
+    let dropped = reader.summary().dropped();
+    let closing = Closing { capture: "fuzz", summary, damage, dropped, ..Closing::default() };
     let incidents = fleet.incidents();
     for speaker in SPEAKERS.iter() {
         printable(&TextReport::new(speaker, 80).overview(&closing, &incidents));

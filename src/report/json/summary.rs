@@ -2,7 +2,7 @@
 
 use super::SCHEMA;
 use crate::fleet::Incident;
-use crate::report::{Closing, Speaker};
+use crate::report::{Closing, Damage, InputFile, Speaker};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -12,6 +12,9 @@ pub struct SummaryObject {
     r#type: &'static str,
     schema: &'static str,
     capture: String,
+    files: Vec<FileObject>,
+    files_passed_over: Vec<String>,
+    interrupted: bool,
     packets: PacketsObject,
     start: Option<String>,
     end: Option<String>,
@@ -25,11 +28,23 @@ pub struct SummaryObject {
 }
 
 #[derive(Debug, Serialize)]
+struct FileObject {
+    name: String,
+    packets: u64,
+    first_packet: Option<u64>,
+    last_packet: Option<u64>,
+    packet_offset: Option<u64>,
+    start: Option<String>,
+    end: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
 struct PacketsObject {
     read: u64,
     analysed: u64,
     skipped: u64,
     skipped_by_reason: BTreeMap<&'static str, u64>,
+    unknown_link_type: Option<String>,
     cut: u64,
     duplicate_segments: u64,
     fragment_conflicts: u64,
@@ -71,9 +86,13 @@ struct IncidentObject {
 
 #[derive(Debug, Serialize)]
 struct DamageObject {
+    file: String,
+    kind: &'static str,
     what: String,
     offset: u64,
     after_packet: Option<u64>,
+    skipped_bytes: Option<u64>,
+    lost_packets_estimate: Option<u64>,
 }
 
 impl SummaryObject {
@@ -86,11 +105,15 @@ impl SummaryObject {
             r#type: "summary",
             schema: SCHEMA,
             capture: closing.capture.to_owned(),
+            files: closing.files.iter().map(FileObject::new).collect(),
+            files_passed_over: closing.passed_over.clone(),
+            interrupted: closing.interrupted,
             packets: PacketsObject {
                 read: summary.packets,
                 analysed: summary.analysed,
                 skipped: summary.skipped.total(),
                 skipped_by_reason: summary.skipped.named().into_iter().filter(|&(_, count)| count > 0).collect(),
+                unknown_link_type: summary.skipped.unknown_link_name(),
                 cut: summary.cut,
                 duplicate_segments: summary.duplicates,
                 fragment_conflicts: summary.fragment_conflicts,
@@ -115,15 +138,35 @@ impl SummaryObject {
             },
             incidents: incidents.iter().map(|incident| IncidentObject::new(incident, speaker)).collect(),
             limits_hit: summary.limits.named().into_iter().filter(|&(_, count)| count > 0).collect(),
-            damage: closing
-                .damage
-                .iter()
-                .map(|damage| DamageObject {
-                    what: damage.what.clone(),
-                    offset: damage.offset,
-                    after_packet: damage.after_packet.map(|packet| packet.value()),
-                })
-                .collect(),
+            damage: closing.damage.iter().map(DamageObject::new).collect(),
+        }
+    }
+}
+
+impl FileObject {
+    fn new(file: &InputFile) -> Self {
+        Self {
+            name: file.name.clone(),
+            packets: file.packets,
+            first_packet: file.numbers.map(|(first, _)| first.value()),
+            last_packet: file.numbers.map(|(_, last)| last.value()),
+            packet_offset: file.offset,
+            start: file.span.map(|(first, _)| first.to_string()),
+            end: file.span.map(|(_, last)| last.to_string()),
+        }
+    }
+}
+
+impl DamageObject {
+    fn new(damage: &Damage) -> Self {
+        Self {
+            file: damage.file.clone(),
+            kind: damage.kind,
+            what: damage.what.clone(),
+            offset: damage.offset,
+            after_packet: damage.after_packet.map(|packet| packet.value()),
+            skipped_bytes: damage.skipped_bytes,
+            lost_packets_estimate: damage.lost_packets,
         }
     }
 }
