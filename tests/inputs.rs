@@ -421,13 +421,13 @@ fn row_07_a_live_capture_is_analysed_as_it_runs() {
     let mut seen = [0; 1024];
     // The example of RFC 6455 §1.3, then Close 1011 and its answer.
     client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n").expect("open");
-    server.read(&mut seen).expect("a request");
+    assert_ne!(server.read(&mut seen).expect("open"), 0, "a request");
     server.write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n").expect("open");
-    client.read(&mut seen).expect("a response");
+    assert_ne!(client.read(&mut seen).expect("open"), 0, "a response");
     server.write_all(b"\x88\x02\x03\xf3").expect("open");
-    client.read(&mut seen).expect("a Close frame");
+    assert_ne!(client.read(&mut seen).expect("open"), 0, "a Close frame");
     client.write_all(b"\x88\x82\0\0\0\0\x03\xf3").expect("open");
-    server.read(&mut seen).expect("a Close frame");
+    assert_ne!(server.read(&mut seen).expect("open"), 0, "a Close frame");
     drop((server, client));
     // Packets take a moment from the kernel through tcpdump.
     std::thread::sleep(Duration::from_millis(700));
