@@ -132,7 +132,7 @@ fn help_and_version_are_no_errors() {
 
 /// Cut in the middle of its last packet: everything before is reported, and the code says that something is missing.
 #[test]
-fn a_capture_cut_inside_a_packet_keeps_its_results_and_gives_three() {
+fn row_05_a_capture_cut_inside_a_packet_keeps_its_results_and_gives_three() {
     let conversation = closed(40000, 1011, "boom");
     let count = conversation.count() as u64;
     let whole = Capture::of([conversation]).pcap();
@@ -147,6 +147,8 @@ fn a_capture_cut_inside_a_packet_keeps_its_results_and_gives_three() {
     assert_eq!(damage["after_packet"], count - 1);
     // The record of the last packet, a bare ACK: 16 bytes of header, 14 Ethernet, 20 IPv4, 20 TCP.
     assert_eq!(damage["offset"], whole.len() - (16 + 14 + 20 + 20));
+    assert_eq!((&damage["kind"], &damage["file"]), (&"cut".into(), &path.as_str().into()));
+    assert_eq!(damage["skipped_bytes"], Value::Null);
 }
 
 #[test]
@@ -178,12 +180,13 @@ fn a_record_that_claims_two_gigabytes_costs_no_memory() {
     assert_eq!(connections(&lines).len(), 1);
     assert_eq!(lines[1]["packets"]["read"], count);
     assert!(run.stderr.contains("2147483647"), "{}", run.stderr);
+    assert_eq!(lines[1]["limits_hit"]["packet_bytes"], 1);
 }
 
 // Formats.
 
 #[test]
-fn json_lines_are_connections_and_then_one_summary() {
+fn row_01_json_lines_are_connections_and_a_summary_that_counts_every_packet() {
     for case in Case::all() {
         let run = run(&["-T", "jsonl", case.capture.to_str().expect("UTF-8")]);
         assert_eq!(run.code, Some(0), "{}: {run:?}", case.name);
@@ -350,7 +353,7 @@ fn a_pipe_may_deliver_one_byte_at_a_time() {
 
 /// A connection that has ended is reported while the capture is still being written.
 #[test]
-fn the_first_line_comes_before_the_input_ends() {
+fn row_04_the_first_line_comes_before_the_input_ends() {
     let first = closed(40000, 1011, "boom");
     let mut second = Conversation::new("10.0.0.1:40001", "10.0.0.2:80");
     second.at(first.now()).wait(60.0).connect().upgrade();
@@ -591,7 +594,7 @@ fn no_connection_at_all_explains_itself() {
 }
 
 #[test]
-fn an_unknown_link_type_is_named_and_counted() {
+fn row_08_an_unknown_link_type_is_named_and_counted_and_gives_three() {
     let conversation = closed(40000, 1000, "");
     let count = conversation.count();
     let mut bytes = Capture::of([conversation]).pcap();
@@ -599,8 +602,12 @@ fn an_unknown_link_type_is_named_and_counted() {
     let path = write(&folder("link").join("user0.pcap"), &bytes);
     let text = run(&[&path]);
     assert!(text.text().contains(&format!("unknown link type: {count}")), "{}", text.text());
-    assert!(text.text().contains("147") || text.text().contains("USER0"), "{}", text.text());
-    let [summary] = &run(&["-T", "jsonl", &path]).lines()[..] else { panic!("a summary alone") };
+    assert!(text.text().contains("147") && text.text().contains("cannot be read"), "{}", text.text());
+    assert!(text.stderr.contains("147"), "{}", text.stderr);
+    let json = run(&["-T", "jsonl", &path]);
+    assert_eq!((text.code, json.code), (Some(3), Some(3)));
+    let [summary] = &json.lines()[..] else { panic!("a summary alone") };
+    assert_eq!(summary["packets"]["unknown_link_type"], "147");
     assert_eq!(summary["packets"]["skipped_by_reason"]["unknown_link_type"], count);
     assert_eq!((&summary["packets"]["analysed"], &summary["packets"]["read"]), (&0.into(), &count.into()));
 }
