@@ -63,7 +63,7 @@ fn run(bytes: &[u8]) {
     let summary = analyzer.summary();
     assert_eq!(summary.packets, summary.analysed + summary.skipped.total(), "each packet is analysed or skipped");
     assert_eq!(summary.connections, connections, "each connection is reported once");
-    let closing = Closing { capture: "fuzz", summary, damage, dropped: reader.summary().dropped() };
+    let closing = Closing { capture: "fuzz", summary, damage, dropped: reader.summary().dropped(), ..Closing::default() };
     let incidents = fleet.incidents();
     for speaker in SPEAKERS.iter() {
         printable(&TextReport::new(speaker, 80).overview(&closing, &incidents));

@@ -5,11 +5,12 @@ use super::inputs::{Inputs, listed};
 use super::{ExitStatus, Failure};
 use crate::capture::{CaptureError, CaptureLimits, Part, Problem, Sequence};
 use crate::catalog::language::Language;
+use crate::diagnosis::printable;
 use crate::fleet::ConnectionReport;
 use crate::fleet::Fleet;
 use crate::report::json::{ConnectionObject, SummaryObject};
 use crate::report::text::TextReport;
-use crate::report::{Closing, Damage, Speaker};
+use crate::report::{Closing, Damage, InterfaceLoss, Speaker};
 use crate::{Analyzer, Options};
 use std::io::{self, Write};
 
@@ -84,7 +85,8 @@ impl<W: Write> Job<'_, W> {
             eprintln!("wsdissect: {}{more}", last.what);
             last.what.push_str(&more);
         }
-        let closing = Closing { capture: &name, summary: analyzer.summary(), damage, dropped: packets.dropped() };
+        let (summary, dropped) = (analyzer.summary(), packets.dropped());
+        let closing = Closing { capture: &name, summary, damage, dropped, interfaces: places.losses() };
         self.close(&closing, &fleet, &kept, &places)?;
         self.end()
     }
@@ -221,6 +223,17 @@ impl Places<'_> {
     /// All captures that were read.
     fn all(&self) -> String {
         self.names(|part| part.opened)
+    }
+
+    /// The interfaces of which a recording program says that it lost packets there.
+    fn losses(&self) -> Vec<InterfaceLoss> {
+        let interfaces = self.parts.iter().flat_map(|part| part.summary.interfaces.iter().enumerate());
+        let lost = interfaces.filter_map(|(index, interface)| {
+            let dropped = interface.statistics?.dropped().filter(|dropped| *dropped > 0)?;
+            let name = interface.name.as_deref().map_or_else(|| index.to_string(), printable);
+            Some(InterfaceLoss { name, packets: interface.packets, dropped })
+        });
+        lost.take(Closing::INTERFACES).collect()
     }
 
     fn names(&self, chosen: impl Fn(&Part) -> bool) -> String {

@@ -70,7 +70,11 @@ impl Quality {
             fault("left_open", if most(seen.left_open) { seen.left_open } else { 0 }, false),
             fault("clock_steps", summary.clock_steps, seen.clock_step > 0),
             fault("fragment_conflicts", summary.fragment_conflicts, false),
-            fault("limits", summary.limits.named().into_iter().map(|(_, count)| count).fold(0, u64::saturating_add), false),
+            fault(
+                "limits",
+                summary.limits.named().into_iter().map(|(_, count)| count).fold(0, u64::saturating_add),
+                false,
+            ),
         ];
         let faults: Vec<Fault> = faults.into_iter().filter(|fault| fault.count > 0).collect();
         let verdict = match (faults.is_empty(), faults.iter().any(|fault| fault.grave)) {

@@ -70,7 +70,7 @@ impl SightCounts {
     pub(crate) fn add(&mut self, connection: &Connection) {
         let any = |limit: fn(&Visibility) -> bool| u64::from(connection.visibility.iter().any(|(_, seen)| limit(seen)));
         self.gap += any(|seen| seen.gap.is_some() && !seen.one_sided);
-        self.one_sided += any(|seen| seen.one_sided);
+        self.one_sided += u64::from(lacks_a_direction(connection));
         self.cut += any(|seen| seen.cut);
         self.joined_late += any(|seen| seen.joined_late);
         self.left_open += u64::from(connection.first_end().is_none());
@@ -79,6 +79,15 @@ impl SightCounts {
         self.capture_loss += u64::from(lost > 0);
         self.capture_loss_bytes = self.capture_loss_bytes.saturating_add(lost);
     }
+}
+
+/// Whether a side sent something that the capture lacks as a whole: its peer acknowledged some of it or, as an end does
+/// that has been accepted, sent data. A SYN that nobody answered is no such thing.
+fn lacks_a_direction(connection: &Connection) -> bool {
+    connection.visibility.iter().any(|(side, seen)| {
+        let peer = &connection.tcp[side.other()];
+        seen.one_sided && (peer.acked.is_some() || peer.bytes > 0)
+    })
 }
 
 /// Bytes that are missing although their receiver acknowledged them. Where one direction is missing as a whole there is
