@@ -263,7 +263,9 @@ fn row_14_a_whole_capture_is_good() {
 fn with_statistics(drops: &[u64]) -> Vec<u8> {
     let mut file = PcapngWriter::new();
     file.section(false);
-    drops.iter().for_each(|_| drop(file.interface(Link::Ethernet)));
+    for _ in drops {
+        file.interface(Link::Ethernet);
+    }
     for packet in closed(40000).packets() {
         file.packet(0, packet);
     }
@@ -355,13 +357,11 @@ fn row_14_a_clock_that_was_set_back_makes_durations_unknown() {
     let mut normal = Capture::new();
     normal.extend(c.packets().to_vec());
     let normal = normal.pcap();
-    let mut packets = c.into_packets();
-    // The clock went back by 30 s just before the end: 60 s of silence look like 30 s.
-    packets[before_end..].iter_mut().for_each(|packet| packet.time -= 30_000_000_000);
-    // And back from there, so that the merge of times cannot hide it.
-    packets[before_end - 1].time += 60_000_000_000;
     let mut stepped = Capture::new();
-    stepped.extend(packets);
+    stepped.extend(c.into_packets());
+    // Ahead by 60 s for a moment, then back by 30 s.
+    stepped.packets_mut()[before_end - 1].time += 60_000_000_000;
+    stepped.packets_mut()[before_end..].iter_mut().for_each(|packet| packet.time -= 30_000_000_000);
     let silence = |bytes: &[u8]| {
         let analysis = common::analyse(bytes).expect("a capture");
         let diagnosis = analysis.connections[0]["diagnosis"].clone();

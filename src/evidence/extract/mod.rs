@@ -178,6 +178,12 @@ impl<'a> View<'a> {
         self.connection.visibility[side].gap.is_some_and(|gap| gap.packet >= at.packet || holes > 1)
     }
 
+    /// Whether a frame of either side was seen.
+    fn has_frames(&self) -> bool {
+        let mut sides = self.connection.traffic.iter();
+        sides.any(|(_, traffic)| traffic.frames.named().into_iter().any(|(_, count)| count > 0))
+    }
+
     /// The connection was upgraded, or was already when the capture began.
     fn is_open(&self) -> bool {
         matches!(self.connection.handshake.outcome, Outcome::Accepted | Outcome::NotCaptured)
