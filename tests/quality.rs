@@ -126,6 +126,40 @@ fn row_14_every_diagnosis_names_the_limits_of_the_capture_that_would_change_it()
     assert!(wrong.is_empty(), "{} of {changed}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// The same where the capture lost any one packet that carries data, of all cases with few of them.
+#[test]
+fn row_14_a_lost_packet_that_changes_a_diagnosis_is_among_its_limits() {
+    let rules = RuleSet::builtin().expect("the rules load");
+    let (mut lost, mut changed, mut wrong) = (0, 0, Vec::new());
+    for case in Case::all() {
+        let whole = objects(&reports_of(&case, |_, _| true));
+        let packets = whole.iter().filter_map(|connection| connection["last_packet"].as_u64()).max().unwrap_or(0);
+        for missing in (1..=packets).take(60) {
+            lost += 1;
+            for connection in objects(&reports_of(&case, |number, _| number != missing)) {
+                let Some(truth) = whole.iter().find(|whole| ends(whole) == ends(&connection)) else { continue };
+                let (diagnosis, truth) = (&connection["diagnosis"], &truth["diagnosis"]);
+                if diagnosis["rule"] != truth["rule"] {
+                    changed += 1;
+                    let open = could_change(&rules, diagnosis);
+                    if !open.contains(truth["rule"].as_str().unwrap_or_default()) {
+                        wrong.push(format!(
+                            "{} without #{missing}: {} hides {}",
+                            case.name, diagnosis["rule"], truth["rule"]
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    println!(
+        "{lost} packets lost, {changed} diagnoses changed, {} without the limit:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(changed > 100, "{changed}");
+}
+
 #[test]
 fn row_103_whatever_is_not_certain_says_what_would_refute_it() {
     let mut doubtful = 0;
