@@ -158,6 +158,9 @@ fn row_14_a_lost_packet_that_changes_a_diagnosis_is_among_its_limits() {
         wrong.join("\n")
     );
     assert!(changed > 100, "{changed}");
+    // What is left: the last packet of a connection, whose loss leaves no trace; a Close frame whose first copy was lost,
+    // so that it seems to come after its answer; and a 101, without which nobody knows of compression.
+    assert!(wrong.len() * 50 <= changed, "{} of {changed}", wrong.len());
 }
 
 #[test]
@@ -236,29 +239,38 @@ fn cited(value: &Value, place: &str, out: &mut Vec<(String, u64)>) {
     }
 }
 
-#[test]
-fn row_102_each_cited_packet_is_one_of_its_connection() {
-    let mut count = 0;
-    for case in Case::all() {
-        let Some(streams) = tshark_streams(&case.capture) else {
-            println!("SKIPPED: tshark is not installed; nothing was compared");
-            return;
-        };
-        for connection in objects(&reports_of(&case, |_, _| true)) {
-            let mut packets = Vec::new();
-            cited(&connection, "", &mut packets);
-            // The lines of evidence and of limits are made of sentences.
-            for evidence in connection["diagnosis"]["evidence"].as_array().into_iter().flatten() {
-                assert!(evidence["text"].as_str().is_some_and(|text| !text.is_empty()), "{}: {evidence}", case.name);
-            }
-            for (place, packet) in packets {
-                count += 1;
-                let stream = streams.get(&packet).copied();
-                assert_eq!(stream, connection["stream"].as_u64(), "{}: {place} = {packet}", case.name);
-            }
+/// Compares one case with tshark; gives how many citations were compared, `None` when tshark is not installed.
+fn citations_of(case: &Case) -> Option<usize> {
+    let streams = tshark_streams(&case.capture)?;
+    let mut packets = Vec::new();
+    for connection in objects(&reports_of(case, |_, _| true)) {
+        let before = packets.len();
+        cited(&connection, "", &mut packets);
+        for evidence in connection["diagnosis"]["evidence"].as_array().into_iter().flatten() {
+            assert!(evidence["text"].as_str().is_some_and(|text| !text.is_empty()), "{}: {evidence}", case.name);
+        }
+        for (place, packet) in &packets[before..] {
+            let stream = streams.get(packet).copied();
+            assert_eq!(stream, connection["stream"].as_u64(), "{}: {place} = {packet}", case.name);
         }
     }
-    assert!(count > 1000, "{count}");
+    Some(packets.len())
+}
+
+#[test]
+fn row_102_each_cited_packet_is_one_of_its_connection() {
+    let cases = Case::all();
+    let share = cases.len().div_ceil(std::thread::available_parallelism().map_or(1, usize::from));
+    let counts: Vec<Option<usize>> = std::thread::scope(|scope| {
+        let count = |part: &[Case]| part.iter().map(citations_of).collect::<Vec<_>>();
+        let workers: Vec<_> = cases.chunks(share).map(|part| scope.spawn(move || count(part))).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("every citation is right")).collect()
+    });
+    if counts.contains(&None) {
+        println!("SKIPPED: tshark is not installed; nothing was compared");
+        return;
+    }
+    assert!(counts.into_iter().flatten().sum::<usize>() > 1000);
 }
 
 // The verdict on the capture.

@@ -9,6 +9,7 @@ pub(in crate::evidence) fn tcp(view: &View<'_>) -> Answer {
     match view.connection.tcp_end() {
         // What the other side may have sent before is not there.
         Some(_) if view.is_one_sided() => unknown(WhyUnknown::OneSided),
+        Some(end) if view.hides_end(end) => unknown(WhyUnknown::Gap),
         Some(end) if end.kind == EndSignalKind::Rst => word("rst").at([end.at]),
         Some(end) => word("fin").at([end.at]),
         None => unless_one_sided(view),
@@ -18,6 +19,7 @@ pub(in crate::evidence) fn tcp(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn tcp_side(view: &View<'_>) -> Answer {
     match view.connection.tcp_end() {
         Some(_) if view.is_one_sided() => unknown(WhyUnknown::OneSided),
+        Some(end) if view.hides_end(end) => unknown(WhyUnknown::Gap),
         Some(end) => side(end.by).at([end.at]),
         None => unless_one_sided(view),
     }
