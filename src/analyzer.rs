@@ -3,6 +3,8 @@
 //! No file, clock or thread is touched here: the caller reads the capture and drains the reports, so that memory stays
 //! bounded by the connections that are open.
 
+mod clocks;
+
 use crate::capture::Packet;
 use crate::catalog::rules::RuleSet;
 use crate::connection::Connection;
@@ -14,6 +16,7 @@ use crate::packet::Decoder;
 use crate::stack::{Finished, Shared, Stack, Traffic};
 use crate::tcp::{FlowEnd, FlowTable};
 use crate::units::{Endpoint, Origin, Side};
+use clocks::Clocks;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -60,6 +63,7 @@ pub struct Analyzer {
     rules: Arc<RuleSet>,
     summary: Summary,
     last: Option<Origin>,
+    clocks: Clocks,
     ready: VecDeque<ConnectionReport>,
     attempts: Attempts,
 }
@@ -76,6 +80,7 @@ impl Analyzer {
             rules: options.rules,
             summary: Summary::default(),
             last: None,
+            clocks: Clocks::default(),
             ready: VecDeque::new(),
             attempts: Attempts::default(),
         }
@@ -106,7 +111,9 @@ impl Analyzer {
     }
 
     fn note_time(&mut self, packet: &Packet<'_>) {
-        self.last = Some(Origin { packet: packet.number, time: packet.time });
+        let origin = Origin { packet: packet.number, time: packet.time };
+        self.last = Some(origin);
+        self.clocks.note(packet.interface, origin);
         if let Some(time) = packet.time {
             let (first, last) = self.summary.span.unwrap_or((time, time));
             self.summary.span = Some((first.min(time), last.max(time)));
@@ -137,6 +144,8 @@ impl Analyzer {
             limits: self.limit_hits(),
             flows: self.flows.flow_count(),
             fragment_conflicts: self.decoder.fragment_conflicts(),
+            clock_steps: self.clocks.count,
+            clock_step_s: self.clocks.largest_s,
             ..self.summary.clone()
         }
     }
@@ -176,7 +185,9 @@ impl Analyzer {
         }
     }
 
-    fn report(&mut self, connection: Box<Connection>) {
+    fn report(&mut self, mut connection: Box<Connection>) {
+        let last = connection.open_until.unwrap_or(connection.last);
+        connection.clock_steps = self.clocks.between(connection.first.packet, last.packet);
         let facts = evidence::collect(&connection);
         let diagnosis = diagnose(&self.rules, &facts);
         self.summary.connections += 1;

@@ -13,7 +13,9 @@ use std::io::Cursor;
 use support::conversation::START;
 use support::{Acks, Capture, Conversation, Frame, Length, Link, Masking, PcapngWriter, Side, Upgrade};
 use wsdissect::capture::Reader;
-use wsdissect::evidence::WhyUnknown::{CaptureEnded, CutByCapture, Encrypted, Gap, NoTime, NotCaptured, OneSided};
+use wsdissect::evidence::WhyUnknown::{
+    CaptureEnded, ClockStep, CutByCapture, Encrypted, Gap, NoTime, NotCaptured, OneSided,
+};
 use wsdissect::evidence::{Evidence, FACTS, FactId, FactType, Facts, Known, Value, WhyUnknown};
 use wsdissect::{Analyzer, Options};
 
@@ -36,7 +38,7 @@ fn table() -> Vec<Row> {
             .seen(still_open, true, &["last"])
             .seen(farewell, false, &["close"])
             .never_absent("it is yes or no")
-            .never_unknown("it speaks of what was seen, not of what was sent"),
+            .unknown(still_open_client_hidden, OneSided),
         fact("connection.lifetime_s")
             .seen(farewell, Span("response", "close"), &[])
             .seen(unanswered, Span("syn", "last"), &[])
@@ -104,6 +106,7 @@ fn table() -> Vec<Row> {
             .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided)
+            .unknown(clock_set_back, ClockStep)
             .unknown(timeless, NoTime),
         fact("end.unfinished_frame")
             .seen(cut_off, "client", &["begun"])
@@ -522,6 +525,11 @@ fn farewell() -> Scene {
 /// The same from a capture that keeps no time.
 fn timeless() -> Scene {
     Scene { timeless: true, ..farewell() }
+}
+
+/// The same where the clock of the capture is set back before the Close frame.
+fn clock_set_back() -> Scene {
+    Scene { clock_set_back: Some("close"), ..farewell() }
 }
 
 /// The same where the capture misses what the client sent.
@@ -1054,6 +1062,8 @@ struct Scene {
     hidden: BTreeSet<u64>,
     /// No packet has a time.
     timeless: bool,
+    /// Before this packet the clock was set back by an hour.
+    clock_set_back: Option<&'static str>,
 }
 
 enum Source {
@@ -1064,7 +1074,7 @@ enum Source {
 impl Scene {
     fn of(conversation: Conversation) -> Self {
         let source = Source::Written(Box::new(conversation));
-        Self { source, marks: BTreeMap::new(), hidden: BTreeSet::new(), timeless: false }
+        Self { source, marks: BTreeMap::new(), hidden: BTreeSet::new(), timeless: false, clock_set_back: None }
     }
 
     fn connected() -> Self {
@@ -1077,7 +1087,7 @@ impl Scene {
 
     fn recorded(case: &'static str, marks: &[(&'static str, u64)]) -> Self {
         let marks = marks.iter().copied().collect();
-        Self { source: Source::Recorded(case), marks, hidden: BTreeSet::new(), timeless: false }
+        Self { source: Source::Recorded(case), marks, hidden: BTreeSet::new(), timeless: false, clock_set_back: None }
     }
 
     fn written(&self) -> &Conversation {
@@ -1160,6 +1170,10 @@ impl Scene {
             Source::Written(conversation) => {
                 let mut capture = Capture::new();
                 capture.extend(conversation.packets().iter().cloned());
+                if let Some(name) = self.clock_set_back {
+                    let later = &mut capture.packets_mut()[self.index_of(name)..];
+                    later.iter_mut().for_each(|packet| packet.time -= 3_600_000_000_000);
+                }
                 capture.pcap()
             }
         }

@@ -286,6 +286,27 @@ fn connections_are_bounded() {
     assert!(many < few + MIB, "{many} bytes for 8000 connections, {few} for 1000");
 }
 
+/// Ten times as long a capture of connections that end takes no more memory: reports are handed out, and the ring that
+/// remembers connections that are over, here a small one, is full either way.
+#[test]
+fn row_126_memory_is_flat_over_closed_connections() {
+    let talk = |count: u32| {
+        let conversations = (0..count).map(|i| {
+            let mut c = Conversation::new(&format!("10.{}.0.1:{}", i >> 14, 20_000 + (i & 0x3fff)), "192.0.2.1:80");
+            c.at(support::conversation::START + i64::from(i) * 1_000_000_000).connect().upgrade();
+            c.client().text("hi");
+            c.server().close(1000, "");
+            c.client().close(1000, "").fin();
+            c.server().fin();
+            c
+        });
+        peak(&Capture::of(conversations).pcap(), Limits { flows: 500, ..Limits::default() }).0
+    };
+    let (short, long) = (talk(1000), talk(10_000));
+    println!("peak: {short} bytes for 1000 connections, {long} for 10,000");
+    assert!(long < short + short / 10, "{long} bytes for 10,000 connections, {short} for 1000");
+}
+
 /// Rules broken without end are counted; only the first are kept.
 #[test]
 fn violations_are_bounded() {

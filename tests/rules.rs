@@ -409,7 +409,7 @@ fn broken_words_are_told_with_their_place() {
     let rules = "[fix]\n[rule.all]\ntitle = \"All\"\ncause = \"Ended by {close.cod}.\"\n";
     let error = Words::load(("rules.toml", rules), ("facts.toml", facts)).expect_err("an unknown fact");
     assert_eq!(error.to_string(), "rules.toml:4:9: unknown fact `close.cod`");
-    let rules = "[fix]\nextra = \"x\"\n[rule.all]\ntitle = \"All\"\ncause = \"Ended by {close.code}.\"\n";
+    let rules = "[refute]\nwhole-capture-shows = \"x\"\n[fix]\nextra = \"x\"\n[rule.all]\ntitle = \"All\"\ncause = \"Ended by {close.code}.\"\n";
     let words = Words::load(("rules.toml", rules), ("facts.toml", facts)).expect("well-formed");
     let set = RuleSet::load(&[("rules.toml", CATCH_ALL)]).expect("well-formed");
     let problems = words.problems(&set);

@@ -9,6 +9,9 @@
 //!   `references` and `source` need not be repeated.
 //! * `refines = ["other", …]`: wins over those rules when both fire; shares no conditions with them.
 //!
+//! What would refute a rule that is not certain is said once for each cause, in `data/refutations.toml`; a rule may name
+//! its own (`refuted_by`), which rules that extend it and have the same cause share.
+//!
 //! Exactly one rule has no conditions: the catch-all. Every rule that names no other refines it. There are no priority
 //! numbers. Examples are part of a rule and are run by the tests. The first has `given`: the facts in which it differs
 //! from the first example of the rule it extends, or else from nothing seen at all (facts not listed are absent). The
@@ -16,6 +19,7 @@
 
 mod condition;
 mod load;
+mod refutations;
 mod show;
 pub mod words;
 
@@ -296,6 +300,8 @@ pub struct Rule {
     pub confidence: Confidence,
     /// What to do, best first.
     pub fixes: Vec<RuleFix>,
+    /// What would refute it, as keys of the words under `refute.<key>`.
+    pub refuted_by: Vec<Arc<str>>,
     /// Where the standard speaks of it.
     pub references: Vec<Arc<str>>,
     /// Where the knowledge behind it comes from.

@@ -156,7 +156,6 @@ mod tests {
         ("report.punctuation.list", &[Language::De, Language::Tr]),
         ("report.punctuation.quoted", &[Language::Zh, Language::Tr]),
         ("report.punctuation.sentences", &[Language::De, Language::Tr, Language::Fr]),
-        ("report.quality.label", &[Language::Fr]),
         ("report.rule.cause", &[Language::Fr]),
     ];
 

@@ -6,11 +6,12 @@ use super::interrupt::Interrupt;
 use super::{ExitStatus, Failure};
 use crate::capture::{CaptureError, Part, Problem, Sequence};
 use crate::catalog::language::Language;
+use crate::diagnosis::printable;
 use crate::fleet::ConnectionReport;
 use crate::fleet::Fleet;
 use crate::report::json::{ConnectionObject, SummaryObject};
 use crate::report::text::TextReport;
-use crate::report::{Closing, Damage, InputFile, Speaker};
+use crate::report::{Closing, Damage, InputFile, InterfaceLoss, Speaker};
 use crate::{Analyzer, Options};
 use std::io::{self, IsTerminal as _, Write};
 
@@ -129,7 +130,8 @@ impl<W: Write> Job<'_, W> {
         }
         let (files, passed_over) = (places.files(), inputs.passed_over.clone());
         let dropped = packets.dropped();
-        let closing = Closing { capture: &name, files, passed_over, summary, damage, dropped, interrupted };
+        let interfaces = places.losses();
+        let closing = Closing { capture: &name, files, passed_over, summary, damage, dropped, interfaces, interrupted };
         self.close(&closing, &fleet, &kept, &places)?;
         self.end()
     }
@@ -306,6 +308,17 @@ impl Places<'_> {
         // Those without packets come last.
         files.sort_by_key(|file| file.numbers.map_or(u64::MAX, |(first, _)| first.value()));
         files
+    }
+
+    /// The interfaces of which a recording program says that it lost packets there.
+    fn losses(&self) -> Vec<InterfaceLoss> {
+        let interfaces = self.parts.iter().flat_map(|part| part.summary.interfaces.iter().enumerate());
+        let lost = interfaces.filter_map(|(index, interface)| {
+            let dropped = interface.statistics?.dropped().filter(|dropped| *dropped > 0)?;
+            let name = interface.name.as_deref().map_or_else(|| index.to_string(), printable);
+            Some(InterfaceLoss { name, packets: interface.packets, dropped })
+        });
+        lost.take(Closing::INTERFACES).collect()
     }
 
     fn names(&self, chosen: impl Fn(&Part) -> bool) -> String {

@@ -28,7 +28,7 @@ pub use crate::websocket::{CloseFrame, ClosePayload, Opcode, Utf8State};
 
 use crate::limits::Limits;
 use crate::tcp::EndFacts;
-use crate::units::{Endpoint, Origin, PerSide, Side};
+use crate::units::{Endpoint, Origin, PacketNumber, PerSide, Side};
 use crate::violation::Violation;
 use crate::websocket::{self, Event};
 
@@ -119,9 +119,22 @@ pub struct Connection {
     pub last_payload: Option<Origin>,
     /// The last packet of the capture, when the TCP connection was still open then.
     pub open_until: Option<Origin>,
+    /// The packets before which the capture's clock stepped back while this connection lasted, at most
+    /// [`Connection::CLOCK_STEPS`].
+    pub clock_steps: Vec<Origin>,
 }
 
 impl Connection {
+    /// Clock steps kept. With as many there may have been more, anywhere.
+    pub const CLOCK_STEPS: usize = 64;
+
+    /// Whether the clock may have stepped between two packets, so that their times do not tell a duration.
+    #[must_use]
+    pub fn clock_stepped(&self, from: PacketNumber, to: PacketNumber) -> bool {
+        self.clock_steps.len() >= Self::CLOCK_STEPS
+            || self.clock_steps.iter().any(|step| from < step.packet && step.packet <= to)
+    }
+
     /// A connection of which nothing but its addresses is known.
     #[must_use]
     pub fn new(id: ConnectionId, endpoints: PerSide<Endpoint>, first: Origin, limits: &Limits) -> Self {
@@ -146,6 +159,7 @@ impl Connection {
             syn_ack: None,
             last_payload: None,
             open_until: None,
+            clock_steps: Vec::new(),
         }
     }
 

@@ -34,6 +34,20 @@ pub struct Diagnosis {
     pub references: Vec<Arc<str>>,
     /// What else it could be, best first.
     pub alternatives: Vec<Candidate>,
+    /// What this capture lacks that could make another rule win.
+    pub limits: Vec<Limit>,
+    /// What would refute it, as keys of the words under `refute.<key>`; empty when it is certain.
+    pub refuted_by: Vec<Arc<str>>,
+}
+
+/// One kind of gap in what the capture shows, and the rules that it keeps open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// Why facts are unknown.
+    pub why: WhyUnknown,
+    /// The rules that could win if these facts were known: the most general ones, each standing for those that refine
+    /// it as well.
+    pub could_change: Vec<RuleId>,
 }
 
 /// One thing to do; its words are under `fix.<id>`.
@@ -104,6 +118,7 @@ pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
     let mut alternatives: Vec<Candidate> = others.chain(open.iter().map(|rule| candidate(rule, facts))).collect();
     alternatives.sort_by_key(|each| (!each.undecided.is_empty(), std::cmp::Reverse(each.confidence)));
 
+    let refuted_by = if confidence == Confidence::Certain { Vec::new() } else { winner.refuted_by.clone() };
     Diagnosis {
         rule: winner.id.clone(),
         cause: winner.cause,
@@ -113,21 +128,55 @@ pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
         fixes: winner.fixes.iter().map(|fix| Fix { who: who(fix.who, facts), id: fix.id.clone() }).collect(),
         references: winner.references.clone(),
         alternatives,
+        limits: limits(winner, &undecided, facts),
+        refuted_by,
     }
 }
 
-fn candidate(rule: &Rule, facts: &Facts) -> Candidate {
-    let mut undecided = Vec::new();
-    for condition in &rule.conditions {
-        for fact in facts_of(condition) {
-            if let Known::Unknown(why) = facts.get(fact)
-                && !undecided.contains(&(fact, *why))
-            {
-                undecided.push((fact, *why));
+/// What keeps open the undecided rules that would win over the winner if they fired.
+fn limits(winner: &Rule, undecided: &[&Rule], facts: &Facts) -> Vec<Limit> {
+    let mut limits: Vec<(WhyUnknown, Vec<&Rule>)> = Vec::new();
+    for rule in undecided.iter().filter(|rule| would_win(rule, winner)) {
+        for (_, why) in open_facts(rule, facts) {
+            match limits.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, rules)) if rules.last().is_some_and(|last| last.id == rule.id) => {}
+                Some((_, rules)) => rules.push(rule),
+                None => limits.push((why, vec![rule])),
             }
         }
     }
+    limits.sort_by_key(|(why, _)| *why);
+    let most_general = |rules: &[&Rule]| {
+        let general = rules.iter().filter(|rule| !rules.iter().any(|other| rule.is_refinement_of(other)));
+        general.map(|rule| rule.id.clone()).collect()
+    };
+    limits.into_iter().map(|(why, rules)| Limit { why, could_change: most_general(&rules) }).collect()
+}
+
+/// Whether `rule` would take the place of `winner` if it fired as well.
+fn would_win(rule: &Rule, winner: &Rule) -> bool {
+    let is_surer = (rule.confidence, &winner.id) > (winner.confidence, &rule.id);
+    rule.is_refinement_of(winner) || (is_surer && !winner.is_refinement_of(rule))
+}
+
+fn candidate(rule: &Rule, facts: &Facts) -> Candidate {
+    let undecided = open_facts(rule, facts);
     Candidate { rule: rule.id.clone(), cause: rule.cause, confidence: rule.confidence, undecided }
+}
+
+/// The facts of a rule that the capture cannot answer, and why.
+fn open_facts(rule: &Rule, facts: &Facts) -> Vec<(FactId, WhyUnknown)> {
+    let mut open = Vec::new();
+    for condition in &rule.conditions {
+        for fact in facts_of(condition) {
+            if let Known::Unknown(why) = facts.get(fact)
+                && !open.contains(&(fact, *why))
+            {
+                open.push((fact, *why));
+            }
+        }
+    }
+    open
 }
 
 /// The evidence of the winner's conditions first, then of the rules it refines that fire as well.

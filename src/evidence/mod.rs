@@ -90,6 +90,8 @@ reasons! {
     CaptureEnded = "capture_ended",
     /// The packets carry no time (pcapng Simple Packet Blocks).
     NoTime = "no_time",
+    /// The capture's clock stepped in between.
+    ClockStep = "clock_step",
 }
 
 /// The value of a fact that was seen. Its kind always fits the fact's [`FactType`].
@@ -178,11 +180,27 @@ pub fn collect(connection: &Connection) -> Facts {
     let view = View::new(connection);
     let evidence = |fact: FactId| {
         let answer = (fact.fact().extract)(&view);
-        Evidence { fact, value: answer.value, packets: answer.packets }
+        let stepped = fact.ty() == FactType::Seconds && spans_clock_step(connection, answer.packets.as_slice());
+        match answer.value {
+            Known::Seen(_) if stepped => {
+                let packets = connection.clock_steps.iter().map(|step| step.packet).collect();
+                Evidence { fact, value: Known::Unknown(WhyUnknown::ClockStep), packets }
+            }
+            value => Evidence { fact, value, packets: answer.packets },
+        }
     };
     let facts = Facts(FactId::all().map(evidence).collect());
     debug_assert!(facts.iter().all(|evidence| evidence.value.seen().is_none_or(|seen| evidence.fact.ty().fits(seen))));
     facts
+}
+
+/// Whether a duration shown by these packets is none, because the clock stepped. One that names fewer than two packets
+/// may have been measured anywhere in the connection.
+fn spans_clock_step(connection: &Connection, packets: &[PacketNumber]) -> bool {
+    match packets {
+        [first, .., last] => connection.clock_stepped(*first, *last),
+        _ => !connection.clock_steps.is_empty(),
+    }
 }
 
 /// Every fact about one connection: one [`Evidence`] for each row of [`FACTS`].

@@ -3,8 +3,12 @@
 //! An incident keeps counters, a bounded list of connections and one example, so that its size does not depend on the
 //! number of connections. It only adds to the reports of the connections; it never changes them.
 
+mod limits;
+mod quality;
 mod summary;
 
+pub use limits::{CaptureLimit, capture_limits};
+pub use quality::{Fault, Quality, Verdict};
 pub use summary::{SightCounts, Summary};
 
 use crate::connection::{ClosePayload, Connection, Outcome};

@@ -37,26 +37,62 @@ pub struct Summary {
     pub attempts: u64,
     /// How often each bound was reached.
     pub limits: LimitHits,
+    /// How often the clock of a capture stepped back.
+    pub clock_steps: u64,
+    /// The largest of these steps in seconds.
+    pub clock_step_s: f64,
     /// Of the connections reported, how many the capture shows only in part.
     pub seen_with: SightCounts,
 }
 
-/// Connections whose bytes the capture does not show whole, by why.
+/// Connections that the capture does not show whole, by why. One connection may count under several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SightCounts {
     /// Bytes are missing.
     pub gap: u64,
+    /// Of these, connections in which a peer acknowledged missing bytes: the capture lost them, not the network.
+    pub capture_loss: u64,
+    /// How many bytes these are.
+    pub capture_loss_bytes: u64,
     /// One direction is missing.
     pub one_sided: u64,
+    /// Packets were recorded short, so that bytes are missing.
+    pub cut: u64,
     /// It was open before the capture began.
     pub joined_late: u64,
+    /// It was open when the capture ended.
+    pub left_open: u64,
+    /// The clock of the capture stepped back meanwhile.
+    pub clock_step: u64,
 }
 
 impl SightCounts {
     pub(crate) fn add(&mut self, connection: &Connection) {
         let any = |limit: fn(&Visibility) -> bool| u64::from(connection.visibility.iter().any(|(_, seen)| limit(seen)));
-        self.gap += any(|seen| seen.gap.is_some());
-        self.one_sided += any(|seen| seen.one_sided);
+        self.gap += any(|seen| seen.gap.is_some() && !seen.one_sided);
+        self.one_sided += u64::from(lacks_a_direction(connection));
+        self.cut += any(|seen| seen.cut);
         self.joined_late += any(|seen| seen.joined_late);
+        self.left_open += u64::from(connection.first_end().is_none());
+        self.clock_step += u64::from(!connection.clock_steps.is_empty());
+        let lost = unseen_but_acknowledged(connection);
+        self.capture_loss += u64::from(lost > 0);
+        self.capture_loss_bytes = self.capture_loss_bytes.saturating_add(lost);
     }
+}
+
+/// Whether a side sent something that the capture lacks as a whole: its peer acknowledged some of it or, as an end does
+/// that has been accepted, sent data. A SYN that nobody answered is no such thing.
+fn lacks_a_direction(connection: &Connection) -> bool {
+    connection.visibility.iter().any(|(side, seen)| {
+        let peer = &connection.tcp[side.other()];
+        seen.one_sided && (peer.acked.is_some() || peer.bytes > 0)
+    })
+}
+
+/// Bytes that are missing although their receiver acknowledged them. Where one direction is missing as a whole there is
+/// nothing to count.
+fn unseen_but_acknowledged(connection: &Connection) -> u64 {
+    let seen = connection.visibility.iter().filter(|(_, seen)| !seen.one_sided);
+    seen.map(|(side, _)| connection.tcp[side].anomalies().acked_gap_bytes).fold(0, u64::saturating_add)
 }

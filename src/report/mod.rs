@@ -12,7 +12,7 @@ pub use speaker::Speaker;
 
 use crate::catalog::codes::CodeTable;
 use crate::catalog::violations::ViolationTable;
-use crate::fleet::Summary;
+use crate::fleet::{Quality, Summary};
 use crate::units::{PacketNumber, Timestamp};
 use crate::violation::ViolationRule;
 
@@ -83,6 +83,30 @@ pub struct Closing<'a> {
     pub dropped: Option<u64>,
     /// Somebody ended the reading before the end of the input.
     pub interrupted: bool,
+    /// The interfaces of which it says so, at most [`Closing::INTERFACES`].
+    pub interfaces: Vec<InterfaceLoss>,
+}
+
+impl Closing<'_> {
+    /// Interfaces listed.
+    pub const INTERFACES: usize = 16;
+
+    /// How far the capture can be trusted.
+    #[must_use]
+    pub fn quality(&self) -> Quality {
+        Quality::of(&self.summary, self.dropped, self.damage.len() as u64)
+    }
+}
+
+/// An interface on which packets were lost while they were captured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfaceLoss {
+    /// Its name, harmless to print; its number when it has none.
+    pub name: String,
+    /// Packets read from it.
+    pub packets: u64,
+    /// Packets that it lost.
+    pub dropped: u64,
 }
 
 /// The name of a status code; that of its range when it has none of its own.

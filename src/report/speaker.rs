@@ -4,9 +4,9 @@ use crate::catalog::language::Language;
 use crate::catalog::rules::RuleId;
 use crate::catalog::rules::words::Words;
 use crate::catalog::text;
-use crate::diagnosis::{Candidate, Fix, render, value_text};
+use crate::diagnosis::{Candidate, Diagnosis, Fix, render, value_text};
 use crate::evidence::{Evidence, FactId, Known, Value};
-use crate::fleet::ConnectionReport;
+use crate::fleet::{CaptureLimit, ConnectionReport};
 use crate::violation::ViolationRule;
 
 /// Speaks one language.
@@ -88,6 +88,26 @@ impl Speaker {
         let mut ways: Vec<&str> = candidate.undecided.iter().map(|(_, why)| self.words.settled_by(*why)).collect();
         ways.dedup();
         (!ways.is_empty()).then(|| ways.join(" "))
+    }
+
+    /// What would refute a diagnosis, each as a fragment; nothing refutes one that is certain.
+    pub fn refutations<'a>(&'a self, diagnosis: &'a Diagnosis) -> impl Iterator<Item = &'a str> {
+        diagnosis.refuted_by.iter().map(|key| self.words.refutation(key).unwrap_or(key))
+    }
+
+    /// A limit of the capture as a sentence without its end.
+    #[must_use]
+    pub fn limit(&self, limit: &CaptureLimit) -> String {
+        match limit.side {
+            Some(side) => self.say_with(&format!("sight.{}", limit.why.name()), &[("side", self.word(side.name()))]),
+            None => self.words.why(limit.why).to_owned(),
+        }
+    }
+
+    /// What capture would lift a limit.
+    #[must_use]
+    pub fn lifted_by(&self, limit: &CaptureLimit) -> &str {
+        self.words.settled_by(limit.why)
     }
 
     /// The sentence of a fix by its key.

@@ -4,14 +4,13 @@
 //! reaches the output without [`printable`], so that a Close reason cannot move the cursor.
 
 use super::layout::{columns, wrap};
-use super::{Closing, InputFile, Speaker, code_name, violation_reference};
+use super::{Closing, InputFile, InterfaceLoss, Speaker, code_name, violation_reference};
 use crate::connection::{ClosePayload, Opcode};
 use crate::connection::{Connection, Observation, Observed};
 use crate::diagnosis::printable;
 use crate::diagnosis::{Cause, Confidence, Who};
 use crate::evidence::{Evidence, Known};
-use crate::fleet::ConnectionReport;
-use crate::fleet::{self, Incident};
+use crate::fleet::{self, CaptureLimit, ConnectionReport, Incident, Quality, Verdict, capture_limits};
 use crate::units::Origin;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
@@ -39,6 +38,18 @@ const MOST_FILES: usize = 10;
 
 /// Files shown that are no captures; the JSON output has all.
 const MOST_PASSED_OVER: usize = 3;
+
+/// Limits of the capture shown of an example among others.
+const MOST_LIMITS: usize = 2;
+
+/// How much is told of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// What an example of several needs.
+    Example,
+    /// Everything.
+    Whole,
+}
 
 fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
@@ -100,7 +111,7 @@ impl<'a> TextReport<'a> {
         );
         let _ = writeln!(out, "{}", styled(STRONG, &name));
         self.verdict(&mut out, &self.face(fleet::Closing::of(report)), report, report.diagnosis.confidence, "");
-        self.reasons(&mut out, report);
+        self.reasons(&mut out, report, Detail::Whole);
         self.moments(&mut out, report, usize::MAX);
         out
     }
@@ -147,42 +158,73 @@ impl<'a> TextReport<'a> {
         }
     }
 
-    /// How far the capture can be trusted: one line when it can, a list when it cannot.
+    /// How far the capture can be trusted: one word, and what speaks against it.
     fn quality(&self, out: &mut String, closing: &Closing<'_>, incidents: &[&Incident]) {
-        let summary = &closing.summary;
-        let mut limits = Vec::new();
-        let mut note = |key: &str, count: u64| {
-            if count > 0 {
-                limits.push(self.speaker.say_with(key, &[("count", &self.speaker.number(count))]));
-            }
+        let quality = closing.quality();
+        let notes = self.quality_notes(closing, &quality);
+        if incidents.is_empty() && notes.is_empty() {
+            return self.not_followed(out, closing);
+        }
+        let style = match quality.verdict {
+            Verdict::Good => GOOD,
+            Verdict::Fair => WARN,
+            Verdict::Poor => BAD,
         };
-        note("quality.dropped", closing.dropped.unwrap_or(0));
-        note("quality.cut", summary.cut);
-        note("quality.duplicates", summary.duplicates);
-        note("quality.fragment_conflicts", summary.fragment_conflicts);
-        note("quality.gap", summary.seen_with.gap);
-        note("quality.one_sided", summary.seen_with.one_sided);
-        note("quality.joined_late", summary.seen_with.joined_late);
-        if closing.interrupted {
-            limits.push(self.speaker.say("quality.interrupted").to_owned());
-        }
-        for damage in &closing.damage {
-            limits.push(self.speaker.say_with("quality.damage", &[("what", &damage.what)]));
-        }
-        for (name, count) in summary.limits.named().into_iter().filter(|&(_, count)| count > 0) {
-            let count = self.speaker.number(count);
-            limits.push(self.speaker.say_with(&format!("limit.{name}"), &[("count", &count)]));
-        }
-        let label = self.speaker.say("quality.label");
-        let text = if limits.is_empty() {
-            styled(GOOD, self.speaker.say("quality.good"))
-        } else {
-            styled(WARN, &self.enumerated(&limits))
-        };
-        if !incidents.is_empty() || !limits.is_empty() {
-            wrap(out, &self.labelled_text(label, &text), 0, 2, self.width);
-        }
+        let notes = if notes.is_empty() { vec![self.speaker.say("quality.whole").to_owned()] } else { notes };
+        let values = [
+            ("first", self.speaker.say(&format!("quality.verdict.{}", quality.verdict.name()))),
+            ("second", &self.enumerated(&notes)),
+        ];
+        let text = styled(style, &self.speaker.say_with("punctuation.list", &values));
+        wrap(out, &self.labelled_text(self.speaker.say("quality.label"), &text), 0, 2, self.width);
         self.not_followed(out, closing);
+    }
+
+    /// What speaks against the capture, and copies, which take nothing from it.
+    fn quality_notes(&self, closing: &Closing<'_>, quality: &Quality) -> Vec<String> {
+        let summary = &closing.summary;
+        let count = |count: u64| self.speaker.number(count);
+        let mut notes = Vec::new();
+        for fault in &quality.faults {
+            let key = format!("quality.{}", fault.name);
+            match fault.name {
+                "damage" => notes
+                    .extend(closing.damage.iter().map(|damage| self.speaker.say_with(&key, &[("what", &damage.what)]))),
+                "limits" => {
+                    notes.extend(summary.limits.named().into_iter().filter(|&(_, hits)| hits > 0).map(
+                        |(name, hits)| self.speaker.say_with(&format!("limit.{name}"), &[("count", &count(hits))]),
+                    ))
+                }
+                "dropped" => notes.push(self.dropped(&key, fault.count, closing)),
+                "clock_steps" => {
+                    let seconds = self.speaker.seconds(summary.clock_step_s);
+                    notes.push(self.speaker.say_with(&key, &[("count", &count(fault.count)), ("seconds", &seconds)]));
+                }
+                "capture_loss" => {
+                    let bytes = count(summary.seen_with.capture_loss_bytes);
+                    notes.push(self.speaker.say_with(&key, &[("count", &count(fault.count)), ("bytes", &bytes)]));
+                }
+                _ => notes.push(self.speaker.say_with(&key, &[("count", &count(fault.count))])),
+            }
+        }
+        if closing.interrupted {
+            notes.push(self.speaker.say("quality.interrupted").to_owned());
+        }
+        if summary.duplicates > 0 {
+            notes.push(self.speaker.say_with("quality.duplicates", &[("count", &count(summary.duplicates))]));
+        }
+        notes
+    }
+
+    /// Packets lost while capturing, with their interfaces when there are several.
+    fn dropped(&self, key: &str, dropped: u64, closing: &Closing<'_>) -> String {
+        let mut note = self.speaker.say_with(key, &[("count", &self.speaker.number(dropped))]);
+        if let [_, _, ..] = closing.interfaces[..] {
+            let each = |loss: &InterfaceLoss| self.labelled_text(&loss.name, &self.speaker.number(loss.dropped));
+            let each: Vec<String> = closing.interfaces.iter().map(each).collect();
+            let _ = write!(note, " ({})", each.join(", "));
+        }
+        note
     }
 
     /// What was in the capture besides WebSocket, so that a missing connection can be explained.
@@ -231,7 +273,8 @@ impl<'a> TextReport<'a> {
         if is_uneventful(incident.cause) {
             return;
         }
-        self.reasons(out, &incident.example);
+        let detail = if moments == LAST_MOMENTS_ALONE { Detail::Whole } else { Detail::Example };
+        self.reasons(out, &incident.example, detail);
         self.moments(out, &incident.example, moments);
     }
 
@@ -257,8 +300,8 @@ impl<'a> TextReport<'a> {
         self.labelled(out, "", &explanation);
     }
 
-    /// Why, what to do, and what else it could be.
-    fn reasons(&self, out: &mut String, report: &ConnectionReport) {
+    /// Why, what to do, what else it could be, what the capture lacks, and what would refute it.
+    fn reasons(&self, out: &mut String, report: &ConnectionReport, detail: Detail) {
         let diagnosis = &report.diagnosis;
         if let Some(reason) = close_reason(&report.connection) {
             let quoted = self.speaker.say_with("punctuation.quoted", &[("text", &reason)]);
@@ -286,19 +329,28 @@ impl<'a> TextReport<'a> {
                 .iter()
                 .filter(|candidate| !candidate.undecided.is_empty())
                 .take(2)
-                .map(|candidate| {
-                    let title = self.speaker.title(&candidate.rule);
-                    match self.speaker.settled_by(candidate) {
-                        Some(way) => {
-                            let settled = self.labelled_text(self.speaker.say("label.settled"), &way);
-                            self.speaker.say_with("punctuation.sentences", &[("first", title), ("second", &settled)])
-                        }
-                        None => title.to_owned(),
-                    }
-                })
+                .map(|candidate| self.speaker.title(&candidate.rule).to_owned())
                 .collect();
             self.list(out, self.speaker.say("label.also"), &others);
         }
+        let most = if detail == Detail::Whole { usize::MAX } else { MOST_LIMITS };
+        let limits: Vec<String> = capture_limits(report).iter().take(most).map(|limit| self.limit(limit)).collect();
+        self.list(out, self.speaker.say("label.limits"), &limits);
+        if detail == Detail::Whole {
+            let refuted = |text| self.speaker.say_with("refuted.by", &[("text", text)]);
+            let refuted: Vec<String> = self.speaker.refutations(diagnosis).map(refuted).collect();
+            self.list(out, self.speaker.say("label.doubt"), &refuted);
+        }
+    }
+
+    /// What the capture lacks, where, and what would settle it.
+    fn limit(&self, limit: &CaptureLimit) -> String {
+        let mut what = self.speaker.limit(limit);
+        let numbers: Vec<String> = limit.packets.as_slice().iter().map(ToString::to_string).collect();
+        if !numbers.is_empty() {
+            let _ = write!(what, " {}", styled(DIM, &format!("({})", numbers.join(" "))));
+        }
+        self.speaker.say_with("sight.settled", &[("what", &what), ("way", self.speaker.lifted_by(limit))])
     }
 
     /// The last observations and the filter that shows them in Wireshark.
@@ -472,7 +524,8 @@ impl<'a> TextReport<'a> {
 
     /// The column at which the text beside labels begins: behind the widest label of the language.
     fn text_column(&self) -> usize {
-        let labels = ["label.fix", "label.see", "label.proof", "label.also", "label.reason"];
+        let labels =
+            ["label.fix", "label.see", "label.proof", "label.also", "label.reason", "label.limits", "label.doubt"];
         INDENT + labels.iter().map(|key| columns(self.speaker.say(key))).max().unwrap_or(0) + 2
     }
 

@@ -116,6 +116,8 @@ pub struct Anomalies {
     pub gap_bytes: u64,
     /// Of these, bytes that the snapshot length took.
     pub cut_bytes: u64,
+    /// Of these, bytes that the peer acknowledged: they arrived, so it was the capture that missed them.
+    pub acked_gap_bytes: u64,
     /// Segments that announced a window of zero.
     pub zero_windows: u64,
     /// Since when the window has been zero; `None` while it is open.
@@ -135,6 +137,7 @@ impl Anomalies {
         gaps: 0,
         gap_bytes: 0,
         cut_bytes: 0,
+        acked_gap_bytes: 0,
         zero_windows: 0,
         zero_window_since: None,
         out_of_window: 0,

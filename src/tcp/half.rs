@@ -433,12 +433,15 @@ impl<S: StreamSink> Reassembly<'_, S> {
 
     fn gap(&mut self, len: u64, reason: GapReason, origin: Origin) {
         let offset = StreamOffset(self.facts.bytes);
+        let acked = self.peer.acked.map_or(0, |acked| acked.0.saturating_sub(offset.0).min(len));
         self.advance(len);
         let anomalies = self.facts.anomalies_mut();
         anomalies.gaps += 1;
         anomalies.gap_bytes += len;
-        if reason == GapReason::CutByCapture {
-            anomalies.cut_bytes += len;
+        match reason {
+            GapReason::CutByCapture => anomalies.cut_bytes += len,
+            GapReason::NotCaptured => anomalies.acked_gap_bytes += acked,
+            GapReason::Limit => {}
         }
         self.sink.gap(self.context, Gap { from: self.from, offset, len: Some(len), reason, origin });
     }

@@ -1,6 +1,7 @@
 //! From TOML tables to a checked [`RuleSet`]. Every mistake is told with file, line and column.
 
 use super::condition::{self, Condition};
+use super::refutations;
 use super::{Cause, Confidence, Example, Outcome, Role, Rule, RuleFix, RuleId, RuleSet};
 use crate::evidence::{FactId, Facts, Known, PacketRefs, Value, WhyUnknown};
 use serde::Deserialize;
@@ -64,6 +65,8 @@ struct RuleTable {
     confidence: Spanned<String>,
     #[serde(default)]
     fix: Vec<FixTable>,
+    #[serde(default)]
+    refuted_by: Vec<Spanned<String>>,
     #[serde(default)]
     references: Vec<String>,
     source: Option<String>,
@@ -159,6 +162,7 @@ impl Reader<'_> {
             party: self.word(&table.party, Role::by_name, Role::ALL)?,
             confidence: self.word(&table.confidence, Confidence::by_name, Confidence::ALL)?,
             fixes,
+            refuted_by: table.refuted_by.iter().map(|key| self.id(key)).collect::<Result<_, _>>()?,
             references: table.references.iter().map(|reference| reference.as_str().into()).collect(),
             source: table.source.as_deref().unwrap_or_default().into(),
             examples: Vec::new(),
@@ -246,6 +250,7 @@ fn change(facts: &mut Facts, changes: &[(FactId, Known<Value>)]) {
 struct Joined {
     ancestors: BTreeSet<String>,
     conditions: Vec<Condition>,
+    refuted_by: Vec<Arc<str>>,
     references: Vec<Arc<str>>,
     source: Arc<str>,
     examples: Vec<Example>,
@@ -310,8 +315,11 @@ fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<R
             Example { facts, expect: written.expect }
         };
         let above = |pick: fn(&Draft) -> bool| chain.iter().copied().find(|draft| pick(draft)).unwrap_or(draft);
+        let same_cause = chain.iter().take_while(|above| above.rule.cause == draft.rule.cause);
+        let refuted_by = same_cause.map(|draft| &draft.rule.refuted_by).find(|keys| !keys.is_empty());
         let own = Joined {
             ancestors,
+            refuted_by: refuted_by.cloned().unwrap_or_else(|| refutations::of(draft.rule.cause)),
             conditions: chain.iter().flat_map(|draft| draft.rule.conditions.iter().cloned()).collect(),
             references: above(|draft| !draft.rule.references.is_empty()).rule.references.clone(),
             source: above(|draft| !draft.rule.source.is_empty()).rule.source.clone(),
@@ -331,6 +339,7 @@ fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<R
             draft.rule.index = index;
             draft.rule.ancestors = bits.into();
             draft.rule.conditions = own.conditions;
+            draft.rule.refuted_by = own.refuted_by;
             draft.rule.references = own.references;
             draft.rule.source = own.source;
             draft.rule.examples = own.examples;

@@ -1,12 +1,12 @@
 //! The words of rules and facts in one language.
 //!
-//! `rules.toml` has `title` and `cause` for each rule and the text of each fix; `facts.toml` has a label and sentences
+//! `rules.toml` has `title` and `cause` for each rule, the text of each fix, and what would refute a rule; `facts.toml` has a label and sentences
 //! for each fact, the words for fixed values and for why something is unknown, and how numbers are written. A `cause`
 //! is a [`Template`]: `{fact.name}` stands for the fact's value, and a part in `[…]` is left out when one of the facts
 //! in it was not seen. Outside of brackets only facts may stand that have a value whenever the rule fires.
 
-use super::RuleSet;
 use super::load::LoadError;
+use super::{Cause, RuleSet, refutations};
 use crate::evidence::{FACTS, FactId, FactType, WhyUnknown};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +102,7 @@ pub struct FactWords {
 pub struct Words {
     rules: BTreeMap<String, RuleWords>,
     fixes: BTreeMap<String, String>,
+    refutations: BTreeMap<String, String>,
     facts: BTreeMap<String, FactWords>,
     values: BTreeMap<String, String>,
     why: BTreeMap<String, String>,
@@ -126,6 +127,8 @@ pub struct NumberFormat {
 struct RulesFile {
     rule: BTreeMap<String, RuleTable>,
     fix: BTreeMap<String, String>,
+    #[serde(default)]
+    refute: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -201,6 +204,7 @@ impl Words {
         Ok(Self {
             rules: by_rule,
             fixes: read.fix,
+            refutations: read.refute,
             facts: by_fact.collect(),
             values: facts.value,
             why: facts.why,
@@ -219,6 +223,12 @@ impl Words {
     #[must_use]
     pub fn fix(&self, id: &str) -> Option<&str> {
         self.fixes.get(id).map(String::as_str)
+    }
+
+    /// What would refute a diagnosis, as a fragment.
+    #[must_use]
+    pub fn refutation(&self, key: &str) -> Option<&str> {
+        self.refutations.get(key).map(String::as_str)
     }
 
     /// The words of a fact.
@@ -259,6 +269,12 @@ impl Words {
         compare(&mut problems, "rule", &ids, &self.rules);
         let fixes: BTreeSet<&str> = rules.iter().flat_map(|rule| &rule.fixes).map(|fix| &*fix.id).collect();
         compare(&mut problems, "fix", &fixes, &self.fixes);
+        // Words of causes that no rule has yet are no mistake: whoever adds the rule finds them there.
+        let spare: Vec<_> = Cause::ALL.iter().flat_map(|cause| refutations::of(*cause)).collect();
+        let spare = spare.iter().filter(|key| self.refutations.contains_key(&***key));
+        let used = rules.iter().flat_map(|rule| &rule.refuted_by);
+        let refutations: BTreeSet<&str> = used.chain(spare).map(|key| &**key).collect();
+        compare(&mut problems, "refute", &refutations, &self.refutations);
         let facts: BTreeSet<&str> = FACTS.iter().map(|fact| fact.name).collect();
         compare(&mut problems, "fact", &facts, &self.facts);
         let why: BTreeSet<&str> = WhyUnknown::ALL.iter().map(|why| why.name()).collect();

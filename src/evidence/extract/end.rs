@@ -7,6 +7,9 @@ use crate::units::{Origin, Side};
 
 pub(in crate::evidence) fn tcp(view: &View<'_>) -> Answer {
     match view.connection.tcp_end() {
+        // What the other side may have sent before is not there.
+        Some(_) if view.is_one_sided() => unknown(WhyUnknown::OneSided),
+        Some(end) if view.hides_end(end) => unknown(WhyUnknown::Gap),
         Some(end) if end.kind == EndSignalKind::Rst => word("rst").at([end.at]),
         Some(end) => word("fin").at([end.at]),
         None => unless_one_sided(view),
@@ -15,6 +18,8 @@ pub(in crate::evidence) fn tcp(view: &View<'_>) -> Answer {
 
 pub(in crate::evidence) fn tcp_side(view: &View<'_>) -> Answer {
     match view.connection.tcp_end() {
+        Some(_) if view.is_one_sided() => unknown(WhyUnknown::OneSided),
+        Some(end) if view.hides_end(end) => unknown(WhyUnknown::Gap),
         Some(end) => side(end.by).at([end.at]),
         None => unless_one_sided(view),
     }
@@ -22,14 +27,14 @@ pub(in crate::evidence) fn tcp_side(view: &View<'_>) -> Answer {
 
 pub(in crate::evidence) fn ender(view: &View<'_>) -> Answer {
     match view.end {
-        None => absent(),
+        None => unless_one_sided(view),
         Some(end) => or_unknown(view.ender().map(side)).at([end.at]),
     }
 }
 
 pub(in crate::evidence) fn peer(view: &View<'_>) -> Answer {
     match view.end {
-        None => absent(),
+        None => unless_one_sided(view),
         Some(_) => or_unknown(view.ender().map(|ender| side(ender.other()))),
     }
 }

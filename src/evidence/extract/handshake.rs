@@ -13,6 +13,12 @@ pub(in crate::evidence) fn outcome(view: &View<'_>) -> Answer {
     let outcome = || word(handshake.outcome.name()).at([request, response].into_iter().flatten());
     match handshake.outcome {
         Outcome::None => or_unknown(view.response_watched().map(|()| outcome())),
+        // A 101 without its request cannot be checked, and no frame shows that the client accepted it.
+        Outcome::Accepted | Outcome::NotCaptured
+            if handshake.request.is_none() && handshake.response.is_some() && !view.has_frames() =>
+        {
+            unknown(WhyUnknown::NotCaptured)
+        }
         _ => outcome(),
     }
 }

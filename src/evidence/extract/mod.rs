@@ -89,6 +89,9 @@ impl<'a> View<'a> {
         };
         if end.kind != EndSignalKind::CloseFrame {
             self.frames_of(end.by)?;
+            if self.hides_end(end) {
+                return Err(WhyUnknown::Gap);
+            }
         }
         self.frames_of(end.by.other())?;
         Ok(end.by)
@@ -117,9 +120,27 @@ impl<'a> View<'a> {
             Err(WhyUnknown::OneSided)
         } else if visibility.frames_lost.is_some() {
             self.bytes_of(side).and(Err(WhyUnknown::Gap))
+        } else if self.lacks_last_bytes(side) {
+            Err(WhyUnknown::Gap)
         } else {
             Ok(())
         }
+    }
+
+    /// Whether a RST of `side` shows that its last bytes, or its FIN, are missing: it stands at what would be sent next.
+    fn lacks_last_bytes(&self, side: Side) -> bool {
+        let facts = &self.connection.tcp[side];
+        let end = facts.bytes.saturating_add(u64::from(facts.fin.is_some()));
+        // Far beyond any window somebody else sent it.
+        facts.rst_offset.is_some_and(|rst| (1..1 << 20).contains(&rst.0.saturating_sub(end)))
+    }
+
+    /// Whether the side that did not give the first sign of TCP's end may have done so before, in a hole.
+    fn hides_end(&self, end: &EndSignal) -> bool {
+        let other = end.by.other();
+        let gap = self.connection.visibility[other].gap;
+        let is_hidden = gap.is_some_and(|gap| gap.packet >= end.at.packet) || self.lacks_last_bytes(other);
+        is_hidden && self.connection.tcp[other].fin.is_none()
     }
 
     /// Whether every byte of `side` was seen.
@@ -127,7 +148,7 @@ impl<'a> View<'a> {
         let visibility = &self.connection.visibility[side];
         if visibility.one_sided {
             Err(WhyUnknown::OneSided)
-        } else if visibility.gap.is_some() {
+        } else if visibility.gap.is_some() || self.lacks_last_bytes(side) {
             Err(WhyUnknown::Gap)
         } else if visibility.cut {
             Err(WhyUnknown::CutByCapture)
@@ -176,6 +197,12 @@ impl<'a> View<'a> {
         // Only the first hole is remembered; where the others are nobody knows.
         let holes = self.connection.tcp[side].anomalies().gaps;
         self.connection.visibility[side].gap.is_some_and(|gap| gap.packet >= at.packet || holes > 1)
+    }
+
+    /// Whether a frame of either side was seen.
+    fn has_frames(&self) -> bool {
+        let mut sides = self.connection.traffic.iter();
+        sides.any(|(_, traffic)| traffic.frames.named().into_iter().any(|(_, count)| count > 0))
     }
 
     /// The connection was upgraded, or was already when the capture began.

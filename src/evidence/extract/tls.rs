@@ -32,14 +32,14 @@ pub(in crate::evidence) fn outcome(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn alert(view: &View<'_>) -> Answer {
     of_tls(view, |tls| match tls.fatal_alert() {
         Some(alert) => int(alert.description.into()).at([alert.origin]),
-        None => unless_hidden(view, absent()),
+        None => or_unknown(view.bytes_of(Side::Client).map(|()| unless_hidden(view, absent()))),
     })
 }
 
 pub(in crate::evidence) fn alert_side(view: &View<'_>) -> Answer {
     of_tls(view, |tls| match tls.fatal_alert() {
         Some(alert) => side(alert.side).at([alert.origin]),
-        None => unless_hidden(view, absent()),
+        None => or_unknown(view.bytes_of(Side::Client).map(|()| unless_hidden(view, absent()))),
     })
 }
 
@@ -79,6 +79,7 @@ pub(in crate::evidence) fn version(view: &View<'_>) -> Answer {
 
 pub(in crate::evidence) fn ended_by(view: &View<'_>) -> Answer {
     of_tls(view, |_| match view.connection.tcp_end() {
+        Some(end) if view.hides_end(end) => unknown(WhyUnknown::Gap),
         Some(end) => side(end.by).at([end.at]),
         None if view.is_one_sided() => unknown(WhyUnknown::OneSided),
         None => absent(),

@@ -17,6 +17,8 @@ pub(in crate::evidence) fn visibility(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn open_at_capture_end(view: &View<'_>) -> Answer {
     match view.end {
         Some(end) => boolean(false).at([end.at]),
+        // The side that was not captured may have ended it.
+        None if view.is_one_sided() => unknown(WhyUnknown::OneSided),
         None => boolean(true).at(view.connection.last_payload),
     }
 }

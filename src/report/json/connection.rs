@@ -4,7 +4,7 @@ use super::SCHEMA;
 use crate::connection::{ApiView, Connection, EndSignalKind};
 use crate::connection::{CloseFrame, ClosePayload};
 use crate::evidence::{Known, Value, WhyUnknown};
-use crate::fleet::ConnectionReport;
+use crate::fleet::{CaptureLimit, ConnectionReport, capture_limits};
 use crate::report::{Speaker, code_name, community_id, violation_reference};
 use crate::units::{Endpoint, Origin, Side};
 use serde::Serialize;
@@ -181,6 +181,8 @@ struct DiagnosisObject {
     fixes: Vec<FixObject>,
     references: Vec<String>,
     alternatives: Vec<AlternativeObject>,
+    capture_limits: Vec<CaptureLimitObject>,
+    refuted_by: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -203,6 +205,15 @@ struct AlternativeObject {
     title: String,
     undecided: Vec<&'static str>,
     settled_by: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct CaptureLimitObject {
+    limit: &'static str,
+    side: Option<&'static str>,
+    packets: Vec<u64>,
+    could_change: Vec<String>,
+    settled_by: String,
 }
 
 impl ConnectionObject {
@@ -434,6 +445,18 @@ fn diagnosis(report: &ConnectionReport, speaker: &Speaker) -> DiagnosisObject {
                 settled_by: speaker.settled_by(candidate),
             })
             .collect(),
+        capture_limits: capture_limits(report).iter().map(|limit| capture_limit(limit, speaker)).collect(),
+        refuted_by: speaker.refutations(diagnosis).map(str::to_owned).collect(),
+    }
+}
+
+fn capture_limit(limit: &CaptureLimit, speaker: &Speaker) -> CaptureLimitObject {
+    CaptureLimitObject {
+        limit: limit.why.name(),
+        side: limit.side.map(Side::name),
+        packets: limit.packets.as_slice().iter().map(|packet| packet.value()).collect(),
+        could_change: limit.could_change.iter().map(ToString::to_string).collect(),
+        settled_by: speaker.lifted_by(limit).to_owned(),
     }
 }
 

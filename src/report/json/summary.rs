@@ -2,7 +2,7 @@
 
 use super::SCHEMA;
 use crate::fleet::Incident;
-use crate::report::{Closing, Damage, InputFile, Speaker};
+use crate::report::{Closing, Damage, InputFile, InterfaceLoss, Speaker};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -25,6 +25,41 @@ pub struct SummaryObject {
     incidents: Vec<IncidentObject>,
     limits_hit: BTreeMap<&'static str, u64>,
     damage: Vec<DamageObject>,
+    quality: QualityObject,
+}
+
+#[derive(Debug, Serialize)]
+struct QualityObject {
+    verdict: &'static str,
+    faults: Vec<&'static str>,
+    dropped: Option<u64>,
+    interfaces: Vec<InterfaceObject>,
+    packets_cut: u64,
+    duplicate_segments: u64,
+    acknowledged_bytes_missing: u64,
+    clock_steps: u64,
+    clock_step_s: Option<f64>,
+    damaged_places: u64,
+    connections: SightObject,
+}
+
+#[derive(Debug, Serialize)]
+struct InterfaceObject {
+    name: String,
+    packets: u64,
+    dropped: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct SightObject {
+    total: u64,
+    gap: u64,
+    capture_loss: u64,
+    one_sided: u64,
+    cut: u64,
+    joined_late: u64,
+    left_open: u64,
+    clock_step: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -139,6 +174,7 @@ impl SummaryObject {
             incidents: incidents.iter().map(|incident| IncidentObject::new(incident, speaker)).collect(),
             limits_hit: summary.limits.named().into_iter().filter(|&(_, count)| count > 0).collect(),
             damage: closing.damage.iter().map(DamageObject::new).collect(),
+            quality: QualityObject::new(closing),
         }
     }
 }
@@ -167,6 +203,43 @@ impl DamageObject {
             after_packet: damage.after_packet.map(|packet| packet.value()),
             skipped_bytes: damage.skipped_bytes,
             lost_packets_estimate: damage.lost_packets,
+        }
+    }
+}
+
+impl QualityObject {
+    fn new(closing: &Closing<'_>) -> Self {
+        let (summary, quality) = (&closing.summary, closing.quality());
+        let seen = summary.seen_with;
+        Self {
+            verdict: quality.verdict.name(),
+            faults: quality.faults.iter().map(|fault| fault.name).collect(),
+            dropped: closing.dropped,
+            interfaces: closing
+                .interfaces
+                .iter()
+                .map(|InterfaceLoss { name, packets, dropped }| InterfaceObject {
+                    name: name.clone(),
+                    packets: *packets,
+                    dropped: *dropped,
+                })
+                .collect(),
+            packets_cut: summary.cut,
+            duplicate_segments: summary.duplicates,
+            acknowledged_bytes_missing: seen.capture_loss_bytes,
+            clock_steps: summary.clock_steps,
+            clock_step_s: (summary.clock_steps > 0).then_some(summary.clock_step_s),
+            damaged_places: closing.damage.len() as u64,
+            connections: SightObject {
+                total: summary.connections,
+                gap: seen.gap,
+                capture_loss: seen.capture_loss,
+                one_sided: seen.one_sided,
+                cut: seen.cut,
+                joined_late: seen.joined_late,
+                left_open: seen.left_open,
+                clock_step: seen.clock_step,
+            },
         }
     }
 }

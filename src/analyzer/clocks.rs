@@ -1,0 +1,106 @@
+//! Where the clock of a capture stepped back.
+//!
+//! Only steps back show: a step forward looks like silence. Each interface has its own clock, because captures recorded
+//! side by side may disagree without any of them having stepped.
+
+use crate::units::{Origin, PacketNumber};
+use std::collections::{HashMap, VecDeque};
+
+/// Further back than this is a step: packets that queues of a network card or a processor swapped are closer together.
+const STEP_SECONDS: f64 = 0.1;
+
+/// Steps remembered, the latest ones.
+const KEPT: usize = crate::connection::Connection::CLOCK_STEPS;
+
+/// Interfaces told apart; further ones are taken for the last of them and never step.
+const INTERFACES: usize = 4096;
+
+/// The latest time of each interface, and the steps so far.
+#[derive(Debug, Default)]
+pub(super) struct Clocks {
+    interface: u32,
+    /// The last packet of that interface with a time, in nanoseconds.
+    now: Option<i64>,
+    others: HashMap<u32, i64>,
+    steps: VecDeque<Origin>,
+    /// All steps, also those no longer remembered.
+    pub(super) count: u64,
+    /// The largest of them in seconds.
+    pub(super) largest_s: f64,
+}
+
+impl Clocks {
+    /// Takes note of a packet's time.
+    pub(super) fn note(&mut self, interface: u32, at: Origin) {
+        let Some(time) = at.time else { return };
+        if interface != self.interface {
+            self.turn_to(interface);
+        }
+        let back_s = self.now.map_or(0.0, |now| now.saturating_sub(time.nanos()) as f64 / 1e9);
+        if back_s > STEP_SECONDS {
+            self.count += 1;
+            self.largest_s = self.largest_s.max(back_s);
+            if self.steps.len() == KEPT {
+                self.steps.pop_front();
+            }
+            self.steps.push_back(at);
+        }
+        self.now = Some(time.nanos());
+    }
+
+    /// The steps after the packet `first`, up to and with `last`; [`KEPT`] of them when there may have been more.
+    pub(super) fn between(&self, first: PacketNumber, last: PacketNumber) -> Vec<Origin> {
+        self.steps.iter().filter(|step| first < step.packet && step.packet <= last).copied().collect()
+    }
+
+    #[cold]
+    fn turn_to(&mut self, interface: u32) {
+        if let Some(now) = self.now.take()
+            && (self.others.len() < INTERFACES || self.others.contains_key(&self.interface))
+        {
+            self.others.insert(self.interface, now);
+        }
+        self.interface = interface;
+        self.now = self.others.get(&interface).copied();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Timestamp;
+
+    fn steps(packets: &[(u32, i64)]) -> Vec<u64> {
+        let mut clocks = Clocks::default();
+        for (number, (interface, milliseconds)) in (1..).zip(packets) {
+            let time = Some(Timestamp::from_nanos(milliseconds * 1_000_000));
+            clocks.note(*interface, Origin { packet: PacketNumber::new(number).unwrap(), time });
+        }
+        clocks.steps.iter().map(|step| step.packet.value()).collect()
+    }
+
+    #[test]
+    fn a_step_back_is_one_and_a_swap_is_none() {
+        assert_eq!(steps(&[(0, 1000), (0, 1001), (0, 500), (0, 501)]), [3]);
+        assert_eq!(steps(&[(0, 1000), (0, 990), (0, 1001)]), [0; 0]);
+        assert_eq!(steps(&[(0, 1000), (0, 9000)]), [0; 0]);
+    }
+
+    #[test]
+    fn interfaces_may_disagree() {
+        assert_eq!(steps(&[(0, 5000), (1, 1000), (0, 5010), (1, 1010)]), [0; 0]);
+        assert_eq!(steps(&[(0, 5000), (1, 1000), (0, 5010), (1, 500)]), [4]);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut clocks = Clocks::default();
+        for number in 1..10_000_u64 {
+            let time = Some(Timestamp::from_nanos(-(number as i64) * 1_000_000_000));
+            clocks.note(0, Origin { packet: PacketNumber::new(number).unwrap(), time });
+        }
+        assert_eq!((clocks.count, clocks.steps.len()), (9998, KEPT));
+        let all = clocks.between(PacketNumber::FIRST, PacketNumber::new(10_000).unwrap());
+        assert_eq!(all.len(), KEPT);
+    }
+}
