@@ -7,7 +7,7 @@ use super::reorder::Budget;
 use super::slab::Slab;
 use super::{Flow, FlowEnd, FlowNumber, FlowStart};
 use crate::limits::{LimitHits, Limits};
-use crate::packet::Segment;
+use crate::packet::{IcmpError, Segment};
 use crate::stream::StreamSink;
 use crate::units::Origin;
 use std::collections::VecDeque;
@@ -92,6 +92,16 @@ impl<S: StreamSink> FlowTable<S> {
             let entry = (slot, flow.number, flow.lingers_since);
             self.drop_stale();
             self.lingering.push_back(entry);
+        }
+    }
+
+    /// Adds an ICMP error to the flow whose segment it quotes, if that is known and not handed out.
+    pub fn icmp(&mut self, error: &IcmpError) {
+        let key = FlowKey::new(error.source, error.destination);
+        if let Some(Latest::Open(slot)) = self.index.latest(&key)
+            && let Some(flow) = self.flows.get_mut(slot)
+        {
+            flow.icmp(error);
         }
     }
 
