@@ -916,6 +916,7 @@ fn sent_again(side: Side, pauses: [f64; 3]) -> Scene {
     // The response and the acknowledgement of it come before.
     let heard = scene.number_of("response") + u64::from(side == Side::Server);
     scene.marks.extend([("heard", heard), ("before", scene.number_of("response") + 1)]);
+    scene.talk().wait(30.0);
     scene.next("data").side(side).text("anybody there?");
     let data = scene.index_of("data");
     for (name, pause) in ["first", "second", "third"].into_iter().zip(pauses) {

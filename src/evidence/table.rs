@@ -155,7 +155,7 @@ pub static FACTS: &[Fact] = &[
     fact("end.backoff", BOOL, loss::backoff, "The waits between those times doubled, as a TCP does that gets no answer; absent with fewer than two waits."),
     fact("end.silent_side", SIDE, loss::silent_side, "Nothing but perhaps a RST came from this side any more while the other side sent the same bytes again."),
     fact("end.silent_s", SECONDS, loss::silent_s, "From that side's last packet to the first FIN or RST, or to the capture's end."),
-    fact("end.idle_before_s", SECONDS, loss::idle_before_s, "Seconds without any packet before the bytes were sent that were never acknowledged; absent when others were on their way with them."),
+    fact("end.idle_before_s", SECONDS, loss::idle_before_s, "Seconds without any packet before the bytes were sent that were never acknowledged; absent below ten, or when others were on their way with them."),
     fact("end.connection_unknown", BOOL, loss::connection_unknown, "The RST that ended TCP acknowledges nothing: it comes from a host that does not know the connection; absent without a RST."),
     fact("client.unacked_bytes", BYTES, loss::client_bytes, "Bytes of the client that were never acknowledged; absent when all were."),
     fact("client.unacked_messages", INT, loss::client_messages, "Data messages of the client of which some byte was never acknowledged, at most 256; absent when there are none."),

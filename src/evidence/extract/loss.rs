@@ -9,6 +9,9 @@ use crate::units::{Origin, Side};
 /// bytes are on their way.
 const ON_THEIR_WAY_SECONDS: f64 = 1.0;
 
+/// Nothing on a path forgets a connection sooner than this.
+const PAUSE_SECONDS: f64 = 10.0;
+
 /// Segments below this size pass every link (RFC 9293 §3.7.1: 536 bytes of data).
 const PASSES_EVERYWHERE: u32 = 536;
 
@@ -226,7 +229,9 @@ pub(in crate::evidence) fn silent_s(view: &View<'_>) -> Answer {
 
 pub(in crate::evidence) fn idle_before_s(view: &View<'_>) -> Answer {
     or_unknown(unacked(view).map(|found| match found.and_then(|(_, lost)| lost.pending) {
-        Some(Pending { since, quiet_before: Some(quiet), .. }) => seconds(Some(quiet)).at([since]),
+        Some(Pending { since, quiet_before: Some(quiet), .. }) if quiet >= PAUSE_SECONDS => {
+            seconds(Some(quiet)).at([since])
+        }
         _ => absent(),
     }))
 }
