@@ -100,6 +100,9 @@ impl Analyzer {
             }
             Err(skip) => {
                 self.summary.skipped.add(skip);
+                if let Some(error) = self.decoder.icmp_error() {
+                    self.flows.icmp(error);
+                }
                 Some(skip)
             }
         };
@@ -198,7 +201,8 @@ impl Analyzer {
 
 /// Connection attempts without a byte of payload. Only the rest of the capture can tell whether they were for a
 /// WebSocket: they are reported at the end when their server also spoke WebSocket, or when the capture holds nothing
-/// else at all.
+/// else at all. Where TCP opened and the client said nothing, the first does not suffice: health checks do that, and
+/// browsers that open connections in advance. Then the server must have hung up before the client could ask.
 #[derive(Debug, Default)]
 struct Attempts {
     waiting: Vec<Connection>,
@@ -227,10 +231,23 @@ impl Attempts {
     /// The attempts to report, and how many are left.
     fn tied_to_websocket(self, nothing_else: bool) -> (Vec<Connection>, u64) {
         let alone = nothing_else && self.websocket_servers.is_empty();
-        let (wanted, rest): (Vec<_>, Vec<_>) = self
-            .waiting
-            .into_iter()
-            .partition(|connection| alone || self.websocket_servers.contains(&connection.endpoints[Side::Server]));
+        let (wanted, rest): (Vec<_>, Vec<_>) = self.waiting.into_iter().partition(|connection| {
+            let known = self.websocket_servers.contains(&connection.endpoints[Side::Server]);
+            alone || (known && was_cut_short(connection))
+        });
         (wanted, rest.len() as u64)
     }
 }
+
+/// Whether an attempt without payload failed, rather than that nobody wanted more of it.
+fn was_cut_short(connection: &Connection) -> bool {
+    let (Some(answer), Some(_)) = (connection.syn_ack, connection.tcp.client.acked) else {
+        // A client that refuses the SYN-ACK is a scanner.
+        return connection.syn_ack.is_none() || connection.tcp.client.rst.is_none();
+    };
+    let end = connection.tcp_end().filter(|end| end.by == Side::Server);
+    end.and_then(|end| end.at.seconds_since(&answer)).is_some_and(|seconds| seconds < HUNG_UP_SECONDS)
+}
+
+/// A server that ends a connection sooner than this does not wait for a request; later, it may be tired of waiting.
+const HUNG_UP_SECONDS: f64 = 5.0;

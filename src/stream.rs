@@ -136,6 +136,9 @@ pub trait StreamSink {
     /// The next bytes of one end are missing.
     fn gap(&mut self, context: &mut Self::Context, gap: Gap);
 
+    /// The peer of `from` acknowledged everything of it before `upto`.
+    fn acknowledged(&mut self, _from: End, _upto: StreamOffset) {}
+
     /// One end will send no more. At most one call for each end and kind.
     fn end(&mut self, context: &mut Self::Context, end: StreamEnd);
 

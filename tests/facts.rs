@@ -11,7 +11,10 @@ use common::case::Case;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use support::conversation::START;
-use support::{Acks, Capture, Conversation, Frame, Length, Link, Masking, PcapngWriter, Side, Upgrade};
+use support::net::Content;
+use support::{
+    Acks, Capture, Conversation, Frame, Length, Link, Masking, Packet, PcapngWriter, Segment, Side, Upgrade,
+};
 use wsdissect::capture::Reader;
 use wsdissect::evidence::WhyUnknown::{
     CaptureEnded, ClockStep, CutByCapture, Encrypted, Gap, NoTime, NotCaptured, OneSided,
@@ -65,8 +68,50 @@ fn table() -> Vec<Row> {
             .seen(refused_port, "refused", &["syn", "rst"])
             .seen(unanswered, "unanswered", &["syn"])
             .seen(joined_at_response, "not_captured", &[])
+            .seen(syn_ack_unheard, "unacknowledged", &["syn", "syn_ack"])
+            .seen(host_unreachable, "unreachable", &["syn", "icmp"])
             .never_absent("one of the words is always true")
             .unknown(syn_only, CaptureEnded),
+        fact("tcp.syns")
+            .seen(unanswered, 3, &["syn"])
+            .seen(farewell, 1, &["syn"])
+            .never_absent("a count begins with one")
+            .unknown(joined_at_response, NotCaptured),
+        fact("tcp.syn_waited_s")
+            .seen(unanswered, Span("syn", "last"), &["syn", "last"])
+            .absent(farewell)
+            .unknown(joined_at_response, NotCaptured),
+        fact("tcp.payload")
+            .seen(farewell, true, &["request"])
+            .seen(unanswered, false, &[])
+            .never_absent("it is yes or no")
+            .never_unknown("a connection of which one direction is missing shows the payload of the other"),
+        fact("tcp.mss")
+            .seen(farewell, 1460, &["syn", "syn_ack"])
+            .absent(without_options)
+            .unknown(joined_at_response, NotCaptured),
+        fact("icmp.error")
+            .seen(network_unreachable, "network_unreachable", &["icmp"])
+            .seen(host_unreachable, "host_unreachable", &["icmp"])
+            .seen(port_unreachable, "port_unreachable", &["icmp"])
+            .seen(prohibited, "prohibited", &["icmp"])
+            .seen(too_big, "too_big", &["icmp"])
+            .seen(time_exceeded, "time_exceeded", &["icmp"])
+            .absent(farewell)
+            .never_unknown("whether a filter kept it out, the capture does not say"),
+        fact("icmp.side")
+            .seen(host_unreachable, "client", &["icmp"])
+            .seen(too_big, "server", &["icmp"])
+            .absent(farewell)
+            .never_unknown("as icmp.error"),
+        fact("icmp.from")
+            .seen(host_unreachable, "10.0.0.254", &["icmp"])
+            .absent(farewell)
+            .never_unknown("as icmp.error"),
+        fact("icmp.mtu")
+            .seen(too_big, 1400, &["icmp"])
+            .absent(host_unreachable)
+            .never_unknown("as icmp.error"),
         fact("end.tcp")
             .seen(farewell, "fin", &["fin"])
             .seen(reset, "rst", &["rst"])
@@ -118,11 +163,81 @@ fn table() -> Vec<Row> {
         fact("end.unacked_side")
             .seen(unacknowledged, "server", &["third"])
             .seen(unacknowledged_client, "client", &["third"])
+            .seen(reset_with_messages_under_way, "client", &["second"])
             .absent(farewell)
-            .unknown(client_hidden, OneSided),
+            .unknown(client_hidden, OneSided)
+            .unknown(messages_under_way, CaptureEnded),
         fact("end.unanswered_retransmissions")
             .seen(unacknowledged, 3, &["third"])
             .absent(farewell)
+            .absent(reset_with_messages_under_way)
+            .unknown(client_hidden, OneSided),
+        fact("end.first_retry_s")
+            .seen(unacknowledged, Span("first", "second"), &["first", "third"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided)
+            .unknown(unacknowledged_timeless, NoTime),
+        fact("end.last_retry_s")
+            .seen(unacknowledged, Span("second", "third"), &["first", "third"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided)
+            .unknown(unacknowledged_timeless, NoTime),
+        fact("end.backoff")
+            .seen(unacknowledged, true, &["first", "third"])
+            .seen(sent_again_every_second, false, &["first", "third"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided)
+            .unknown(unacknowledged_timeless, NoTime),
+        fact("end.silent_side")
+            .seen(unacknowledged, "client", &["heard"])
+            .seen(unacknowledged_client, "server", &["heard"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided),
+        fact("end.silent_s")
+            .seen(unacknowledged, Span("heard", "third"), &["heard", "third"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided)
+            .unknown(unacknowledged_timeless, NoTime),
+        fact("end.idle_before_s")
+            .seen(unacknowledged, Span("before", "data"), &["data"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided)
+            .unknown(messages_under_way, CaptureEnded),
+        fact("end.connection_unknown")
+            .seen(reset, false, &["rst"])
+            .seen(stray_reset, true, &["rst"])
+            .absent(farewell)
+            .unknown(still_open_client_hidden, OneSided),
+        fact("client.unacked_bytes")
+            .seen(reset_with_messages_under_way, 23, &["second"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided)
+            .unknown(messages_under_way, CaptureEnded),
+        fact("client.unacked_messages")
+            .seen(reset_with_messages_under_way, 2, &["second"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided)
+            .unknown(messages_under_way, CaptureEnded),
+        fact("server.unacked_bytes")
+            .seen(unacknowledged, 16, &["data"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided),
+        fact("server.unacked_messages")
+            .seen(unacknowledged, 1, &["data"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided),
+        fact("mtu.stuck_bytes")
+            .seen(too_large_for_the_path, 1460, &["first", "second"])
+            .absent(unacknowledged)
+            .unknown(client_hidden, OneSided),
+        fact("mtu.stuck_side")
+            .seen(too_large_for_the_path, "server", &["first"])
+            .seen(request_too_large_for_the_path, "client", &["first"])
+            .absent(unacknowledged)
+            .unknown(client_hidden, OneSided),
+        fact("mtu.largest_acked")
+            .seen(too_large_for_the_path, 129, &[])
+            .absent(request_too_large_for_the_path)
             .unknown(client_hidden, OneSided),
         fact("end.zero_window_side")
             .seen(closed_window, "client", &["zero"])
@@ -432,6 +547,16 @@ fn table() -> Vec<Row> {
             .unknown(client_hidden, OneSided)
             .unknown(timeless, NoTime),
 
+        fact("keepalive.tcp_interval_s")
+            .seen(probed, Span("probe1", "probe2"), &["probe1", "probe2"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided)
+            .unknown(probed_timeless, NoTime),
+        fact("keepalive.ping_interval_s")
+            .seen(farewell, Span("ping1", "ping2"), &["ping1", "ping2"])
+            .absent(reset)
+            .unknown(tls_unknown_ca, Encrypted)
+            .unknown(timeless, NoTime),
         fact("tls.outcome")
             .seen(tls_unknown_ca, "failed", &[])
             .no_word("completed", "a TLS handshake that went well says nothing about WebSocket and is only counted")
@@ -781,15 +906,104 @@ fn unacknowledged_client() -> Scene {
 }
 
 fn sent_four_times(side: Side) -> Scene {
+    sent_again(side, [1.0, 2.0, 4.0])
+}
+
+fn unacknowledged_timeless() -> Scene {
+    Scene { timeless: true, ..unacknowledged() }
+}
+
+/// A sender whose timer does not double.
+fn sent_again_every_second() -> Scene {
+    sent_again(Side::Server, [1.0; 3])
+}
+
+fn sent_again(side: Side, pauses: [f64; 3]) -> Scene {
     let mut scene = open();
     scene.talk().acks(Acks::Never);
+    // The response and the acknowledgement of it come before.
+    let heard = scene.number_of("response") + u64::from(side == Side::Server);
+    scene.marks.extend([("heard", heard), ("before", scene.number_of("response") + 1)]);
+    scene.talk().wait(30.0);
     scene.next("data").side(side).text("anybody there?");
-    let data = usize::try_from(scene.number_of("data") - 1).expect("small");
-    for (name, pause) in [("first", 1.0), ("second", 2.0), ("third", 4.0)] {
+    let data = scene.index_of("data");
+    for (name, pause) in ["first", "second", "third"].into_iter().zip(pauses) {
         scene.talk().wait(pause);
         scene.next(name).retransmit(data);
     }
     scene
+}
+
+/// Two messages of the client, and the capture is over.
+fn messages_under_way() -> Scene {
+    let mut scene = open();
+    scene.talk().acks(Acks::Never);
+    scene.next("second").client().text("second");
+    scene.next("third").client().text("third");
+    scene
+}
+
+/// The same, and the server resets without having had either.
+fn reset_with_messages_under_way() -> Scene {
+    let mut scene = messages_under_way();
+    scene.next("rst").server().rst();
+    let (rst, second) = (scene.index_of("rst"), scene.index_of("second"));
+    let packets = scene.talk().packets_mut();
+    packets[rst].segment_mut().ack = packets[second].segment().seq;
+    scene
+}
+
+/// A RST as a host sends it that knows no such connection.
+fn stray_reset() -> Scene {
+    let mut scene = reset();
+    let rst = scene.index_of("rst");
+    let segment = scene.talk().packets_mut()[rst].segment_mut();
+    (segment.flags, segment.ack) = (support::net::flags::RST, 0);
+    scene
+}
+
+/// The first segment of a long message never arrives; the client says so with every acknowledgement.
+fn too_large_for_the_path() -> Scene {
+    let mut scene = open();
+    assert_eq!(scene.payload_of("response").len(), 129);
+    scene.talk().acks(Acks::Never);
+    scene.next("data").server().text(&"x".repeat(2000));
+    stuck(scene, Side::Client)
+}
+
+/// The first segment of a long request never arrives.
+fn request_too_large_for_the_path() -> Scene {
+    let mut scene = Scene::connected();
+    scene.talk().acks(Acks::Never);
+    let request = format!("{REQUEST}\nCookie: {}", "x".repeat(2000));
+    scene.next("data").request(&request);
+    stuck(scene, Side::Server)
+}
+
+/// The segment called data is sent again in vain, while `peer` goes on acknowledging what came before.
+fn stuck(mut scene: Scene, peer: Side) -> Scene {
+    let data = scene.index_of("data");
+    let seq = scene.written().packets()[data].segment().seq;
+    for name in ["first", "second"] {
+        scene.talk().wait(1.0);
+        scene.next(name).retransmit(data);
+        scene.talk().side(peer).ack();
+        scene.talk().packets_mut().last_mut().expect("the ACK").segment_mut().ack = seq;
+    }
+    scene
+}
+
+/// Two TCP keep-alives of the client.
+fn probed() -> Scene {
+    let mut scene = open();
+    scene.talk().wait(15.0);
+    scene.next("probe1").client().keep_alive().wait(15.0);
+    scene.next("probe2").client().keep_alive();
+    scene
+}
+
+fn probed_timeless() -> Scene {
+    Scene { timeless: true, ..probed() }
 }
 
 /// The client stops reading, until the server resets.
@@ -931,6 +1145,63 @@ fn unanswered() -> Scene {
 fn syn_only() -> Scene {
     let mut scene = Scene::connected();
     scene.talk().packets_mut().truncate(1);
+    scene
+}
+
+/// The client never takes the SYN-ACK.
+fn syn_ack_unheard() -> Scene {
+    let mut scene = Scene::connected();
+    scene.talk().packets_mut().truncate(2);
+    scene.talk().wait(1.0).retransmit(1);
+    scene
+}
+
+/// Neither SYN has options.
+fn without_options() -> Scene {
+    let mut scene = farewell();
+    for packet in &mut scene.talk().packets_mut()[..2] {
+        packet.segment_mut().options.clear();
+    }
+    scene
+}
+
+fn network_unreachable() -> Scene {
+    undeliverable(syn_only(), "syn", [3, 0, 0, 0])
+}
+
+fn host_unreachable() -> Scene {
+    undeliverable(syn_only(), "syn", [3, 1, 0, 0])
+}
+
+fn port_unreachable() -> Scene {
+    undeliverable(syn_only(), "syn", [3, 3, 0, 0])
+}
+
+fn prohibited() -> Scene {
+    undeliverable(syn_only(), "syn", [3, 13, 0, 0])
+}
+
+fn time_exceeded() -> Scene {
+    undeliverable(syn_only(), "syn", [11, 0, 0, 0])
+}
+
+fn too_big() -> Scene {
+    undeliverable(farewell(), "response", [3, 4, 0x05, 0x78])
+}
+
+/// A router answers a packet with an ICMP error: type, code and the last two bytes before what it quotes (RFC 792).
+fn undeliverable(mut scene: Scene, name: &'static str, [kind, code, high, low]: [u8; 4]) -> Scene {
+    let about = scene.written().packets()[scene.index_of(name)].clone();
+    let mut ip = Segment::new("10.0.0.254:0".parse().expect("an address"), about.segment().source).ip();
+    ip.truncate(20);
+    ip.extend_from_slice(&[kind, code, 0, 0, 0, 0, high, low]);
+    ip.extend_from_slice(&about.segment().ip()[..28]);
+    let length = (ip.len() as u16).to_be_bytes();
+    ip[2..4].copy_from_slice(&length);
+    ip[9] = 1;
+    let time = scene.written().now();
+    scene.marks.insert("icmp", scene.written().count() as u64 + 1);
+    scene.talk().packets_mut().push(Packet::new(time, Content::Ip(ip)));
     scene
 }
 

@@ -263,7 +263,12 @@ fn frames_that_share_a_segment_are_the_same_frames() {
                 _ => joined.push(packet.clone()),
             }
         }
-        let [expected, got] = [whole, joined].map(|packets| findings(&only_of(packets)));
+        let [expected, got] = [whole, joined].map(|packets| {
+            let mut findings = findings(&only_of(packets));
+            // Without the bare ACKs nobody acknowledges the last bytes.
+            findings.as_object_mut().expect("an object").remove("unacknowledged");
+            findings
+        });
         differences.note(name.to_owned(), &expected, &got);
     }
     differences.check(7);

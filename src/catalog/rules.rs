@@ -128,6 +128,8 @@ names! {
         ConnectionRefused = "connection_refused",
         /// The SYN was never answered.
         ConnectionTimeout = "connection_timeout",
+        /// The network says that the server cannot be reached.
+        Unreachable = "unreachable",
         /// The certificate is expired or not yet valid.
         TlsCertificateExpired = "tls_certificate_expired",
         /// The certificate's issuer is not trusted.

@@ -7,6 +7,7 @@ mod api_view;
 mod closing;
 mod ending;
 mod handshake;
+mod in_flight;
 mod pings;
 mod timeline;
 mod traffic;
@@ -16,6 +17,7 @@ pub use api_view::ApiView;
 pub use closing::{ClosingEvent, ClosingHandshake, ClosingState, TRANSITIONS, Transition};
 pub use ending::{EndSignal, EndSignalKind, LastWord};
 pub use handshake::{Handshake, Outcome};
+pub use in_flight::InFlight;
 pub use pings::Pings;
 pub use timeline::{Observation, Observed, Timeline};
 pub use traffic::{FrameCounts, MessageNote, Traffic};
@@ -23,12 +25,13 @@ pub use visibility::Visibility;
 
 // What the layers below found, for those above, which see connections only.
 pub use crate::http::{Extension, Request, Response, Text};
+pub use crate::tcp::{IcmpError, IcmpKind, Pending, Resent};
 pub use crate::tls::{TlsFacts, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Opcode, Utf8State};
 
 use crate::limits::Limits;
 use crate::tcp::EndFacts;
-use crate::units::{Endpoint, Origin, PacketNumber, PerSide, Side};
+use crate::units::{Endpoint, Origin, PacketNumber, PerSide, Side, StreamOffset};
 use crate::violation::Violation;
 use crate::websocket::{self, Event};
 
@@ -115,6 +118,8 @@ pub struct Connection {
     pub syn: Option<Origin>,
     /// The packet that accepted it.
     pub syn_ack: Option<Origin>,
+    /// ICMP errors about its segments, with the side that had sent the segment; the first few.
+    pub icmp: Vec<(Side, IcmpError)>,
     /// The last packet that carried a payload byte of either side.
     pub last_payload: Option<Origin>,
     /// The last packet of the capture, when the TCP connection was still open then.
@@ -157,6 +162,7 @@ impl Connection {
             tcp: PerSide::default(),
             syn: None,
             syn_ack: None,
+            icmp: Vec::new(),
             last_payload: None,
             open_until: None,
             clock_steps: Vec::new(),
@@ -166,6 +172,11 @@ impl Connection {
     /// Notes that a packet carried payload of either side.
     pub fn payload(&mut self, at: Origin) {
         self.last_payload = Some(at);
+    }
+
+    /// The other side acknowledged everything of `side` before `upto`.
+    pub fn acknowledged(&mut self, side: Side, upto: StreamOffset) {
+        self.traffic[side].in_flight.acknowledged(upto);
     }
 
     /// Takes in what the frame decoder of one side found.
@@ -193,7 +204,8 @@ impl Connection {
                 self.traffic[side].open_message = None;
                 self.visibility[side].resynchronised(found);
             }
-            Event::FrameEnd(_) | Event::Payload(_) => {}
+            Event::FrameEnd(end) => self.traffic[side].frame_end = end.end(),
+            Event::Payload(_) => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! The story of a connection in a constant number of lines: how it began, and its last moments.
 
+use super::IcmpKind;
 use crate::limits::Limits;
 use crate::units::{Origin, Side};
 use crate::violation::ViolationRule;
@@ -70,6 +71,8 @@ pub enum Observed {
     Gap(Option<u64>),
     /// A segment that was sent again and not acknowledged until the end.
     Retransmission,
+    /// An ICMP error about a segment of this side.
+    Icmp(IcmpKind),
     /// TCP FIN.
     Fin,
     /// TCP RST.
@@ -122,6 +125,14 @@ impl Timeline {
     pub(crate) fn insert(&mut self, observation: Observation) {
         let place = self.first.partition_point(|seen| seen.at.packet <= observation.at.packet);
         self.first.insert(place, observation);
+    }
+
+    /// Adds an observation that comes to light when all others are there, where its packet belongs.
+    pub(crate) fn insert_late(&mut self, observation: Observation) {
+        match self.last.front() {
+            Some(last) if last.at.packet <= observation.at.packet => self.push(observation),
+            _ => self.insert(observation),
+        }
     }
 
     /// The observations from the beginning, in order.

@@ -1,7 +1,8 @@
 //! What one side sent: counters, its last message, its Pings, its Close frame.
 
+use super::in_flight::InFlight;
 use super::pings::Pings;
-use crate::units::Origin;
+use crate::units::{Origin, StreamOffset};
 use crate::websocket::{self, CloseFrame, Frame, Message, Opcode, OpenFrame, Utf8State};
 
 /// The traffic of one side.
@@ -21,6 +22,10 @@ pub struct Traffic {
     largest_before_last: Option<u64>,
     /// The message that has begun and is not complete.
     pub open_message: Option<MessageNote>,
+    /// Complete data messages that may still wait for an acknowledgement of TCP.
+    pub in_flight: InFlight,
+    /// The offset after its last complete frame.
+    pub(super) frame_end: StreamOffset,
     /// Its Pings and their answers.
     pub pings: Pings,
     /// Its first Close frame.
@@ -147,6 +152,7 @@ impl Traffic {
         }
         self.largest_before_last = self.largest_before_last.max(self.last_message.map(|last| last.size));
         self.last_message = Some(note);
+        self.in_flight.sent(self.frame_end);
         self.open_message = None;
         note
     }

@@ -1,7 +1,8 @@
 //! The fact table: one row for each named fact.
 
 use super::Value;
-use super::extract::{Answer, View, close, end, handshake, peer, tls, whole};
+use super::extract::{Answer, View, close, end, handshake, loss, path, peer, tls, whole};
+use crate::connection::IcmpKind;
 
 /// What kind of value a fact has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +132,15 @@ pub static FACTS: &[Fact] = &[
     fact("connection.lifetime_s", SECONDS, whole::lifetime_s, "From the 101 response (or the first packet) to the first sign of the end."),
     fact("connection.messages", INT, whole::messages, "Data messages of both sides."),
     fact("client.browser", BOOL, whole::browser, "The request looks like a browser's: `Origin` with `Sec-Fetch-*`, or a Mozilla user agent."),
-    fact("tcp.open", FactType::Enum(&["completed", "refused", "unanswered", "not_captured"]), whole::tcp_open, "Whether the SYN was answered by SYN-ACK, by RST, not at all, or was not seen."),
+    fact("tcp.open", FactType::Enum(&["completed", "refused", "unanswered", "unreachable", "unacknowledged", "not_captured"]), path::tcp_open, "Whether the SYN was answered by SYN-ACK, by RST, not at all, by an ICMP error, or was not seen; unacknowledged: the client never took the SYN-ACK."),
+    fact("tcp.syns", INT, path::syns, "How often the client sent its SYN."),
+    fact("tcp.syn_waited_s", SECONDS, path::syn_waited_s, "From the first SYN to the client's last packet; absent when the SYN was sent once."),
+    fact("tcp.payload", BOOL, path::payload, "Either side sent a byte of payload."),
+    fact("tcp.mss", BYTES, path::mss, "Largest data segment in bytes that both ends allow in their SYN; absent when one of them names none."),
+    fact("icmp.error", FactType::Enum(IcmpKind::NAMES), path::icmp_error, "What the last ICMP error about a segment of this connection says; absent when the capture has none, which a capture filter on TCP sees to."),
+    fact("icmp.side", SIDE, path::icmp_side, "Who had sent that segment."),
+    fact("icmp.from", TEXT, path::icmp_from, "Address that the error comes from: a router, or the host itself."),
+    fact("icmp.mtu", BYTES, path::icmp_mtu, "The largest IP packet in bytes that the next link takes, as that error says; absent when it says nothing of it."),
     fact("end.tcp", FactType::Enum(&["fin", "rst"]), end::tcp, "The first TCP sign of the end; absent when there was none before the capture ended."),
     fact("end.tcp_side", SIDE, end::tcp_side, "Who sent the first FIN or RST."),
     fact("end.side", SIDE, end::ender, "The ender."),
@@ -139,10 +148,24 @@ pub static FACTS: &[Fact] = &[
     fact("end.silence_s", SECONDS, end::silence_s, "Seconds without a payload byte in either direction before the first sign of the end, or before the capture's end."),
     fact("end.since_peer_data_s", SECONDS, end::since_peer_data_s, "From the peer's last data message to the ender's first sign of the end; absent when the peer sent none."),
     fact("end.unfinished_frame", SIDE, end::unfinished_frame, "This side began a frame and never completed it."),
-    fact("end.unacked_side", SIDE, end::unacked_side, "This side's last bytes were never acknowledged."),
-    fact("end.unanswered_retransmissions", INT, end::unanswered_retransmissions, "How often those bytes were sent again without an acknowledgement; absent when all was acknowledged."),
-    fact("end.zero_window_side", SIDE, end::zero_window_side, "This side had closed its receive window (zero window) and not opened it again when the end came."),
-    fact("end.zero_window_s", SECONDS, end::zero_window_s, "For how long that window had been closed at the first sign of the end, or at the capture's end."),
+    fact("end.unacked_side", SIDE, loss::unacked_side, "This side's last bytes were never acknowledged, sent again or not."),
+    fact("end.unanswered_retransmissions", INT, loss::unanswered_retransmissions, "How often a side sent its last bytes again without an acknowledgement; absent when none did."),
+    fact("end.first_retry_s", SECONDS, loss::first_retry_s, "Between the first two times that the oldest of those bytes were sent again; absent when they were not sent again twice."),
+    fact("end.last_retry_s", SECONDS, loss::last_retry_s, "The same between the last two times."),
+    fact("end.backoff", BOOL, loss::backoff, "The waits between those times doubled, as a TCP does that gets no answer; absent with fewer than two waits."),
+    fact("end.silent_side", SIDE, loss::silent_side, "Nothing but perhaps a RST came from this side any more while the other side sent the same bytes again."),
+    fact("end.silent_s", SECONDS, loss::silent_s, "From that side's last packet to the first FIN or RST, or to the capture's end."),
+    fact("end.idle_before_s", SECONDS, loss::idle_before_s, "Seconds without any packet before the bytes were sent that were never acknowledged; absent below ten, or when others were on their way with them."),
+    fact("end.connection_unknown", BOOL, loss::connection_unknown, "The RST that ended TCP acknowledges nothing: it comes from a host that does not know the connection; absent without a RST."),
+    fact("client.unacked_bytes", BYTES, loss::client_bytes, "Bytes of the client that were never acknowledged; absent when all were."),
+    fact("client.unacked_messages", INT, loss::client_messages, "Data messages of the client of which some byte was never acknowledged, at most 256; absent when there are none."),
+    fact("server.unacked_bytes", BYTES, loss::server_bytes, "Bytes of the server that were never acknowledged; absent when all were."),
+    fact("server.unacked_messages", INT, loss::server_messages, "Data messages of the server of which some byte was never acknowledged, at most 256; absent when there are none."),
+    fact("mtu.stuck_bytes", BYTES, loss::stuck_bytes, "Size of a data segment that was sent again and again in vain, while nothing as large ever got through and the other side was still heard, or a router had said that it is too big."),
+    fact("mtu.stuck_side", SIDE, loss::stuck_side, "Who sent it."),
+    fact("mtu.largest_acked", BYTES, loss::largest_acked, "The largest data segment of that side that got through; absent when none did."),
+    fact("end.zero_window_side", SIDE, end::zero_window_side, "This side had closed its receive window (zero window) and not opened it again, or only within a second, when the end came."),
+    fact("end.zero_window_s", SECONDS, end::zero_window_s, "For how long that window was closed, until the first sign of the end or the capture's end at most."),
     fact("handshake.outcome", FactType::Enum(&["accepted", "rejected", "failed", "not_captured", "none"]), handshake::outcome, "How the opening handshake ended: 101 in order, another status, 101 that breaks a rule, not captured, never answered."),
     fact("handshake.status", INT, handshake::status, "Status of the response to the upgrade request; absent when there was no response."),
     fact("handshake.upgrade_token", BOOL, handshake::upgrade_token, "The request carries `Upgrade: websocket`; absent when there was no request."),
@@ -189,6 +212,8 @@ pub static FACTS: &[Fact] = &[
     fact("ping.unanswered_s", SECONDS, whole::ping_unanswered_s, "Age of the ender's oldest Ping without a Pong at the first sign of the end; absent when all were answered or none was sent."),
     fact("ping.sent", INT, whole::ping_sent, "Pings of the ender."),
     fact("ping.interval_s", SECONDS, whole::ping_interval_s, "Mean distance of the ender's Pings."),
+    fact("keepalive.tcp_interval_s", SECONDS, path::tcp_probe_interval_s, "Mean distance of the TCP keep-alive probes, of the side that probes more often; absent with fewer than two."),
+    fact("keepalive.ping_interval_s", SECONDS, path::ping_interval_s, "Mean distance of the Pings, of the side that pings more often; absent with fewer than two."),
     fact("tls.outcome", FactType::Enum(&["completed", "failed"]), tls::outcome, "How the TLS handshake ended; absent without TLS."),
     fact("tls.alert", INT, tls::alert, "First fatal TLS alert in clear."),
     fact("tls.alert_side", SIDE, tls::alert_side, "Who sent it."),

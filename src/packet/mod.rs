@@ -9,6 +9,7 @@
 //! Everyday packets take a short way without any of this: see `ip::plain`.
 
 mod fragments;
+mod icmp;
 mod ip;
 mod link;
 mod segment;
@@ -16,6 +17,7 @@ mod skip;
 mod tunnel;
 mod wifi;
 
+pub use icmp::{IcmpError, IcmpKind};
 pub use segment::{Segment, SeqNumber, TcpFlags, TcpOptions};
 pub use skip::{Skip, SkipCounts};
 pub use tunnel::{Tunnel, TunnelKind};
@@ -40,6 +42,7 @@ pub struct Decoder {
     most_tunnels: u8,
     tunnel_hits: u64,
     joined: u64,
+    icmp: Option<IcmpError>,
 }
 
 impl Decoder {
@@ -52,6 +55,7 @@ impl Decoder {
             most_tunnels: limits.tunnel_depth,
             tunnel_hits: 0,
             joined: 0,
+            icmp: None,
         }
     }
 
@@ -65,6 +69,7 @@ impl Decoder {
     /// The reason to skip the packet; each packet has exactly one.
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Segment<'a>, Skip> {
         self.joined = 0;
+        self.icmp = None;
         let not_recorded = (packet.original_len as usize).saturating_sub(packet.bytes.len());
         let origin = Origin { packet: packet.number, time: packet.time };
         let seen = Sighting { origin, interface: packet.interface, tunnel: None };
@@ -83,6 +88,12 @@ impl Decoder {
         self.joined
     }
 
+    /// The ICMP error about a TCP segment that the last packet was; it counts as skipped all the same.
+    #[must_use]
+    pub fn icmp_error(&self) -> Option<&IcmpError> {
+        self.icmp.as_ref()
+    }
+
     /// Fragments whose bytes contradict those of an earlier one. The two ends may have understood either.
     #[must_use]
     pub fn fragment_conflicts(&self) -> u64 {
@@ -97,8 +108,8 @@ impl Decoder {
 
     #[cold]
     fn unusual<'a>(&'a mut self, network: &'a [u8], not_recorded: usize, seen: Sighting) -> Result<Segment<'a>, Skip> {
-        let Self { fragments, datagrams, most_tunnels, tunnel_hits, joined } = self;
-        Walk { fragments, tunnel_hits, joined, tunnels_left: *most_tunnels, seen }.segment(
+        let Self { fragments, datagrams, most_tunnels, tunnel_hits, joined, icmp } = self;
+        Walk { fragments, tunnel_hits, joined, icmp, tunnels_left: *most_tunnels, seen }.segment(
             datagrams,
             network,
             not_recorded,
@@ -111,6 +122,7 @@ struct Walk<'d> {
     fragments: &'d mut Fragments,
     tunnel_hits: &'d mut u64,
     joined: &'d mut u64,
+    icmp: &'d mut Option<IcmpError>,
     tunnels_left: u8,
     seen: Sighting,
 }
@@ -128,6 +140,7 @@ impl Walk<'_> {
             match ip::carried(network, not_recorded)? {
                 Carried::Tcp(ip) => return Segment::parse(&ip, &self.seen),
                 Carried::Other { protocol, payload, cut } => {
+                    *self.icmp = icmp::error(protocol, payload, network, &self.seen);
                     let inner = tunnel::inner(protocol, payload)?;
                     self.enter(inner.kind, inner.id)?;
                     (network, not_recorded) = (inner.network, cut);

@@ -9,7 +9,7 @@ use crate::connection::{ClosePayload, Opcode};
 use crate::connection::{Connection, Observation, Observed};
 use crate::diagnosis::printable;
 use crate::diagnosis::{Cause, Confidence, Who};
-use crate::evidence::{Evidence, Known};
+use crate::evidence::{Evidence, FactId, Known};
 use crate::fleet::{self, CaptureLimit, ConnectionReport, Incident, Quality, Verdict, capture_limits};
 use crate::units::Origin;
 use anstyle::{AnsiColor, Style};
@@ -26,6 +26,9 @@ const INDENT: usize = 6;
 
 /// Pieces of evidence shown of an example; the JSON output has all.
 const MOST_PROOFS: usize = 4;
+
+/// What was lost is told whatever ended the connection.
+const LOSSES: [&str; 2] = ["client.unacked_messages", "server.unacked_messages"];
 
 /// Observations shown of an example's last moments.
 const LAST_MOMENTS: usize = 6;
@@ -307,12 +310,15 @@ impl<'a> TextReport<'a> {
             let quoted = self.speaker.say_with("punctuation.quoted", &[("text", &reason)]);
             self.labelled(out, self.speaker.say("label.reason"), &quoted);
         }
-        let mut proofs = Vec::new();
-        for evidence in diagnosis.because.iter().filter(|evidence| is_telling(evidence)).take(MOST_PROOFS) {
+        let because = diagnosis.because.iter().filter(|evidence| is_telling(evidence)).take(MOST_PROOFS);
+        let losses = LOSSES.into_iter().filter_map(FactId::by_name).map(|fact| report.facts.evidence(fact));
+        let lost = losses.filter(|evidence| matches!(evidence.value, Known::Seen(_)));
+        let proof = |evidence: &Evidence| {
             let numbers: Vec<String> = evidence.packets.as_slice().iter().map(ToString::to_string).collect();
             let numbers = styled(DIM, &format!("({})", numbers.join(" ")));
-            proofs.push(format!("{} {numbers}", self.speaker.evidence(evidence)));
-        }
+            format!("{} {numbers}", self.speaker.evidence(evidence))
+        };
+        let proofs: Vec<String> = because.chain(lost).map(proof).collect();
         self.list(out, self.speaker.say("label.proof"), &proofs);
         let fixes: Vec<String> = diagnosis
             .fixes
@@ -478,6 +484,7 @@ impl<'a> TextReport<'a> {
             Observed::Gap(Some(len)) => say("gap", &[("bytes", &number(len))]),
             Observed::Gap(None) => say("gap_unknown", &[]),
             Observed::Retransmission => say("retransmission", &[]),
+            Observed::Icmp(kind) => say(&format!("icmp.{}", kind.name()), &[]),
             Observed::Fin => say("fin", &[]),
             Observed::Rst => say("rst", &[]),
         }

@@ -15,7 +15,7 @@ use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, GapReason, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::tcp::{Flow, FlowStart};
 use crate::tls::looks_like_tls;
-use crate::units::{Origin, PerSide, Side};
+use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::Scratch;
 
 /// What all connections of an analysis share: bounds, scratch buffers, counters.
@@ -80,7 +80,7 @@ pub enum Traffic {
 pub enum Finished {
     /// A WebSocket connection, or something that was to become one.
     Connection(Box<Connection>),
-    /// A connection attempt that never got through: only other evidence can tell whether it was for a WebSocket.
+    /// TCP without a byte of payload: only other evidence can tell whether it was for a WebSocket.
     Attempt(Box<Connection>),
     /// Other traffic.
     Other(Traffic),
@@ -115,7 +115,7 @@ impl Stack {
                 if stack.start_lost != PerEnd::default() {
                     return Finished::Other(Traffic::Other);
                 }
-                let (Some(client), None) = (opened, tcp.syn_ack) else {
+                let Some(client) = opened else {
                     return Finished::Other(Traffic::Empty);
                 };
                 let mut connection = new_connection(&stack.start, client, &shared.limits);
@@ -246,6 +246,12 @@ impl StreamSink for Stack {
         }
     }
 
+    fn acknowledged(&mut self, from: End, upto: StreamOffset) {
+        if let Stage::WebSocket(stage) = &mut self.stage {
+            stage.acknowledged(from, upto);
+        }
+    }
+
     fn end(&mut self, shared: &mut Shared, end: StreamEnd) {
         self.ends[end.from] = Some(end.kind);
         let tcp_ended = end.kind == StreamEndKind::Rst || self.ends[end.from.other()].is_some();
@@ -350,6 +356,14 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, tcp: crate::t
     let joined_late = tcp.syn.is_none() && tcp.syn_ack.is_none() && connection.handshake.request.is_none();
     connection.syn = tcp.syn.map(|(_, at)| at);
     connection.syn_ack = tcp.syn_ack.map(|(_, at)| at);
+    connection.icmp = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
+    for &(side, error) in &connection.icmp {
+        connection.timeline.insert_late(Observation {
+            at: error.origin,
+            side: Some(side),
+            observed: Observed::Icmp(error.kind),
+        });
+    }
     let unacknowledged = |end: End| tcp.unacknowledged(end).unwrap_or(0);
     let unacknowledged = PerSide { client: unacknowledged(client), server: unacknowledged(client.other()) };
     let PerEnd { a, b } = tcp.ends;

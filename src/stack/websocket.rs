@@ -85,6 +85,10 @@ impl WebSocketStage {
         self.note_loss(side);
     }
 
+    pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
+        self.connection.acknowledged(side_of(from, self.client), upto);
+    }
+
     pub(super) fn end(&mut self, shared: &mut Shared, end: StreamEnd, tcp_ended: bool) {
         let side = side_of(end.from, self.client);
         // What a search holds back is due before the end is noted.

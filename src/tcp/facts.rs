@@ -1,10 +1,12 @@
 //! What is known about a flow beside its bytes.
 
+use super::resent::Resent;
+use crate::packet::IcmpError;
 use crate::stream::{End, PerEnd};
 use crate::units::{Origin, PacketNumber, StreamOffset};
 
 /// What the segments of one flow told.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct TcpFacts {
     /// What each end sent.
     pub ends: PerEnd<EndFacts>,
@@ -15,9 +17,14 @@ pub struct TcpFacts {
     /// Copies of segments that were recorded more than once: inside and outside of a tunnel, on several interfaces, by a
     /// mirror port. They are not counted as anything else.
     pub duplicates: u32,
+    /// ICMP errors that quote a segment of this flow, with the end that had sent it; the first few.
+    pub icmp: Vec<(End, IcmpError)>,
 }
 
 impl TcpFacts {
+    /// ICMP errors kept of one flow.
+    pub const MAX_ICMP: usize = 8;
+
     /// Bytes of `end`'s stream that its peer had not acknowledged at last; `None` if the capture does not tell.
     #[must_use]
     pub fn unacknowledged(&self, end: End) -> Option<u64> {
@@ -27,7 +34,7 @@ impl TcpFacts {
 }
 
 /// What the segments of one end told.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct EndFacts {
     /// All segments, also those without data.
     pub segments: u64,
@@ -48,6 +55,15 @@ pub struct EndFacts {
     /// Where the first RST claims to stand in this end's stream. An end that resets in earnest stands at its last byte;
     /// far from it, somebody else sent the RST, and the peer ignores it (RFC 5961 §3).
     pub rst_offset: Option<StreamOffset>,
+    /// The first RST acknowledges nothing: it answers a segment of a connection that its sender does not know
+    /// (RFC 9293 §3.5.2).
+    pub rst_without_ack: bool,
+    /// The last segment that is no RST.
+    pub last: Option<Origin>,
+    /// What the peer has not acknowledged; `None` when it has everything.
+    pub pending: Option<Pending>,
+    /// Largest data segment, in bytes, that the peer may have acknowledged.
+    pub largest_acked: u32,
     /// The last segment with which this end acknowledged something new.
     pub last_ack: Option<Origin>,
     /// How much of the *peer's* stream this end has acknowledged.
@@ -66,6 +82,17 @@ pub struct EndFacts {
     /// may have sent it.
     pub rst_hop_limit: Option<u8>,
     anomalies: Option<Box<Anomalies>>,
+}
+
+/// Bytes on their way, or lost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pending {
+    /// When the oldest of them was sent, or at the latest when bytes before it were acknowledged.
+    pub since: Origin,
+    /// Seconds without any packet of the flow before it was sent; `None` if others were on their way with it.
+    pub quiet_before: Option<f64>,
+    /// The largest data segment since everything was acknowledged, in bytes.
+    pub(super) largest: u32,
 }
 
 impl EndFacts {
@@ -93,10 +120,34 @@ impl EndFacts {
         anomalies.retransmitted_since_last_ack += 1;
         anomalies.last_retransmission = Some(origin);
     }
+
+    /// New data of `len` bytes, `quiet` seconds after the packet before it.
+    pub(super) fn note_sent(&mut self, origin: Origin, len: u32, quiet: Option<f64>) {
+        let pending = self.pending.get_or_insert(Pending { since: origin, quiet_before: quiet, largest: 0 });
+        pending.largest = pending.largest.max(len);
+    }
+
+    /// The peer acknowledged `news` more bytes, and with them `all` that was sent, or not.
+    pub(super) fn note_acknowledged(&mut self, news: u64, all: bool, origin: Origin) {
+        if let Some(pending) = &mut self.pending {
+            // Which segments a part of the bytes came in is not kept: too large a guess is the careful one.
+            let passed = u32::try_from(news).unwrap_or(u32::MAX).min(pending.largest);
+            self.largest_acked = self.largest_acked.max(passed);
+            pending.since = origin;
+            pending.quiet_before = None;
+        }
+        if all {
+            self.pending = None;
+        }
+        if let Some(anomalies) = self.known_anomalies_mut() {
+            anomalies.retransmitted_since_last_ack = 0;
+            anomalies.resent = None;
+        }
+    }
 }
 
 /// What went other than in order at one end. Flows have these only when something did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Anomalies {
     /// Segments that repeat data, in full or in part, or that fill a hole more than 3 ms after it showed.
     pub retransmissions: u64,
@@ -104,6 +155,12 @@ pub struct Anomalies {
     pub last_retransmission: Option<Origin>,
     /// Those since the peer last acknowledged something new; high at the end when the path or the peer died.
     pub retransmitted_since_last_ack: u32,
+    /// The oldest bytes that the peer has not acknowledged, when they were sent more than once.
+    pub resent: Option<Resent>,
+    /// The first and the last keep-alive probe.
+    pub keep_alive_span: Option<(Origin, Origin)>,
+    /// Segments that ask whether the peer's closed window has opened (RFC 9293 §3.8.6.1).
+    pub window_probes: u64,
     /// Segments that fill a hole within 3 ms: swapped on the way or in the capture.
     pub out_of_order: u64,
     /// Segments that repeat bytes with another content, as far as both versions were at hand.
@@ -122,6 +179,8 @@ pub struct Anomalies {
     pub zero_windows: u64,
     /// Since when the window has been zero; `None` while it is open.
     pub zero_window_since: Option<Origin>,
+    /// When it last was zero and opened again: from and until.
+    pub last_zero_window: Option<(Origin, Origin)>,
     /// Segments whose sequence number is nowhere near the stream, or that lie beyond the FIN.
     pub out_of_window: u64,
 }
@@ -131,6 +190,9 @@ impl Anomalies {
         retransmissions: 0,
         last_retransmission: None,
         retransmitted_since_last_ack: 0,
+        resent: None,
+        keep_alive_span: None,
+        window_probes: 0,
         out_of_order: 0,
         conflicting_overlaps: 0,
         first_conflict: None,
@@ -140,6 +202,7 @@ impl Anomalies {
         acked_gap_bytes: 0,
         zero_windows: 0,
         zero_window_since: None,
+        last_zero_window: None,
         out_of_window: 0,
     };
 }

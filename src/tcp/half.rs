@@ -5,6 +5,7 @@
 
 use super::EndFacts;
 use super::reorder::{Budget, Reorder, Span, differ};
+use super::resent::Resent;
 use crate::packet::{Segment, SeqNumber};
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd, StreamEndKind, StreamSink};
 use crate::units::{Origin, PacketNumber, StreamOffset};
@@ -160,6 +161,8 @@ pub(super) struct PeerView {
     pub(super) acked: Option<StreamOffset>,
     /// No segment of it was captured.
     pub(super) absent: bool,
+    /// It announced a window of zero and has not opened it again.
+    pub(super) closed: bool,
 }
 
 /// One end's half, with everything that receiving bytes touches.
@@ -187,7 +190,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
             return anchored;
         };
         if len == 1 && distance == -1 && !segment.flags.fin() && self.is_settled() {
-            self.facts.keep_alives += 1;
+            self.probe(segment.origin);
             return anchored;
         }
         self.facts.data_segments += u64::from(len > 0);
@@ -201,6 +204,9 @@ impl<S: StreamSink> Reassembly<'_, S> {
         let repeats = (distance < 0 && len > 0) || repeats_fin;
         if repeats {
             self.facts.note_retransmission(segment.origin);
+            if distance < 0 {
+                self.note_resent(span.start, len, segment.origin);
+            }
         }
         self.data(span.skip_to(self.facts.bytes), repeats);
         self.deliver_fin();
@@ -212,9 +218,32 @@ impl<S: StreamSink> Reassembly<'_, S> {
         let known = self.half.anchor != Anchor::None;
         let anchored = self.half.anchor(seq, 0, self.facts);
         if known && !segment.flags.syn() && self.half.distance(seq) == Some(-1) && self.is_settled() {
-            self.facts.keep_alives += 1;
+            self.probe(segment.origin);
         }
         anchored
+    }
+
+    /// A segment that adds nothing and asks for an acknowledgement.
+    fn probe(&mut self, origin: Origin) {
+        if self.peer.closed {
+            self.facts.anomalies_mut().window_probes += 1;
+            return;
+        }
+        self.facts.keep_alives += 1;
+        let span = &mut self.facts.anomalies_mut().keep_alive_span;
+        *span = Some((span.map_or(origin, |(first, _)| first), origin));
+    }
+
+    /// Notes that the bytes from `start` on were sent again, if they are the oldest without an acknowledgement.
+    fn note_resent(&mut self, start: u64, len: u32, origin: Origin) {
+        let acked = self.peer.acked.map_or(0, |acked| acked.0);
+        if !(start..start.saturating_add(len.into())).contains(&acked) {
+            return;
+        }
+        match &mut self.facts.anomalies_mut().resent {
+            Some(resent) if resent.start == start => resent.again(len, origin),
+            resent => *resent = Some(Resent::new(start, len, origin)),
+        }
     }
 
     /// Nothing of this end is under way: what it repeats, it repeats on purpose.

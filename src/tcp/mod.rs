@@ -33,12 +33,17 @@ mod half;
 mod index;
 mod open;
 mod reorder;
+mod resent;
 mod slab;
 mod table;
 
-pub use facts::{Anomalies, EndFacts, TcpFacts};
+pub use facts::{Anomalies, EndFacts, Pending, TcpFacts};
 pub use flow::{Flow, FlowEnd, FlowNumber, FlowStart};
+pub use resent::Resent;
 pub use table::FlowTable;
+
+// What a flow passes on of the packets that speak of it.
+pub use crate::packet::{IcmpError, IcmpKind};
 
 #[cfg(test)]
 mod conversation;

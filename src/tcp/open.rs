@@ -6,7 +6,7 @@ use super::half::{Anchored, Half, PeerView, Reassembly};
 use super::index::Network;
 use super::reorder::Budget;
 use super::{Flow, FlowEnd, FlowNumber, FlowStart, TcpFacts};
-use crate::packet::{Segment, SeqNumber, TcpFlags};
+use crate::packet::{IcmpError, Segment, SeqNumber, TcpFlags};
 use crate::stream::{End, PerEnd, StreamEndKind, StreamSink};
 use crate::units::Origin;
 
@@ -94,6 +94,7 @@ impl<S: StreamSink> OpenFlow<S> {
             self.last = segment.origin;
             return;
         }
+        let quiet = segment.origin.seconds_since(&self.last);
         self.last = segment.origin;
         self.recently_used = segment.origin != self.first;
         self.facts.ends[from].segments += 1;
@@ -106,13 +107,14 @@ impl<S: StreamSink> OpenFlow<S> {
         if segment.flags.rst() {
             self.rst(from, segment, budget, context);
         } else {
+            self.facts.ends[from].last = Some(segment.origin);
             self.note_window(from, segment);
             let before = self.facts.ends[from].last_data;
             if self.reassembly(from, budget, context).segment(segment) == Anchored::Moved {
                 self.refresh_acked(from);
             }
             if self.facts.ends[from].last_data != before {
-                self.new_data(from, segment.origin);
+                self.new_data(from, segment, quiet);
             }
         }
         for end in End::BOTH {
@@ -179,7 +181,8 @@ impl<S: StreamSink> OpenFlow<S> {
         context: &'r mut S::Context,
     ) -> Reassembly<'r, S> {
         let peer = &self.facts.ends[from.other()];
-        let peer = PeerView { acked: peer.acked, absent: peer.segments == 0 };
+        let closed = peer.anomalies().zero_window_since.is_some();
+        let peer = PeerView { acked: peer.acked, absent: peer.segments == 0, closed };
         let (half, facts) = (&mut self.halves[from], &mut self.facts.ends[from]);
         Reassembly { from, half, facts, peer, budget, sink: &mut self.sink, context }
     }
@@ -239,12 +242,16 @@ impl<S: StreamSink> OpenFlow<S> {
         }
         if self.halves[from].sent_ack(ack) {
             self.facts.ends[from].last_ack = Some(segment.origin);
-            if let Some(anomalies) = self.facts.ends[peer].known_anomalies_mut() {
-                anomalies.retransmitted_since_last_ack = 0;
-            }
+            let before = self.facts.ends[from].acked.map_or(0, |acked| acked.0);
+            let acked = self.halves[peer].acknowledged(ack, &self.facts.ends[peer]).map_or(before, |acked| acked.0);
+            let all = acked >= self.facts.ends[peer].bytes;
+            self.facts.ends[peer].note_acknowledged(acked.saturating_sub(before), all, segment.origin);
         }
         let acked = self.halves[peer].acknowledged(ack, &self.facts.ends[peer]);
         self.facts.ends[from].acked = self.facts.ends[from].acked.max(acked);
+        if let Some(acked) = acked {
+            self.sink.acknowledged(peer, acked);
+        }
     }
 
     /// `end`'s stream got a start: what its peer acknowledged means something now.
@@ -262,6 +269,7 @@ impl<S: StreamSink> OpenFlow<S> {
         facts.rst = Some(segment.origin);
         facts.rst_offset = self.halves[from].offset_of(segment.seq, facts);
         facts.rst_hop_limit = Some(segment.hop_limit);
+        facts.rst_without_ack = segment.ack.is_none();
         let mut reassembly = self.reassembly(from, budget, context);
         reassembly.flush(segment.origin);
         reassembly.end(StreamEndKind::Rst, segment.origin);
@@ -270,9 +278,17 @@ impl<S: StreamSink> OpenFlow<S> {
     }
 
     /// `from` sent data that is new.
-    fn new_data(&mut self, from: End, origin: Origin) {
-        self.lingers_since = origin;
-        let facts = &self.facts.ends[from];
+    fn new_data(&mut self, from: End, segment: &Segment<'_>, quiet: Option<f64>) {
+        self.lingers_since = segment.origin;
+        let acked = self.facts.ends[from.other()].acked;
+        let facts = &mut self.facts.ends[from];
+        let len = segment.data_len();
+        if acked.is_some_and(|acked| acked.0 >= facts.bytes) {
+            // The acknowledgement was recorded first.
+            facts.largest_acked = facts.largest_acked.max(len);
+        } else {
+            facts.note_sent(segment.origin, len, quiet);
+        }
         // An end that goes on sending beyond its RST never sent it, and its peer did not believe it.
         let disproved = facts.rst_offset.is_some_and(|rst| facts.bytes > rst.0);
         if disproved && self.over == Some(FlowEnd::Reset) {
@@ -289,8 +305,19 @@ impl<S: StreamSink> OpenFlow<S> {
             let anomalies = facts.anomalies_mut();
             anomalies.zero_windows += 1;
             anomalies.zero_window_since.get_or_insert(segment.origin);
-        } else if let Some(anomalies) = facts.known_anomalies_mut() {
-            anomalies.zero_window_since = None;
+        } else if let Some(anomalies) = facts.known_anomalies_mut()
+            && let Some(since) = anomalies.zero_window_since.take()
+        {
+            anomalies.last_zero_window = Some((since, segment.origin));
+        }
+    }
+
+    /// Notes an ICMP error that quotes a segment of this flow; one whose number is nowhere near is not of it.
+    pub(super) fn icmp(&mut self, error: &IcmpError) {
+        let from = self.bases.end(error.source);
+        let near = self.halves[from].is_near(error.seq) != Some(false);
+        if near && self.facts.icmp.len() < TcpFacts::MAX_ICMP {
+            self.facts.icmp.push((from, *error));
         }
     }
 }

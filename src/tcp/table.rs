@@ -7,7 +7,7 @@ use super::reorder::Budget;
 use super::slab::Slab;
 use super::{Flow, FlowEnd, FlowNumber, FlowStart};
 use crate::limits::{LimitHits, Limits};
-use crate::packet::Segment;
+use crate::packet::{IcmpError, Segment};
 use crate::stream::StreamSink;
 use crate::units::Origin;
 use std::collections::VecDeque;
@@ -96,6 +96,16 @@ impl<S: StreamSink> FlowTable<S> {
         }
         while self.budget.kept > self.budget.limits.kept_bytes_total && self.evict(context, |flow| flow.kept() > 0) {
             self.budget.hits.kept += 1;
+        }
+    }
+
+    /// Adds an ICMP error to the flow whose segment it quotes, if that is known and not handed out.
+    pub fn icmp(&mut self, error: &IcmpError) {
+        let key = FlowKey::new(error.source, error.destination);
+        if let Some(Latest::Open(slot)) = self.index.latest(&key)
+            && let Some(flow) = self.flows.get_mut(slot)
+        {
+            flow.icmp(error);
         }
     }
 

@@ -87,6 +87,15 @@ pub struct FrameEnd {
     pub payload_seen: u64,
 }
 
+impl FrameEnd {
+    /// The offset after its last byte.
+    #[must_use]
+    pub fn end(&self) -> StreamOffset {
+        let len = u64::from(self.header.header_len).saturating_add(self.header.payload_len);
+        StreamOffset(self.offset.0.saturating_add(len))
+    }
+}
+
 /// A complete data message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {

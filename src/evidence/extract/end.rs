@@ -1,6 +1,6 @@
 //! Facts about how the connection ended, above all in TCP.
 
-use super::{Answer, View, absent, int, or_unknown, seconds, side, unknown, word};
+use super::{Answer, View, absent, or_unknown, seconds, side, unknown, unless_one_sided, word};
 use crate::connection::EndSignalKind;
 use crate::evidence::WhyUnknown;
 use crate::units::{Origin, Side};
@@ -79,66 +79,46 @@ pub(in crate::evidence) fn unfinished_frame(view: &View<'_>) -> Answer {
     or_unknown(view.all_frames().map(|()| absent()))
 }
 
-/// The side whose last bytes were sent again and again without an acknowledgement.
-fn unacknowledged(view: &View<'_>) -> Option<(Side, u32)> {
-    let tcp = &view.connection.tcp;
-    Side::BOTH
-        .into_iter()
-        .map(|sender| (sender, tcp[sender].anomalies().retransmitted_since_last_ack))
-        .filter(|&(sender, times)| times > 0 && has_unacknowledged(view, sender))
-        .max_by_key(|&(_, times)| times)
+/// A receive window that was closed when the end came, or until a moment before: what the sender had queued may pass
+/// then, and with it the end.
+struct ClosedWindow {
+    receiver: Side,
+    since: Origin,
+    until: Option<Origin>,
 }
 
-/// Whether the peer of `sender` never acknowledged all of its bytes.
-fn has_unacknowledged(view: &View<'_>, sender: Side) -> bool {
-    let tcp = &view.connection.tcp;
-    tcp[sender.other()].acked.is_none_or(|acked| acked.0 < tcp[sender].bytes)
-}
+/// Seconds for which a window may be open again.
+const REOPENED_SECONDS: f64 = 1.0;
 
-pub(in crate::evidence) fn unacked_side(view: &View<'_>) -> Answer {
-    if view.is_one_sided() {
-        // Nobody's acknowledgements can be missed.
-        return unknown(WhyUnknown::OneSided);
-    }
-    match unacknowledged(view) {
-        Some((sender, _)) => side(sender).at(view.connection.tcp[sender].anomalies().last_retransmission),
-        None => absent(),
-    }
-}
-
-pub(in crate::evidence) fn unanswered_retransmissions(view: &View<'_>) -> Answer {
-    if view.is_one_sided() {
-        // Nobody's acknowledgements can be missed.
-        return unknown(WhyUnknown::OneSided);
-    }
-    match unacknowledged(view) {
-        Some((sender, times)) => int(times.into()).at(view.connection.tcp[sender].anomalies().last_retransmission),
-        None => absent(),
-    }
-}
-
-/// The side whose receive window was closed when the end came, and since when.
-fn closed_window(view: &View<'_>) -> Option<(Side, Origin)> {
-    let since = |side: Side| view.connection.tcp[side].anomalies().zero_window_since.map(|at| (side, at));
-    Side::BOTH.into_iter().filter_map(since).min_by_key(|&(_, at)| at.packet)
+fn closed_window(view: &View<'_>) -> Option<ClosedWindow> {
+    let end = view.end.map(|end| end.at).or(view.connection.open_until);
+    let before_end = |at: Origin| end.is_none_or(|end| at.packet <= end.packet);
+    let of = |receiver: Side| {
+        let anomalies = view.connection.tcp[receiver].anomalies();
+        if let Some(since) = anomalies.zero_window_since.filter(|since| before_end(*since)) {
+            return Some(ClosedWindow { receiver, since, until: end });
+        }
+        let (since, until) = anomalies.last_zero_window?;
+        let still = end?.seconds_since(&until).is_some_and(|open| open < REOPENED_SECONDS);
+        (before_end(since) && still).then_some(ClosedWindow {
+            receiver,
+            since,
+            until: if before_end(until) { Some(until) } else { end },
+        })
+    };
+    Side::BOTH.into_iter().filter_map(of).min_by_key(|window| window.since.packet)
 }
 
 pub(in crate::evidence) fn zero_window_side(view: &View<'_>) -> Answer {
     match closed_window(view) {
-        Some((receiver, since)) => side(receiver).at([since]),
+        Some(window) => side(window.receiver).at([window.since]),
         None => unless_one_sided(view),
     }
 }
 
 pub(in crate::evidence) fn zero_window_s(view: &View<'_>) -> Answer {
-    let until = view.end.map(|end| end.at).or(view.connection.open_until);
-    match (closed_window(view), until) {
-        (Some((_, since)), Some(until)) => seconds(until.seconds_since(&since)).at([since, until]),
+    match closed_window(view) {
+        Some(ClosedWindow { since, until: Some(until), .. }) => seconds(until.seconds_since(&since)).at([since, until]),
         _ => unless_one_sided(view),
     }
-}
-
-/// What either side may have done: absent, unless one of them was not watched.
-fn unless_one_sided(view: &View<'_>) -> Answer {
-    if view.is_one_sided() { unknown(WhyUnknown::OneSided) } else { absent() }
 }

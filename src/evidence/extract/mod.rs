@@ -3,6 +3,8 @@
 pub(super) mod close;
 pub(super) mod end;
 pub(super) mod handshake;
+pub(super) mod loss;
+pub(super) mod path;
 pub(super) mod peer;
 pub(super) mod tls;
 pub(super) mod whole;
@@ -210,6 +212,11 @@ impl<'a> View<'a> {
         matches!(self.connection.handshake.outcome, Outcome::Accepted | Outcome::NotCaptured)
             || self.connection.handshake.response.as_ref().is_some_and(|response| response.status == 101)
     }
+}
+
+/// What either side may have done: absent, unless one of them was not watched.
+fn unless_one_sided(view: &View<'_>) -> Answer {
+    if view.is_one_sided() { unknown(WhyUnknown::OneSided) } else { absent() }
 }
 
 /// Turns "cannot tell" into an answer, so that extractors can use `?`.

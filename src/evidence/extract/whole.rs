@@ -1,9 +1,9 @@
 //! Facts about the connection as a whole and the capture around it.
 
 use super::{Answer, View, absent, boolean, int, or_unknown, seconds, unknown, word};
-use crate::connection::{Basis, Pings};
+use crate::connection::Pings;
 use crate::evidence::WhyUnknown;
-use crate::units::{Origin, Side};
+use crate::units::Side;
 
 /// Limits of sight from the least to the worst.
 const WORSE: [&str; 6] = ["full", "cut", "gap", "joined_late", "one_sided", "encrypted"];
@@ -40,28 +40,6 @@ pub(in crate::evidence) fn browser(view: &View<'_>) -> Answer {
         Some(request) => boolean(request.is_browser()).at([request.last]),
         None => unknown(WhyUnknown::NotCaptured),
     }
-}
-
-pub(in crate::evidence) fn tcp_open(view: &View<'_>) -> Answer {
-    let tcp = &view.connection.tcp;
-    match (view.connection.syn, view.connection.syn_ack) {
-        (Some(syn), Some(answer)) => word("completed").at([syn, answer]),
-        (Some(syn), None) => match tcp.server.rst {
-            Some(rst) if view.connection.basis == Basis::Syn => word("refused").at([syn, rst]),
-            // A client that acknowledges something had an answer, whether or not the capture holds it.
-            _ if tcp.server.segments > 0 || tcp.client.acked.is_some() => word("completed").at([syn]),
-            _ if waited_for_answer(view, syn) => word("unanswered").at([syn]),
-            _ => unknown(WhyUnknown::CaptureEnded),
-        },
-        (None, _) => word("not_captured"),
-    }
-}
-
-/// Whether the capture goes on long enough after the SYN to say that no answer came: the client sent it again, or had
-/// the time to (RFC 6298 §2 begins with one second).
-fn waited_for_answer(view: &View<'_>, syn: Origin) -> bool {
-    let until = view.connection.open_until.unwrap_or(view.connection.last);
-    view.connection.tcp.client.syn_retransmissions > 0 || until.seconds_since(&syn).is_some_and(|waited| waited >= 1.0)
 }
 
 pub(in crate::evidence) fn ping_unanswered_s(view: &View<'_>) -> Answer {

@@ -3,7 +3,7 @@
 use super::SCHEMA;
 use crate::connection::{ApiView, Connection, EndSignalKind};
 use crate::connection::{CloseFrame, ClosePayload};
-use crate::evidence::{Known, Value, WhyUnknown};
+use crate::evidence::{FactId, Known, Value, WhyUnknown};
 use crate::fleet::{CaptureLimit, ConnectionReport, capture_limits};
 use crate::report::{Speaker, code_name, community_id, violation_reference};
 use crate::units::{Endpoint, Origin, Side};
@@ -71,6 +71,8 @@ pub struct ConnectionObject {
     tls: Option<TlsObject>,
     messages: Sides<MessageCounts>,
     frames: Sides<BTreeMap<&'static str, u64>>,
+    unacknowledged: Sides<Maybe<UnacknowledgedObject>>,
+    keepalive: KeepaliveObject,
     close: CloseObject,
     api_view: Sides<Option<ApiViewObject>>,
     violations: Vec<ViolationObject>,
@@ -115,6 +117,18 @@ struct AlertObject {
 struct MessageCounts {
     text: u64,
     binary: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct UnacknowledgedObject {
+    messages: Maybe<i64>,
+    bytes: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct KeepaliveObject {
+    ping_interval_s: Maybe<Option<f64>>,
+    tcp_interval_s: Maybe<Option<f64>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -244,6 +258,11 @@ impl ConnectionObject {
                 binary: traffic(side).binary_messages,
             }),
             frames: Sides::of(|side| traffic(side).frames.named().into_iter().filter(|&(_, n)| n > 0).collect()),
+            unacknowledged: Sides::of(|side| unacknowledged(report, side)),
+            keepalive: KeepaliveObject {
+                ping_interval_s: number(report, "keepalive.ping_interval_s"),
+                tcp_interval_s: number(report, "keepalive.tcp_interval_s"),
+            },
             close: close(connection),
             api_view: Sides::of(|side| connection.api_view(side).map(ApiViewObject::from)),
             violations: connection.violations.iter().map(violation).collect(),
@@ -273,6 +292,26 @@ fn handshake(connection: &Connection) -> HandshakeObject {
         extensions_offered: request.and_then(|request| request.extensions_raw.as_ref()).map(owned),
         request_packet: request.map(|request| request.last.packet.value()),
         response_packet: response.map(|response| response.last.packet.value()),
+    }
+}
+
+/// The answer to a fact that is a number; null when it is absent.
+fn number(report: &ConnectionReport, fact: &str) -> Maybe<Option<f64>> {
+    match FactId::by_name(fact).map(|fact| report.facts.get(fact)) {
+        Some(Known::Seen(value)) => Maybe::Value(value.number()),
+        Some(Known::Unknown(why)) => Maybe::unknown(*why),
+        Some(Known::Absent) | None => Maybe::Value(None),
+    }
+}
+
+fn unacknowledged(report: &ConnectionReport, side: Side) -> Maybe<UnacknowledgedObject> {
+    let count = |what: &str| match number(report, &format!("{side}.{what}")) {
+        Maybe::Value(count) => Maybe::Value(count.unwrap_or(0.0) as i64),
+        Maybe::Unknown { unknown } => Maybe::Unknown { unknown },
+    };
+    match count("unacked_bytes") {
+        Maybe::Value(bytes) => Maybe::Value(UnacknowledgedObject { messages: count("unacked_messages"), bytes }),
+        Maybe::Unknown { unknown } => Maybe::Unknown { unknown },
     }
 }
 
