@@ -95,6 +95,18 @@ impl EndFacts {
     }
 }
 
+/// Two versions of the same bytes of a stream, of which the first one recorded was delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict {
+    /// The packet whose bytes were delivered.
+    pub kept: PacketNumber,
+    /// The packet that says otherwise.
+    pub other: Origin,
+    /// The peer had acknowledged the bytes when the other version came: it has read the first one. Otherwise it may
+    /// have read either, for packets are also lost behind the point of capture.
+    pub acknowledged: bool,
+}
+
 /// What went other than in order at one end. Flows have these only when something did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Anomalies {
@@ -106,16 +118,18 @@ pub struct Anomalies {
     pub retransmitted_since_last_ack: u32,
     /// Segments that fill a hole within 3 ms: swapped on the way or in the capture.
     pub out_of_order: u64,
-    /// Segments that repeat bytes with another content, as far as both versions were at hand.
+    /// Segments that repeat bytes with another content, as far as that could be noticed.
     pub conflicting_overlaps: u64,
-    /// The first such pair: the packet whose bytes count and the one that contradicts it.
-    pub first_conflict: Option<(PacketNumber, PacketNumber)>,
+    /// The first of them, or the first of which the receiver may have read the other version.
+    pub conflict: Option<Conflict>,
     /// Holes given up, for whatever reason.
     pub gaps: u64,
     /// Bytes in them.
     pub gap_bytes: u64,
     /// Of these, bytes that the snapshot length took.
     pub cut_bytes: u64,
+    /// Of these, bytes that were not waited for because one of our own bounds was reached.
+    pub limit_bytes: u64,
     /// Segments that announced a window of zero.
     pub zero_windows: u64,
     /// Since when the window has been zero; `None` while it is open.
@@ -131,10 +145,11 @@ impl Anomalies {
         retransmitted_since_last_ack: 0,
         out_of_order: 0,
         conflicting_overlaps: 0,
-        first_conflict: None,
+        conflict: None,
         gaps: 0,
         gap_bytes: 0,
         cut_bytes: 0,
+        limit_bytes: 0,
         zero_windows: 0,
         zero_window_since: None,
         out_of_window: 0,

@@ -11,7 +11,8 @@
 //!   *in the capture*: the peer acknowledged beyond it and 2 s or 64 segments passed, the bounds of
 //!   [`Limits`](crate::limits::Limits) are reached, or the flow ends. An acknowledgement alone is no reason, because
 //!   captures from several queues or interfaces often record it before the data.
-//! - Of bytes that come twice the first version counts. While both are at hand they are compared.
+//! - Of bytes that come twice the first version counts. While both are at hand they are compared; of what was delivered,
+//!   hashes are kept for a while (see `delivered`).
 //! - A segment recorded more than once, in and out of a tunnel, on several interfaces or by a mirror port, counts once;
 //!   the others are counted as copies and otherwise ignored.
 //! - A flow that ended stays for [`linger_seconds`](crate::limits::Limits::linger_seconds) of packet time. Later packets
@@ -27,6 +28,7 @@
 
 mod bases;
 mod copies;
+mod delivered;
 mod facts;
 mod flow;
 mod half;
@@ -36,7 +38,7 @@ mod reorder;
 mod slab;
 mod table;
 
-pub use facts::{Anomalies, EndFacts, TcpFacts};
+pub use facts::{Anomalies, Conflict, EndFacts, TcpFacts};
 pub use flow::{Flow, FlowEnd, FlowNumber, FlowStart};
 pub use table::FlowTable;
 

@@ -2,6 +2,7 @@
 
 use super::bases::Bases;
 use super::copies::{Copies, ELSEWHERE_SECONDS, Place, TWICE_SECONDS, repeats_for_no_reason};
+use super::delivered::Direction;
 use super::half::{Anchored, Half, PeerView, Reassembly};
 use super::index::Network;
 use super::reorder::Budget;
@@ -164,7 +165,8 @@ impl<S: StreamSink> OpenFlow<S> {
         let peer = &self.facts.ends[from.other()];
         let peer = PeerView { acked: peer.acked, absent: peer.segments == 0 };
         let (half, facts) = (&mut self.halves[from], &mut self.facts.ends[from]);
-        Reassembly { from, half, facts, peer, budget, sink: &mut self.sink, context }
+        let direction = Direction { flow: self.number, from };
+        Reassembly { direction, half, facts, peer, budget, sink: &mut self.sink, context }
     }
 
     fn is_copy(&mut self, from: End, segment: &Segment<'_>, copies: &mut Copies) -> bool {
