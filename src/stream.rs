@@ -136,6 +136,7 @@ pub trait StreamSink {
     /// The next bytes of one end are missing.
     fn gap(&mut self, context: &mut Self::Context, gap: Gap);
 
-    /// One end will send no more. At most one call for each end and kind.
+    /// One end will send no more. At most one call for each end and kind, but another RST after one that the connection
+    /// outlived.
     fn end(&mut self, context: &mut Self::Context, end: StreamEnd);
 }

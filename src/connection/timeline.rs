@@ -1,7 +1,7 @@
 //! The story of a connection in a constant number of lines: how it began, and its last moments.
 
 use crate::limits::Limits;
-use crate::units::{Origin, Side};
+use crate::units::{Origin, PacketNumber, Side};
 use crate::violation::ViolationRule;
 use crate::websocket::Opcode;
 use std::collections::VecDeque;
@@ -70,6 +70,10 @@ pub enum Observed {
     Gap(Option<u64>),
     /// A segment that was sent again and not acknowledged until the end.
     Retransmission,
+    /// Bytes that this packet brought were sent again with another content.
+    Conflict(PacketNumber),
+    /// The connection outlived the RST in this packet, which its peer therefore never sent.
+    OutlivedReset(PacketNumber),
     /// TCP FIN.
     Fin,
     /// TCP RST.
@@ -145,7 +149,6 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::PacketNumber;
 
     #[test]
     fn the_middle_is_dropped_and_counted() {

@@ -354,6 +354,8 @@ impl<'a> TextReport<'a> {
             Observed::Gap(Some(len)) => say("gap", &[("bytes", &number(len))]),
             Observed::Gap(None) => say("gap_unknown", &[]),
             Observed::Retransmission => say("retransmission", &[]),
+            Observed::Conflict(kept) => say("conflict", &[("packet", &kept.to_string())]),
+            Observed::OutlivedReset(rst) => say("outlived_reset", &[("packet", &rst.to_string())]),
             Observed::Fin => say("fin", &[]),
             Observed::Rst => say("rst", &[]),
         }

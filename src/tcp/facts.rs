@@ -1,5 +1,6 @@
 //! What is known about a flow beside its bytes.
 
+use super::{HopLimits, OutlivedReset, Reset};
 use crate::stream::{End, PerEnd};
 use crate::units::{Origin, PacketNumber, StreamOffset};
 
@@ -43,11 +44,10 @@ pub struct EndFacts {
     pub last_data: Option<Origin>,
     /// The first FIN.
     pub fin: Option<Origin>,
-    /// The first RST.
+    /// The first RST that the connection did not outlive.
     pub rst: Option<Origin>,
-    /// Where the first RST claims to stand in this end's stream. An end that resets in earnest stands at its last byte;
-    /// far from it, somebody else sent the RST, and the peer ignores it (RFC 5961 §3).
-    pub rst_offset: Option<StreamOffset>,
+    /// What that RST says about its sender.
+    pub reset: Option<Box<Reset>>,
     /// The last segment with which this end acknowledged something new.
     pub last_ack: Option<Origin>,
     /// How much of the *peer's* stream this end has acknowledged.
@@ -60,11 +60,8 @@ pub struct EndFacts {
     pub mss: Option<u16>,
     /// Shift count for this end's window field, from its SYN; counts only if both ends sent one (RFC 7323 §2.2).
     pub window_scale: Option<u8>,
-    /// IPv4 time to live or IPv6 hop limit of the first segment with a SYN or data.
-    pub hop_limit: Option<u8>,
-    /// The same of the first RST; another value than [`hop_limit`](Self::hop_limit) means that something on the path
-    /// may have sent it.
-    pub rst_hop_limit: Option<u8>,
+    /// IPv4 times to live or IPv6 hop limits of the segments with a SYN, data or FIN.
+    pub hop_limits: Option<HopLimits>,
     anomalies: Option<Box<Anomalies>>,
 }
 
@@ -134,6 +131,8 @@ pub struct Anomalies {
     pub zero_windows: u64,
     /// Since when the window has been zero; `None` while it is open.
     pub zero_window_since: Option<Origin>,
+    /// The first RST in the name of this end that the connection outlived.
+    pub outlived_reset: Option<OutlivedReset>,
     /// Segments whose sequence number is nowhere near the stream, or that lie beyond the FIN.
     pub out_of_window: u64,
 }
@@ -152,6 +151,7 @@ impl Anomalies {
         limit_bytes: 0,
         zero_windows: 0,
         zero_window_since: None,
+        outlived_reset: None,
         out_of_window: 0,
     };
 }

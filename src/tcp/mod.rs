@@ -15,6 +15,8 @@
 //!   hashes are kept for a while (see `delivered`).
 //! - A segment recorded more than once, in and out of a tunnel, on several interfaces or by a mirror port, counts once;
 //!   the others are counted as copies and otherwise ignored.
+//! - Of one end the first RST counts, unless the connection outlives it: then it was forged, and is kept apart
+//!   ([`OutlivedReset`]).
 //! - A flow that ended stays for [`linger_seconds`](crate::limits::Limits::linger_seconds) of packet time. Later packets
 //!   of its addresses are counted as late, until a new SYN opens a new flow.
 //!
@@ -35,11 +37,13 @@ mod half;
 mod index;
 mod open;
 mod reorder;
+mod reset;
 mod slab;
 mod table;
 
 pub use facts::{Anomalies, Conflict, EndFacts, TcpFacts};
 pub use flow::{Flow, FlowEnd, FlowNumber, FlowStart};
+pub use reset::{HopLimits, OutlivedReset, Reset};
 pub use table::FlowTable;
 
 #[cfg(test)]

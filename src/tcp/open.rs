@@ -6,7 +6,7 @@ use super::delivered::Direction;
 use super::half::{Anchored, Half, PeerView, Reassembly};
 use super::index::Network;
 use super::reorder::Budget;
-use super::{Flow, FlowEnd, FlowNumber, FlowStart, TcpFacts};
+use super::{Flow, FlowEnd, FlowNumber, FlowStart, HopLimits, OutlivedReset, Reset, TcpFacts};
 use crate::packet::{Segment, SeqNumber, TcpFlags};
 use crate::stream::{End, PerEnd, StreamEndKind, StreamSink};
 use crate::units::Origin;
@@ -222,7 +222,8 @@ impl<S: StreamSink> OpenFlow<S> {
             self.facts.ends[from].anomalies_mut().out_of_window += 1;
             return;
         }
-        if self.halves[from].sent_ack(ack) {
+        let news = self.halves[from].sent_ack(ack);
+        if news {
             self.facts.ends[from].last_ack = Some(segment.origin);
             if let Some(anomalies) = self.facts.ends[peer].known_anomalies_mut() {
                 anomalies.retransmitted_since_last_ack = 0;
@@ -230,6 +231,9 @@ impl<S: StreamSink> OpenFlow<S> {
         }
         let acked = self.halves[peer].acknowledged(ack, &self.facts.ends[peer]);
         self.facts.ends[from].acked = self.facts.ends[from].acked.max(acked);
+        if news && !segment.flags.rst() {
+            self.outlives_reset(from, segment.origin);
+        }
     }
 
     /// `end`'s stream got a start: what its peer acknowledged means something now.
@@ -240,15 +244,17 @@ impl<S: StreamSink> OpenFlow<S> {
     }
 
     fn rst(&mut self, from: End, segment: &Segment<'_>, budget: &mut Budget, context: &mut S::Context) {
-        if self.facts.ends[from].rst.is_some() {
+        let facts = &mut self.facts.ends[from];
+        let offset = self.halves[from].offset_of(segment.seq, facts);
+        if let Some(reset) = &mut facts.reset {
+            reset.again(offset);
             return;
         }
-        let facts = &mut self.facts.ends[from];
         facts.rst = Some(segment.origin);
-        facts.rst_offset = self.halves[from].offset_of(segment.seq, facts);
-        facts.rst_hop_limit = Some(segment.hop_limit);
         let mut reassembly = self.reassembly(from, budget, context);
         reassembly.flush(segment.origin);
+        let stream = reassembly.facts.bytes;
+        reassembly.facts.reset = Some(Box::new(Reset::new(offset, stream, segment.hop_limit)));
         reassembly.end(StreamEndKind::Rst, segment.origin);
         self.over.get_or_insert(FlowEnd::Reset);
         self.lingers_since = segment.origin;
@@ -257,18 +263,43 @@ impl<S: StreamSink> OpenFlow<S> {
     /// `from` sent data that is new.
     fn new_data(&mut self, from: End, origin: Origin) {
         self.lingers_since = origin;
-        let facts = &self.facts.ends[from];
-        // An end that goes on sending beyond its RST never sent it, and its peer did not believe it.
-        let disproved = facts.rst_offset.is_some_and(|rst| facts.bytes > rst.0);
-        if disproved && self.over == Some(FlowEnd::Reset) {
-            self.over = None;
+        let facts = &mut self.facts.ends[from];
+        let Some(reset) = &mut facts.reset else { return };
+        // An end that goes on sending beyond its RST never sent it.
+        if facts.bytes > reset.limit() {
+            reset.went_on = Some(origin);
+            reset.data_after = true;
+            if self.over == Some(FlowEnd::Reset) {
+                self.over = None;
+            }
+        }
+    }
+
+    /// `from` acknowledged something new. If its peer sent that after a RST, `from` never believed the RST, which came
+    /// to it before: it was forged, and the connection lives.
+    fn outlives_reset(&mut self, from: End, origin: Origin) {
+        if let Some(reset) = &mut self.facts.ends[from].reset {
+            reset.went_on = Some(origin);
+        }
+        let acked = self.facts.ends[from].acked;
+        let peer = &mut self.facts.ends[from.other()];
+        let outlived = |reset: &Reset| reset.data_after && acked.is_some_and(|acked| acked.0 > reset.limit());
+        if peer.reset.as_deref().is_some_and(outlived)
+            && let Some(rst) = peer.rst.take()
+        {
+            peer.reset = None;
+            let outlived = OutlivedReset { from: from.other(), rst, shown_at: origin };
+            peer.anomalies_mut().outlived_reset.get_or_insert(outlived);
         }
     }
 
     fn note_window(&mut self, from: End, segment: &Segment<'_>) {
         let facts = &mut self.facts.ends[from];
-        if facts.hop_limit.is_none() && segment.sequence_len() > 0 {
-            facts.hop_limit = Some(segment.hop_limit);
+        if segment.sequence_len() > 0 {
+            match &mut facts.hop_limits {
+                Some(limits) => limits.add(segment.hop_limit),
+                none => *none = Some(HopLimits::of(segment.hop_limit, segment.origin.packet)),
+            }
         }
         if segment.window == 0 {
             let anomalies = facts.anomalies_mut();
