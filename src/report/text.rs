@@ -5,14 +5,14 @@
 
 use super::layout::{columns, wrap};
 use super::{Closing, Speaker, code_name, violation_reference};
-use crate::connection::{ClosePayload, Opcode};
+use crate::connection::{ClosePayload, EndSignalKind, Opcode, Outcome};
 use crate::connection::{Connection, Observation, Observed};
 use crate::diagnosis::printable;
 use crate::diagnosis::{Cause, Confidence, Who};
 use crate::evidence::{Evidence, Known};
 use crate::fleet::ConnectionReport;
 use crate::fleet::{self, Incident};
-use crate::units::Origin;
+use crate::units::{Origin, Side};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 
@@ -213,6 +213,9 @@ impl<'a> TextReport<'a> {
             let quoted = self.speaker.say_with("punctuation.quoted", &[("text", &reason)]);
             self.labelled(out, self.speaker.say("label.reason"), &quoted);
         }
+        if let Some(ending) = self.ending(&report.connection) {
+            self.labelled(out, self.speaker.say("label.end"), &ending);
+        }
         let mut proofs = Vec::new();
         for evidence in diagnosis.because.iter().filter(|evidence| is_telling(evidence)).take(MOST_PROOFS) {
             let numbers: Vec<String> = evidence.packets.as_slice().iter().map(ToString::to_string).collect();
@@ -247,6 +250,52 @@ impl<'a> TextReport<'a> {
                 })
                 .collect();
             self.list(out, self.speaker.say("label.also"), &others);
+        }
+    }
+
+    /// Who ended TCP, how long after the last byte, and what each side did about a Close frame, in one line.
+    fn ending(&self, connection: &Connection) -> Option<String> {
+        let end = connection.tcp_end()?;
+        let kind = if end.kind == EndSignalKind::Rst { "rst" } else { "fin" };
+        // A hole may hide the last byte.
+        let is_watched = connection.visibility.iter().all(|(_, sight)| sight.gap.is_none() && !sight.one_sided);
+        let silence = end.quiet_since.filter(|_| is_watched).and_then(|since| end.at.seconds_since(&since));
+        let side = self.speaker.word(end.by.name());
+        let packet = end.at.packet.to_string();
+        let tcp = match silence {
+            Some(seconds) => self.speaker.say_with(
+                &format!("ending.{kind}_after"),
+                &[("side", side), ("seconds", &self.speaker.seconds(seconds)), ("packet", &packet)],
+            ),
+            None => self.speaker.say_with(&format!("ending.{kind}"), &[("side", side), ("packet", &packet)]),
+        };
+        let is_open = matches!(connection.handshake.outcome, Outcome::Accepted | Outcome::NotCaptured);
+        if !is_open || connection.tls.is_some() {
+            return Some(tcp);
+        }
+        let join = |first: String, second: &str| {
+            self.speaker.say_with("ending.joined", &[("first", &first), ("second", second)])
+        };
+        let never = |side| connection.traffic[side].close.is_none() && connection.visibility[side].frames_complete();
+        if Side::BOTH.into_iter().all(never) {
+            return Some(join(tcp, self.speaker.say("ending.none")));
+        }
+        let sides = [end.by.other(), end.by].into_iter();
+        Some(sides.fold(tcp, |line, side| join(line, &self.close_frame_of(connection, side))))
+    }
+
+    /// Whether a side sent a Close frame.
+    fn close_frame_of(&self, connection: &Connection, side: Side) -> String {
+        let name = self.speaker.word(side.name());
+        match &connection.traffic[side].close {
+            Some(close) => {
+                let packet = close.last.packet.to_string();
+                self.speaker.say_with("ending.close", &[("side", name), ("packet", &packet)])
+            }
+            None if connection.visibility[side].frames_complete() => {
+                self.speaker.say_with("ending.never", &[("side", name)])
+            }
+            None => self.speaker.say_with("ending.unknown", &[("side", name)]),
         }
     }
 
@@ -402,7 +451,7 @@ impl<'a> TextReport<'a> {
 
     /// The column at which the text beside labels begins: behind the widest label of the language.
     fn text_column(&self) -> usize {
-        let labels = ["label.fix", "label.see", "label.proof", "label.also", "label.reason"];
+        let labels = ["label.fix", "label.see", "label.end", "label.proof", "label.also", "label.reason"];
         INDENT + labels.iter().map(|key| columns(self.speaker.say(key))).max().unwrap_or(0) + 2
     }
 
