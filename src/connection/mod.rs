@@ -22,8 +22,8 @@ pub use traffic::{FrameCounts, MessageNote, Traffic};
 pub use visibility::Visibility;
 
 // What the layers below found, for those above, which see connections only.
-pub use crate::tcp::{HopLimits, Reset};
 pub use crate::http::{Extension, Request, Response, Text};
+pub use crate::tcp::{HopLimits, Reset};
 pub use crate::tls::{TlsFacts, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Opcode, Utf8State};
 

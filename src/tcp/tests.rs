@@ -39,7 +39,10 @@ fn an_ordinary_conversation() {
     let a = played.end(A);
     assert_eq!((a.segments, a.data_segments, a.bytes, a.from_start), (5, 1, 5, true));
     assert_eq!((packet(a.first_data), packet(a.last_data), packet(a.fin)), (Some(4), Some(4), Some(6)));
-    assert_eq!((packet(a.last_ack), a.acked, a.hop_limits.map(|limits| limits.lowest)), (Some(8), Some(StreamOffset(6)), Some(64)));
+    assert_eq!(
+        (packet(a.last_ack), a.acked, a.hop_limits.map(|limits| limits.lowest)),
+        (Some(8), Some(StreamOffset(6)), Some(64))
+    );
     assert_eq!((facts.unacknowledged(A), facts.unacknowledged(B)), (Some(0), Some(0)));
     for end in End::BOTH {
         assert_eq!(played.end(end).anomalies(), &Anomalies::default());
