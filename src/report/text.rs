@@ -270,11 +270,13 @@ impl<'a> TextReport<'a> {
             None => self.speaker.say_with(&format!("ending.{kind}"), &[("side", side), ("packet", &packet)]),
         };
         let is_open = matches!(connection.handshake.outcome, Outcome::Accepted | Outcome::NotCaptured);
-        if !is_open || connection.tls.is_some() {
+        // With both Close frames the timeline tells more.
+        let is_answered = Side::BOTH.into_iter().all(|side| connection.traffic[side].close.is_some());
+        if !is_open || is_answered || connection.tls.is_some() {
             return Some(tcp);
         }
         let join = |first: String, second: &str| {
-            self.speaker.say_with("ending.joined", &[("first", &first), ("second", second)])
+            self.speaker.say_with("punctuation.clauses", &[("first", &first), ("second", second)])
         };
         let never = |side| connection.traffic[side].close.is_none() && connection.visibility[side].frames_complete();
         if Side::BOTH.into_iter().all(never) {
