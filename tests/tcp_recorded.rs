@@ -319,7 +319,7 @@ fn row_16_a_diagnosis_on_contradicted_bytes_is_not_certain() {
     let certain = only(c.packets().to_vec());
     assert_at(&certain, "diagnosis.confidence", "certain");
     let mut again = c.packets()[close].clone();
-    again.segment_mut().payload = Frame::close(1011, "oops").encode(None);
+    again.segment_mut().payload = Frame::close(1011, "").encode(None);
     // Just behind the first version, before anything acknowledges it.
     again.time += 20_000;
     let mut packets = c.packets().to_vec();
