@@ -5,7 +5,7 @@ use super::copies::{Copies, ELSEWHERE_SECONDS, Place, TWICE_SECONDS, repeats_for
 use super::delivered::Direction;
 use super::half::{Anchored, Half, PeerView, Reassembly};
 use super::index::Network;
-use super::reorder::Budget;
+use super::reorder::{Budget, Span};
 use super::{Flow, FlowEnd, FlowNumber, FlowStart, HopLimits, OutlivedReset, Reset, TcpFacts};
 use crate::packet::{Segment, SeqNumber, TcpFlags};
 use crate::stream::{End, PerEnd, StreamEndKind, StreamSink};
@@ -87,7 +87,7 @@ impl<S: StreamSink> OpenFlow<S> {
     ) {
         let from = self.bases.end(segment.source);
         self.bases.note(segment);
-        if self.is_copy(from, segment, copies) {
+        if self.is_copy(from, segment, copies) && !self.contradicts_delivered(from, segment, budget) {
             self.facts.duplicates = self.facts.duplicates.saturating_add(1);
             self.last = segment.origin;
             return;
@@ -167,6 +167,13 @@ impl<S: StreamSink> OpenFlow<S> {
         let (half, facts) = (&mut self.halves[from], &mut self.facts.ends[from]);
         let direction = Direction { flow: self.number, from };
         Reassembly { direction, half, facts, peer, budget, sink: &mut self.sink, context }
+    }
+
+    /// Other bytes than those delivered make a segment no copy, however equal the rest of it is.
+    fn contradicts_delivered(&self, from: End, segment: &Segment<'_>, budget: &Budget) -> bool {
+        let Some(offset) = self.halves[from].offset_of(segment.seq, &self.facts.ends[from]) else { return false };
+        let span = Span { start: offset.0, bytes: segment.payload, cut: 0, origin: segment.origin };
+        budget.delivered.contradicted_by(Direction { flow: self.number, from }, &span).is_some()
     }
 
     fn is_copy(&mut self, from: End, segment: &Segment<'_>, copies: &mut Copies) -> bool {
