@@ -139,7 +139,8 @@ pub trait StreamSink {
     /// The peer of `from` acknowledged everything of it before `upto`.
     fn acknowledged(&mut self, _from: End, _upto: StreamOffset) {}
 
-    /// One end will send no more. At most one call for each end and kind.
+    /// One end will send no more. At most one call for each end and kind, but another RST after one that the connection
+    /// outlived.
     fn end(&mut self, context: &mut Self::Context, end: StreamEnd);
 
     /// About how many bytes are kept until more come, beside what every connection takes: for

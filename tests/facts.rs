@@ -249,6 +249,39 @@ fn table() -> Vec<Row> {
             .absent(reopened_window)
             .unknown(closed_window_timeless, NoTime)
             .unknown(client_hidden, OneSided),
+        fact("end.rst_hop_limit")
+            .seen(forged_reset, 53, &["rst"])
+            .absent(farewell)
+            .unknown(still_open_client_hidden, OneSided),
+        fact("end.hop_limit")
+            .seen(forged_reset, 64, &["syn_ack"])
+            .absent(farewell)
+            .unknown(reset_alone, NotCaptured),
+        fact("end.rst_hops_off")
+            .seen(forged_reset, 11, &["syn_ack", "rst"])
+            .seen(reset, 0, &["syn_ack", "rst"])
+            .absent(farewell)
+            .unknown(reset_alone, NotCaptured),
+        fact("end.rst_went_on_s")
+            .seen(forged_reset, Span("rst", "later"), &["rst", "later"])
+            .absent(reset)
+            .absent(farewell)
+            .unknown(forged_reset_timeless, NoTime)
+            .unknown(still_open_client_hidden, OneSided),
+        fact("end.rst_places")
+            .seen(guessed_resets, 2, &["rst"])
+            .absent(reset)
+            .unknown(still_open_client_hidden, OneSided),
+        fact("end.rst_both_s")
+            .seen(resets_both_ways, Span("rst", "other"), &["rst", "other"])
+            .absent(reset)
+            .unknown(resets_both_ways_timeless, NoTime)
+            .unknown(client_hidden, OneSided),
+        fact("tcp.conflict")
+            .seen(contradicted, "unsettled", &["first", "second"])
+            .seen(contradicted_late, "settled", &["first", "second"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided),
 
         fact("handshake.outcome")
             .seen(farewell, "accepted", &["request", "response"])
@@ -713,6 +746,75 @@ fn reset() -> Scene {
     let mut scene = open();
     scene.talk().wait(3.0);
     scene.next("rst").server().rst();
+    scene
+}
+
+/// Something 11 hops from the server resets in its name; the server, which knows nothing of it, goes on.
+fn forged_reset() -> Scene {
+    let mut scene = open();
+    scene.talk().wait(1.0).hop_limit(Side::Server, 53);
+    scene.next("rst").server().rst();
+    scene.talk().acks(Acks::Never).hop_limit(Side::Server, 64).wait(1.0);
+    scene.next("later").server().text("still here");
+    scene
+}
+
+fn forged_reset_timeless() -> Scene {
+    Scene { timeless: true, ..forged_reset() }
+}
+
+/// Of the server, the capture holds nothing but its RST.
+fn reset_alone() -> Scene {
+    let mut scene = reset();
+    let rst = scene.number_of("rst");
+    scene = scene.without(Side::Server);
+    scene.hidden.retain(|number| *number != rst);
+    scene
+}
+
+/// RSTs at two places beyond what the server had sent.
+fn guessed_resets() -> Scene {
+    let mut scene = open();
+    scene.next("rst").server().rst().rst();
+    let rst = scene.number_of("rst") as usize;
+    for (number, ahead) in [(rst, 1460), (rst + 1, 4380)] {
+        scene.talk().packets_mut()[number - 1].segment_mut().seq += ahead;
+    }
+    scene
+}
+
+fn resets_both_ways() -> Scene {
+    let mut scene = reset();
+    scene.next("other").client().rst();
+    scene
+}
+
+fn resets_both_ways_timeless() -> Scene {
+    Scene { timeless: true, ..resets_both_ways() }
+}
+
+/// The server sends the same bytes twice with another content, before any answer.
+fn contradicted() -> Scene {
+    contradicted_after(false)
+}
+
+/// The same after the client has acknowledged them.
+fn contradicted_late() -> Scene {
+    contradicted_after(true)
+}
+
+fn contradicted_after(acknowledged: bool) -> Scene {
+    let mut scene = open();
+    scene.talk().acks(Acks::Never);
+    scene.next("first").server().text("good");
+    if acknowledged {
+        scene.talk().client().ack();
+    }
+    let first = scene.number_of("first") as usize - 1;
+    scene.talk().wait(0.3);
+    scene.next("second").retransmit(first);
+    let second = scene.number_of("second") as usize - 1;
+    scene.talk().packets_mut()[second].segment_mut().payload = Frame::text("evil").encode(None);
     scene
 }
 

@@ -152,6 +152,7 @@ mod tests {
         ("report.event.pong", &[Language::Zh, Language::De, Language::Tr, Language::Fr]),
         ("report.event.server_hello", &[Language::Zh, Language::De, Language::Tr, Language::Fr]),
         ("report.label.filter", &[Language::Zh, Language::De, Language::Tr, Language::Fr]),
+        ("report.punctuation.clauses", &[Language::De, Language::Tr, Language::Fr]),
         ("report.punctuation.label", &[Language::De, Language::Tr]),
         ("report.punctuation.list", &[Language::De, Language::Tr]),
         ("report.punctuation.quoted", &[Language::Zh, Language::Tr]),

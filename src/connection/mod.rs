@@ -25,7 +25,7 @@ pub use visibility::Visibility;
 
 // What the layers below found, for those above, which see connections only.
 pub use crate::http::{Extension, Request, Response, Text};
-pub use crate::tcp::{IcmpError, IcmpKind, Pending, Resent};
+pub use crate::tcp::{HopLimits, IcmpError, IcmpKind, Pending, Resent, Reset};
 pub use crate::tls::{TlsFacts, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Opcode, Utf8State};
 

@@ -2,7 +2,7 @@
 
 use super::IcmpKind;
 use crate::limits::Limits;
-use crate::units::{Origin, Side};
+use crate::units::{Origin, PacketNumber, Side};
 use crate::violation::ViolationRule;
 use crate::websocket::Opcode;
 use std::collections::VecDeque;
@@ -73,6 +73,10 @@ pub enum Observed {
     Retransmission,
     /// An ICMP error about a segment of this side.
     Icmp(IcmpKind),
+    /// Bytes that this packet brought were sent again with another content.
+    Conflict(PacketNumber),
+    /// The connection outlived the RST in this packet, which its peer therefore never sent.
+    OutlivedReset(PacketNumber),
     /// TCP FIN.
     Fin,
     /// TCP RST.
@@ -156,7 +160,6 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::PacketNumber;
 
     #[test]
     fn the_middle_is_dropped_and_counted() {

@@ -24,7 +24,8 @@ pub struct Diagnosis {
     pub cause: Cause,
     /// Who can change it, in this connection.
     pub party: Party,
-    /// How well the evidence carries it; never `Certain` while a more specific rule is undecided.
+    /// How well the evidence carries it; never `Certain` while a more specific rule is undecided, or while the receiver
+    /// may have read other bytes than the diagnosis rests on.
     pub confidence: Confidence,
     /// The facts that the rule and the rules it refines rest on, seen or absent, each once.
     pub because: Vec<Evidence>,
@@ -112,7 +113,13 @@ pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
         .filter(|rule| !undecided.iter().any(|other| rule.is_refinement_of(other)))
         .collect();
     let questioned = undecided.iter().any(|rule| rule.is_refinement_of(winner));
-    let confidence = if questioned { winner.confidence.min(Confidence::Likely) } else { winner.confidence };
+    let doubt = doubted(facts);
+    let confidence = match winner.confidence {
+        Confidence::Certain if questioned || doubt.is_some() => Confidence::Likely,
+        confidence => confidence,
+    };
+    let mut because = because(rules, winner, facts);
+    because.extend(doubt.filter(|doubt| !because.iter().any(|each| each.fact == doubt.fact)).cloned());
 
     let others = candidates.iter().skip(1).map(|rule| candidate(rule, facts));
     let mut alternatives: Vec<Candidate> = others.chain(open.iter().map(|rule| candidate(rule, facts))).collect();
@@ -124,7 +131,7 @@ pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
         cause: winner.cause,
         party: party(winner.party, facts),
         confidence,
-        because: because(rules, winner, facts),
+        because,
         fixes: winner.fixes.iter().map(|fix| Fix { who: who(fix.who, facts), id: fix.id.clone() }).collect(),
         references: winner.references.clone(),
         alternatives,
@@ -177,6 +184,13 @@ fn open_facts(rule: &Rule, facts: &Facts) -> Vec<(FactId, WhyUnknown)> {
         }
     }
     open
+}
+
+/// What casts doubt on every conclusion: the receiver may have read other bytes than we did.
+fn doubted(facts: &Facts) -> Option<&Evidence> {
+    let conflict = facts.evidence(FactId::by_name("tcp.conflict")?);
+    let unsettled = conflict.value.seen().and_then(Value::text) == Some("unsettled");
+    unsettled.then_some(conflict)
 }
 
 /// The evidence of the winner's conditions first, then of the rules it refines that fire as well.

@@ -5,13 +5,13 @@
 
 use super::layout::{columns, wrap};
 use super::{Closing, InputFile, InterfaceLoss, Speaker, code_name, violation_reference};
-use crate::connection::{ClosePayload, Opcode};
+use crate::connection::{ClosePayload, EndSignalKind, Opcode, Outcome};
 use crate::connection::{Connection, Observation, Observed};
 use crate::diagnosis::printable;
 use crate::diagnosis::{Cause, Confidence, Who};
 use crate::evidence::{Evidence, FactId, Known};
 use crate::fleet::{self, CaptureLimit, ConnectionReport, Incident, Quality, Verdict, capture_limits};
-use crate::units::Origin;
+use crate::units::{Origin, Side};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 
@@ -310,6 +310,9 @@ impl<'a> TextReport<'a> {
             let quoted = self.speaker.say_with("punctuation.quoted", &[("text", &reason)]);
             self.labelled(out, self.speaker.say("label.reason"), &quoted);
         }
+        if let Some(ending) = self.ending(&report.connection) {
+            self.labelled(out, self.speaker.say("label.end"), &ending);
+        }
         let because = diagnosis.because.iter().filter(|evidence| is_telling(evidence)).take(MOST_PROOFS);
         let losses = LOSSES.into_iter().filter_map(FactId::by_name).map(|fact| report.facts.evidence(fact));
         let lost = losses.filter(|evidence| matches!(evidence.value, Known::Seen(_)));
@@ -357,6 +360,54 @@ impl<'a> TextReport<'a> {
             let _ = write!(what, " {}", styled(DIM, &format!("({})", numbers.join(" "))));
         }
         self.speaker.say_with("sight.settled", &[("what", &what), ("way", self.speaker.lifted_by(limit))])
+    }
+
+    /// Who ended TCP, how long after the last byte, and what each side did about a Close frame, in one line.
+    fn ending(&self, connection: &Connection) -> Option<String> {
+        let end = connection.tcp_end()?;
+        let kind = if end.kind == EndSignalKind::Rst { "rst" } else { "fin" };
+        // A hole may hide the last byte.
+        let is_watched = connection.visibility.iter().all(|(_, sight)| sight.gap.is_none() && !sight.one_sided);
+        let silence = end.quiet_since.filter(|_| is_watched).and_then(|since| end.at.seconds_since(&since));
+        let side = self.speaker.word(end.by.name());
+        let packet = end.at.packet.to_string();
+        let tcp = match silence {
+            Some(seconds) => self.speaker.say_with(
+                &format!("ending.{kind}_after"),
+                &[("side", side), ("seconds", &self.speaker.seconds(seconds)), ("packet", &packet)],
+            ),
+            None => self.speaker.say_with(&format!("ending.{kind}"), &[("side", side), ("packet", &packet)]),
+        };
+        let is_open = matches!(connection.handshake.outcome, Outcome::Accepted | Outcome::NotCaptured);
+        // With both Close frames the timeline tells more.
+        let is_answered = Side::BOTH.into_iter().all(|side| connection.traffic[side].close.is_some());
+        if !is_open || is_answered || connection.tls.is_some() {
+            return Some(tcp);
+        }
+        let join = |first: String, second: &str| {
+            self.speaker.say_with("punctuation.clauses", &[("first", &first), ("second", second)])
+        };
+        let never = |side| connection.traffic[side].close.is_none() && connection.visibility[side].frames_complete();
+        if Side::BOTH.into_iter().all(never) {
+            return Some(join(tcp, self.speaker.say("ending.none")));
+        }
+        let sides = [end.by.other(), end.by].into_iter();
+        Some(sides.fold(tcp, |line, side| join(line, &self.close_frame_of(connection, side))))
+    }
+
+    /// Whether a side sent a Close frame.
+    fn close_frame_of(&self, connection: &Connection, side: Side) -> String {
+        let name = self.speaker.word(side.name());
+        match &connection.traffic[side].close {
+            Some(close) => {
+                let packet = close.last.packet.to_string();
+                self.speaker.say_with("ending.close", &[("side", name), ("packet", &packet)])
+            }
+            None if connection.visibility[side].frames_complete() => {
+                self.speaker.say_with("ending.never", &[("side", name)])
+            }
+            None => self.speaker.say_with("ending.unknown", &[("side", name)]),
+        }
     }
 
     /// The last observations and the filter that shows them in Wireshark.
@@ -485,6 +536,8 @@ impl<'a> TextReport<'a> {
             Observed::Gap(None) => say("gap_unknown", &[]),
             Observed::Retransmission => say("retransmission", &[]),
             Observed::Icmp(kind) => say(&format!("icmp.{}", kind.name()), &[]),
+            Observed::Conflict(kept) => say("conflict", &[("packet", &kept.to_string())]),
+            Observed::OutlivedReset(rst) => say("outlived_reset", &[("packet", &rst.to_string())]),
             Observed::Fin => say("fin", &[]),
             Observed::Rst => say("rst", &[]),
         }
@@ -531,8 +584,16 @@ impl<'a> TextReport<'a> {
 
     /// The column at which the text beside labels begins: behind the widest label of the language.
     fn text_column(&self) -> usize {
-        let labels =
-            ["label.fix", "label.see", "label.proof", "label.also", "label.reason", "label.limits", "label.doubt"];
+        let labels = [
+            "label.fix",
+            "label.see",
+            "label.end",
+            "label.proof",
+            "label.also",
+            "label.reason",
+            "label.limits",
+            "label.doubt",
+        ];
         INDENT + labels.iter().map(|key| columns(self.speaker.say(key))).max().unwrap_or(0) + 2
     }
 

@@ -13,7 +13,7 @@ mod websocket;
 use crate::connection::{Basis, Connection, ConnectionId, EndSignalKind, Observation, Observed};
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, GapReason, PerEnd, StreamEnd, StreamEndKind, StreamSink};
-use crate::tcp::{Flow, FlowStart};
+use crate::tcp::{EndFacts, Flow, FlowStart};
 use crate::tls::looks_like_tls;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::Scratch;
@@ -344,6 +344,25 @@ fn record_ends_of_attempt(connection: &mut Connection, client: End, tcp: &crate:
     }
 }
 
+/// A RST ends the connection, unless the connection outlived it.
+fn add_reset(connection: &mut Connection, side: Side, facts: &EndFacts) {
+    if let Some(outlived) = facts.anomalies().outlived_reset {
+        let is_forged = |kind, by, at| kind == EndSignalKind::Rst && by == side && Some(at) != facts.rst;
+        connection.ending.retain(|signal| !is_forged(signal.kind, signal.by, signal.at));
+        connection.observe(outlived.shown_at, Some(side.other()), Observed::OutlivedReset(outlived.rst.packet));
+    }
+    if facts.rst.is_some() {
+        connection.closing.tcp_ended();
+    }
+}
+
+/// Bytes that were sent again with another content.
+fn add_conflict(connection: &mut Connection, side: Side, facts: &EndFacts) {
+    if let Some(conflict) = facts.anomalies().conflict {
+        connection.observe(conflict.other, Some(side), Observed::Conflict(conflict.kept));
+    }
+}
+
 /// Adds what TCP knows, now that it is complete.
 fn add_tcp(connection: &mut Connection, client: End, basis: Basis, tcp: crate::tcp::TcpFacts, last: Origin) {
     connection.basis = basis;
@@ -370,6 +389,8 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, tcp: crate::t
     let (client_facts, server_facts) = if client == End::A { (a, b) } else { (b, a) };
     for (side, facts) in [(Side::Client, &client_facts), (Side::Server, &server_facts)] {
         let anomalies = facts.anomalies();
+        add_reset(connection, side, facts);
+        add_conflict(connection, side, facts);
         let visibility = &mut connection.visibility[side];
         visibility.joined_late |= joined_late;
         visibility.one_sided |= facts.segments == 0;

@@ -101,7 +101,8 @@ impl WebSocketStage {
             self.finish_side(shared, side);
         }
         record_end(&mut self.connection, end, side);
-        if tcp_ended {
+        // Whether the connection outlives a RST is not known yet.
+        if tcp_ended && end.kind == StreamEndKind::Fin {
             self.connection.closing.tcp_ended();
         }
     }

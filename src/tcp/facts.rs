@@ -1,6 +1,7 @@
 //! What is known about a flow beside its bytes.
 
 use super::resent::Resent;
+use super::{HopLimits, OutlivedReset, Reset};
 use crate::packet::IcmpError;
 use crate::stream::{End, PerEnd};
 use crate::units::{Origin, PacketNumber, StreamOffset};
@@ -50,11 +51,10 @@ pub struct EndFacts {
     pub last_data: Option<Origin>,
     /// The first FIN.
     pub fin: Option<Origin>,
-    /// The first RST.
+    /// The first RST that the connection did not outlive.
     pub rst: Option<Origin>,
-    /// Where the first RST claims to stand in this end's stream. An end that resets in earnest stands at its last byte;
-    /// far from it, somebody else sent the RST, and the peer ignores it (RFC 5961 §3).
-    pub rst_offset: Option<StreamOffset>,
+    /// What that RST says about its sender.
+    pub reset: Option<Box<Reset>>,
     /// The first RST acknowledges nothing: it answers a segment of a connection that its sender does not know
     /// (RFC 9293 §3.5.2).
     pub rst_without_ack: bool,
@@ -76,11 +76,8 @@ pub struct EndFacts {
     pub mss: Option<u16>,
     /// Shift count for this end's window field, from its SYN; counts only if both ends sent one (RFC 7323 §2.2).
     pub window_scale: Option<u8>,
-    /// IPv4 time to live or IPv6 hop limit of the first segment with a SYN or data.
-    pub hop_limit: Option<u8>,
-    /// The same of the first RST; another value than [`hop_limit`](Self::hop_limit) means that something on the path
-    /// may have sent it.
-    pub rst_hop_limit: Option<u8>,
+    /// IPv4 times to live or IPv6 hop limits of the segments with a SYN, data or FIN.
+    pub hop_limits: Option<HopLimits>,
     anomalies: Option<Box<Anomalies>>,
 }
 
@@ -146,6 +143,18 @@ impl EndFacts {
     }
 }
 
+/// Two versions of the same bytes of a stream, of which the first one recorded was delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict {
+    /// The packet whose bytes were delivered.
+    pub kept: PacketNumber,
+    /// The packet that says otherwise.
+    pub other: Origin,
+    /// The peer had acknowledged the bytes when the other version came: it has read the first one. Otherwise it may
+    /// have read either, for packets are also lost behind the point of capture.
+    pub acknowledged: bool,
+}
+
 /// What went other than in order at one end. Flows have these only when something did.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Anomalies {
@@ -163,10 +172,10 @@ pub struct Anomalies {
     pub window_probes: u64,
     /// Segments that fill a hole within 3 ms: swapped on the way or in the capture.
     pub out_of_order: u64,
-    /// Segments that repeat bytes with another content, as far as both versions were at hand.
+    /// Segments that repeat bytes with another content, as far as that could be noticed.
     pub conflicting_overlaps: u64,
-    /// The first such pair: the packet whose bytes count and the one that contradicts it.
-    pub first_conflict: Option<(PacketNumber, PacketNumber)>,
+    /// The first of them, or the first of which the receiver may have read the other version.
+    pub conflict: Option<Conflict>,
     /// Holes given up, for whatever reason.
     pub gaps: u64,
     /// Bytes in them.
@@ -175,12 +184,16 @@ pub struct Anomalies {
     pub cut_bytes: u64,
     /// Of these, bytes that the peer acknowledged: they arrived, so it was the capture that missed them.
     pub acked_gap_bytes: u64,
+    /// Of these, bytes that were not waited for because one of our own bounds was reached.
+    pub limit_bytes: u64,
     /// Segments that announced a window of zero.
     pub zero_windows: u64,
     /// Since when the window has been zero; `None` while it is open.
     pub zero_window_since: Option<Origin>,
     /// When it last was zero and opened again: from and until.
     pub last_zero_window: Option<(Origin, Origin)>,
+    /// The first RST in the name of this end that the connection outlived.
+    pub outlived_reset: Option<OutlivedReset>,
     /// Segments whose sequence number is nowhere near the stream, or that lie beyond the FIN.
     pub out_of_window: u64,
 }
@@ -195,14 +208,16 @@ impl Anomalies {
         window_probes: 0,
         out_of_order: 0,
         conflicting_overlaps: 0,
-        first_conflict: None,
+        conflict: None,
         gaps: 0,
         gap_bytes: 0,
         cut_bytes: 0,
         acked_gap_bytes: 0,
+        limit_bytes: 0,
         zero_windows: 0,
         zero_window_since: None,
         last_zero_window: None,
+        outlived_reset: None,
         out_of_window: 0,
     };
 }

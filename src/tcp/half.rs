@@ -3,11 +3,12 @@
 //! [`Half`] is the state, [`Reassembly`] the work on it. The stream offset of [`Half::next`] is always
 //! [`EndFacts::bytes`]; SYN and FIN occupy a sequence number each but no offset.
 
-use super::EndFacts;
+use super::delivered::Direction;
 use super::reorder::{Budget, Reorder, Span, differ};
 use super::resent::Resent;
+use super::{Conflict, EndFacts};
 use crate::packet::{Segment, SeqNumber};
-use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd, StreamEndKind, StreamSink};
+use crate::stream::{Chunk, Gap, GapReason, StreamEnd, StreamEndKind, StreamSink};
 use crate::units::{Origin, PacketNumber, StreamOffset};
 
 /// Sequence numbers further from the stream than any window (RFC 7323 §2.3) are not of it.
@@ -167,7 +168,7 @@ pub(super) struct PeerView {
 
 /// One end's half, with everything that receiving bytes touches.
 pub(super) struct Reassembly<'r, S: StreamSink> {
-    pub(super) from: End,
+    pub(super) direction: Direction,
     pub(super) half: &'r mut Half,
     pub(super) facts: &'r mut EndFacts,
     pub(super) peer: PeerView,
@@ -207,6 +208,9 @@ impl<S: StreamSink> Reassembly<'_, S> {
             if distance < 0 {
                 self.note_resent(span.start, len, segment.origin);
             }
+        }
+        if distance < 0 {
+            self.compare_with_delivered(span.until(self.facts.bytes));
         }
         self.data(span.skip_to(self.facts.bytes), repeats);
         self.deliver_fin();
@@ -297,8 +301,12 @@ impl<S: StreamSink> Reassembly<'_, S> {
         debug_assert_eq!(span.start, self.facts.bytes);
         if !span.bytes.is_empty() {
             let offset = StreamOffset(self.facts.bytes);
+            self.budget.delivered.remember(self.direction, &span);
             self.advance(span.bytes.len() as u64);
-            self.sink.chunk(self.context, Chunk { from: self.from, offset, origin: span.origin, bytes: span.bytes });
+            self.sink.chunk(
+                self.context,
+                Chunk { from: self.direction.from, offset, origin: span.origin, bytes: span.bytes },
+            );
         }
         if span.cut > 0 {
             self.gap(span.cut, GapReason::CutByCapture, span.origin);
@@ -324,7 +332,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
             };
             let known = piece.span();
             if differ(&known, &span) {
-                conflict.get_or_insert(known.origin.packet);
+                conflict.get_or_insert((known.origin.packet, known.end().min(span.end())));
             }
             let free = span.until(known.start);
             if free.len() > 0 {
@@ -366,15 +374,15 @@ impl<S: StreamSink> Reassembly<'_, S> {
             }
             // With nothing else to give up, the hole before the span itself goes.
             let target = waiting.first().map_or(span.start, |first| first.start.min(span.start));
-            self.give_up(target, span.origin);
+            self.give_up(target, GapReason::Limit, span.origin);
         }
     }
 
-    /// Everything before `offset` that has not come never will. Delivers what waited for it.
-    fn give_up(&mut self, offset: u64, at: Origin) {
+    /// Everything before `offset` that has not come is not waited for any more. Delivers what waited for it.
+    fn give_up(&mut self, offset: u64, reason: GapReason, at: Origin) {
         let missing = offset.saturating_sub(self.facts.bytes);
         if missing > 0 {
-            self.gap(missing, GapReason::NotCaptured, at);
+            self.gap(missing, reason, at);
         }
         self.drain();
     }
@@ -422,7 +430,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
             if !received || !overdue {
                 return;
             }
-            self.give_up(target, now);
+            self.give_up(target, GapReason::NotCaptured, now);
             self.deliver_fin();
         }
     }
@@ -430,7 +438,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
     /// Delivers whatever waits, with gaps for what is missing between.
     pub(super) fn flush(&mut self, now: Origin) {
         while let Some(first) = self.half.waiting.as_ref().and_then(|waiting| waiting.first()) {
-            self.give_up(first.start, now);
+            self.give_up(first.start, GapReason::NotCaptured, now);
         }
         self.deliver_fin();
     }
@@ -440,15 +448,16 @@ impl<S: StreamSink> Reassembly<'_, S> {
         self.flush(now);
         let bytes = self.facts.bytes;
         match (self.half.fin_at, self.peer.acked) {
-            (Some(fin), _) => self.give_up(fin, now),
+            (Some(fin), _) => self.give_up(fin, GapReason::NotCaptured, now),
             // One number beyond the last byte: a byte or the FIN itself, which the capture does not hold.
             (None, Some(acked)) if acked.0 == bytes + 1 => {
                 self.facts.anomalies_mut().gaps += 1;
                 let offset = StreamOffset(bytes);
-                let gap = Gap { from: self.from, offset, len: None, reason: GapReason::NotCaptured, origin: now };
+                let gap =
+                    Gap { from: self.direction.from, offset, len: None, reason: GapReason::NotCaptured, origin: now };
                 self.sink.gap(self.context, gap);
             }
-            (None, Some(acked)) => self.give_up(acked.0, now),
+            (None, Some(acked)) => self.give_up(acked.0, GapReason::NotCaptured, now),
             (None, None) => {}
         }
         self.deliver_fin();
@@ -457,7 +466,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
     /// Tells the sink how this end finished.
     pub(super) fn end(&mut self, kind: StreamEndKind, origin: Origin) {
         let offset = StreamOffset(self.facts.bytes);
-        self.sink.end(self.context, StreamEnd { from: self.from, kind, offset, origin });
+        self.sink.end(self.context, StreamEnd { from: self.direction.from, kind, offset, origin });
     }
 
     fn gap(&mut self, len: u64, reason: GapReason, origin: Origin) {
@@ -470,9 +479,9 @@ impl<S: StreamSink> Reassembly<'_, S> {
         match reason {
             GapReason::CutByCapture => anomalies.cut_bytes += len,
             GapReason::NotCaptured => anomalies.acked_gap_bytes += acked,
-            GapReason::Limit => {}
+            GapReason::Limit => anomalies.limit_bytes += len,
         }
-        self.sink.gap(self.context, Gap { from: self.from, offset, len: Some(len), reason, origin });
+        self.sink.gap(self.context, Gap { from: self.direction.from, offset, len: Some(len), reason, origin });
     }
 
     fn advance(&mut self, len: u64) {
@@ -495,12 +504,20 @@ impl<S: StreamSink> Reassembly<'_, S> {
         }
     }
 
-    /// The segment at `origin` contradicts what the packet `known` brought first.
-    fn note_conflict(&mut self, known: Option<PacketNumber>, origin: Origin) {
-        if let Some(known) = known {
-            let anomalies = self.facts.anomalies_mut();
-            anomalies.conflicting_overlaps += 1;
-            anomalies.first_conflict.get_or_insert((known, origin.packet));
+    /// Bytes that were delivered before.
+    fn compare_with_delivered(&mut self, span: Span<'_>) {
+        let conflict = self.budget.delivered.contradicted_by(self.direction, &span);
+        self.note_conflict(conflict, span.origin);
+    }
+
+    /// The segment at `other` contradicts what a packet brought first; the offset after those bytes.
+    fn note_conflict(&mut self, known: Option<(PacketNumber, u64)>, other: Origin) {
+        let Some((kept, until)) = known else { return };
+        let acknowledged = self.peer.acked.is_some_and(|acked| acked.0 >= until);
+        let anomalies = self.facts.anomalies_mut();
+        anomalies.conflicting_overlaps += 1;
+        if anomalies.conflict.is_none_or(|before| before.acknowledged && !acknowledged) {
+            anomalies.conflict = Some(Conflict { kept, other, acknowledged });
         }
     }
 }

@@ -11,9 +11,12 @@
 //!   *in the capture*: the peer acknowledged beyond it and 2 s or 64 segments passed, the bounds of
 //!   [`Limits`](crate::limits::Limits) are reached, or the flow ends. An acknowledgement alone is no reason, because
 //!   captures from several queues or interfaces often record it before the data.
-//! - Of bytes that come twice the first version counts. While both are at hand they are compared.
+//! - Of bytes that come twice the first version counts. While both are at hand they are compared; of what was delivered,
+//!   hashes are kept for a while (see `delivered`).
 //! - A segment recorded more than once, in and out of a tunnel, on several interfaces or by a mirror port, counts once;
 //!   the others are counted as copies and otherwise ignored.
+//! - Of one end the first RST counts, unless the connection outlives it: then it was forged, and is kept apart
+//!   ([`OutlivedReset`]).
 //! - A flow that ended stays for [`linger_seconds`](crate::limits::Limits::linger_seconds) of packet time. Later packets
 //!   of its addresses are counted as late, until a new SYN opens a new flow.
 //!
@@ -27,6 +30,7 @@
 
 mod bases;
 mod copies;
+mod delivered;
 mod facts;
 mod flow;
 mod half;
@@ -34,12 +38,14 @@ mod index;
 mod open;
 mod reorder;
 mod resent;
+mod reset;
 mod slab;
 mod table;
 
-pub use facts::{Anomalies, EndFacts, Pending, TcpFacts};
+pub use facts::{Anomalies, Conflict, EndFacts, Pending, TcpFacts};
 pub use flow::{Flow, FlowEnd, FlowNumber, FlowStart};
 pub use resent::Resent;
+pub use reset::{HopLimits, OutlivedReset, Reset};
 pub use table::FlowTable;
 
 // What a flow passes on of the packets that speak of it.

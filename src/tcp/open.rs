@@ -2,10 +2,11 @@
 
 use super::bases::Bases;
 use super::copies::{Copies, ELSEWHERE_SECONDS, Place, TWICE_SECONDS, repeats_for_no_reason};
+use super::delivered::Direction;
 use super::half::{Anchored, Half, PeerView, Reassembly};
 use super::index::Network;
-use super::reorder::Budget;
-use super::{Flow, FlowEnd, FlowNumber, FlowStart, TcpFacts};
+use super::reorder::{Budget, Span};
+use super::{Flow, FlowEnd, FlowNumber, FlowStart, HopLimits, OutlivedReset, Reset, TcpFacts};
 use crate::packet::{IcmpError, Segment, SeqNumber, TcpFlags};
 use crate::stream::{End, PerEnd, StreamEndKind, StreamSink};
 use crate::units::Origin;
@@ -89,7 +90,7 @@ impl<S: StreamSink> OpenFlow<S> {
     ) {
         let from = self.bases.end(segment.source);
         self.bases.note(segment);
-        if self.is_copy(from, segment, copies) {
+        if self.is_copy(from, segment, copies) && !self.contradicts_delivered(from, segment, budget) {
             self.facts.duplicates = self.facts.duplicates.saturating_add(1);
             self.last = segment.origin;
             return;
@@ -184,7 +185,15 @@ impl<S: StreamSink> OpenFlow<S> {
         let closed = peer.anomalies().zero_window_since.is_some();
         let peer = PeerView { acked: peer.acked, absent: peer.segments == 0, closed };
         let (half, facts) = (&mut self.halves[from], &mut self.facts.ends[from]);
-        Reassembly { from, half, facts, peer, budget, sink: &mut self.sink, context }
+        let direction = Direction { flow: self.number, from };
+        Reassembly { direction, half, facts, peer, budget, sink: &mut self.sink, context }
+    }
+
+    /// Other bytes than those delivered make a segment no copy, however equal the rest of it is.
+    fn contradicts_delivered(&self, from: End, segment: &Segment<'_>, budget: &Budget) -> bool {
+        let Some(offset) = self.halves[from].offset_of(segment.seq, &self.facts.ends[from]) else { return false };
+        let span = Span { start: offset.0, bytes: segment.payload, cut: 0, origin: segment.origin };
+        budget.delivered.contradicted_by(Direction { flow: self.number, from }, &span).is_some()
     }
 
     fn is_copy(&mut self, from: End, segment: &Segment<'_>, copies: &mut Copies) -> bool {
@@ -240,7 +249,8 @@ impl<S: StreamSink> OpenFlow<S> {
             self.facts.ends[from].anomalies_mut().out_of_window += 1;
             return;
         }
-        if self.halves[from].sent_ack(ack) {
+        let news = self.halves[from].sent_ack(ack);
+        if news {
             self.facts.ends[from].last_ack = Some(segment.origin);
             let before = self.facts.ends[from].acked.map_or(0, |acked| acked.0);
             let acked = self.halves[peer].acknowledged(ack, &self.facts.ends[peer]).map_or(before, |acked| acked.0);
@@ -252,6 +262,9 @@ impl<S: StreamSink> OpenFlow<S> {
         if let Some(acked) = acked {
             self.sink.acknowledged(peer, acked);
         }
+        if news && !segment.flags.rst() {
+            self.outlives_reset(from, segment.origin);
+        }
     }
 
     /// `end`'s stream got a start: what its peer acknowledged means something now.
@@ -262,16 +275,18 @@ impl<S: StreamSink> OpenFlow<S> {
     }
 
     fn rst(&mut self, from: End, segment: &Segment<'_>, budget: &mut Budget, context: &mut S::Context) {
-        if self.facts.ends[from].rst.is_some() {
+        let facts = &mut self.facts.ends[from];
+        let offset = self.halves[from].offset_of(segment.seq, facts);
+        if let Some(reset) = &mut facts.reset {
+            reset.again(offset);
             return;
         }
-        let facts = &mut self.facts.ends[from];
         facts.rst = Some(segment.origin);
-        facts.rst_offset = self.halves[from].offset_of(segment.seq, facts);
-        facts.rst_hop_limit = Some(segment.hop_limit);
         facts.rst_without_ack = segment.ack.is_none();
         let mut reassembly = self.reassembly(from, budget, context);
         reassembly.flush(segment.origin);
+        let stream = reassembly.facts.bytes;
+        reassembly.facts.reset = Some(Box::new(Reset::new(offset, stream, segment.hop_limit)));
         reassembly.end(StreamEndKind::Rst, segment.origin);
         self.over.get_or_insert(FlowEnd::Reset);
         self.lingers_since = segment.origin;
@@ -289,17 +304,42 @@ impl<S: StreamSink> OpenFlow<S> {
         } else {
             facts.note_sent(segment.origin, len, quiet);
         }
-        // An end that goes on sending beyond its RST never sent it, and its peer did not believe it.
-        let disproved = facts.rst_offset.is_some_and(|rst| facts.bytes > rst.0);
-        if disproved && self.over == Some(FlowEnd::Reset) {
-            self.over = None;
+        let Some(reset) = &mut facts.reset else { return };
+        // An end that goes on sending beyond its RST never sent it.
+        if facts.bytes > reset.limit() {
+            reset.went_on = Some(segment.origin);
+            reset.data_after = true;
+            if self.over == Some(FlowEnd::Reset) {
+                self.over = None;
+            }
+        }
+    }
+
+    /// `from` acknowledged something new. If its peer sent that after a RST, `from` never believed the RST, which came
+    /// to it before: it was forged, and the connection lives.
+    fn outlives_reset(&mut self, from: End, origin: Origin) {
+        if let Some(reset) = &mut self.facts.ends[from].reset {
+            reset.went_on = Some(origin);
+        }
+        let acked = self.facts.ends[from].acked;
+        let peer = &mut self.facts.ends[from.other()];
+        let outlived = |reset: &Reset| reset.data_after && acked.is_some_and(|acked| acked.0 > reset.limit());
+        if peer.reset.as_deref().is_some_and(outlived)
+            && let Some(rst) = peer.rst.take()
+        {
+            peer.reset = None;
+            let outlived = OutlivedReset { from: from.other(), rst, shown_at: origin };
+            peer.anomalies_mut().outlived_reset.get_or_insert(outlived);
         }
     }
 
     fn note_window(&mut self, from: End, segment: &Segment<'_>) {
         let facts = &mut self.facts.ends[from];
-        if facts.hop_limit.is_none() && segment.sequence_len() > 0 {
-            facts.hop_limit = Some(segment.hop_limit);
+        if segment.sequence_len() > 0 {
+            match &mut facts.hop_limits {
+                Some(limits) => limits.add(segment.hop_limit),
+                none => *none = Some(HopLimits::of(segment.hop_limit, segment.origin.packet)),
+            }
         }
         if segment.window == 0 {
             let anomalies = facts.anomalies_mut();

@@ -1,5 +1,6 @@
 //! Bytes of one end that wait for earlier ones.
 
+use super::delivered::Delivered;
 use crate::limits::{LimitHits, Limits};
 use crate::units::{Origin, PacketNumber};
 use std::collections::VecDeque;
@@ -77,6 +78,8 @@ pub(super) struct Budget {
     pub(super) waiting: usize,
     /// Bytes that the consumers of all flows keep.
     pub(super) kept: usize,
+    /// Hashes of what was delivered lately.
+    pub(super) delivered: Delivered,
 }
 
 /// What inserting a span found.
@@ -88,8 +91,8 @@ pub(super) struct Overlap {
     pub(super) adds: bool,
     /// New bytes lie before this segment, which was waiting already.
     pub(super) fills_before: Option<Origin>,
-    /// Repeated bytes differ from what this packet brought first.
-    pub(super) conflict: Option<PacketNumber>,
+    /// Repeated bytes differ from what this packet brought first; the offset after them.
+    pub(super) conflict: Option<(PacketNumber, u64)>,
 }
 
 /// The waiting pieces of one end: sorted, not overlapping, each bound to the packet that brought it first.
@@ -155,7 +158,7 @@ impl Reorder {
                 if next.start < span.end() {
                     overlap.repeats = true;
                     if overlap.conflict.is_none() && differ(&next, &span) {
-                        overlap.conflict = Some(next.origin.packet);
+                        overlap.conflict = Some((next.origin.packet, next.end().min(span.end())));
                     }
                 }
                 if free.len() > 0 {

@@ -1,6 +1,7 @@
 //! All flows: finding the one a segment belongs to, opening, and letting go.
 
 use super::copies::Copies;
+use super::delivered::Delivered;
 use super::index::{FlowIndex, FlowKey, Latest, Network};
 use super::open::OpenFlow;
 use super::reorder::Budget;
@@ -43,7 +44,13 @@ impl<S: StreamSink> FlowTable<S> {
             lingering: VecDeque::new(),
             finished: VecDeque::new(),
             copies: Copies::default(),
-            budget: Budget { limits: *limits, hits: LimitHits::default(), waiting: 0, kept: 0 },
+            budget: Budget {
+                limits: *limits,
+                hits: LimitHits::default(),
+                waiting: 0,
+                kept: 0,
+                delivered: Delivered::new(),
+            },
             hand: 0,
             next_number: 0,
             late: 0,

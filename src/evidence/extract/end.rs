@@ -1,7 +1,7 @@
 //! Facts about how the connection ended, above all in TCP.
 
-use super::{Answer, View, absent, or_unknown, seconds, side, unknown, unless_one_sided, word};
-use crate::connection::EndSignalKind;
+use super::{Answer, View, absent, int, or_unknown, seconds, side, unknown, unless_one_sided, word};
+use crate::connection::{EndSignal, EndSignalKind, HopLimits, Reset};
 use crate::evidence::WhyUnknown;
 use crate::units::{Origin, Side};
 
@@ -119,6 +119,70 @@ pub(in crate::evidence) fn zero_window_side(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn zero_window_s(view: &View<'_>) -> Answer {
     match closed_window(view) {
         Some(ClosedWindow { since, until: Some(until), .. }) => seconds(until.seconds_since(&since)).at([since, until]),
+        _ => unless_one_sided(view),
+    }
+}
+
+/// The RST that ended TCP first, what it says about its sender, and the way of that side's other packets.
+fn reset<'a>(view: &View<'a>) -> Option<(&'a EndSignal, &'a Reset, Option<&'a HopLimits>)> {
+    let end = view.connection.tcp_end().filter(|end| end.kind == EndSignalKind::Rst)?;
+    let tcp = &view.connection.tcp[end.by];
+    Some((end, tcp.reset.as_deref()?, tcp.hop_limits.as_ref()))
+}
+
+pub(in crate::evidence) fn rst_hop_limit(view: &View<'_>) -> Answer {
+    match reset(view) {
+        Some((end, reset, _)) => int(reset.hop_limit.into()).at([end.at]),
+        None => unless_one_sided(view),
+    }
+}
+
+pub(in crate::evidence) fn hop_limit(view: &View<'_>) -> Answer {
+    match reset(view) {
+        Some((_, reset, Some(usual))) => {
+            let mut answer = int(reset.hop_limit.clamp(usual.lowest, usual.highest).into());
+            answer.packets.push(usual.seen_at);
+            answer
+        }
+        Some((_, _, None)) => unknown(WhyUnknown::NotCaptured),
+        None => unless_one_sided(view),
+    }
+}
+
+pub(in crate::evidence) fn rst_hops_off(view: &View<'_>) -> Answer {
+    match reset(view) {
+        Some((end, reset, Some(usual))) => {
+            let mut answer = int(usual.hops_off(reset.hop_limit).into()).at([end.at]);
+            answer.packets.push(usual.seen_at);
+            answer
+        }
+        Some((_, _, None)) => unknown(WhyUnknown::NotCaptured),
+        None => unless_one_sided(view),
+    }
+}
+
+pub(in crate::evidence) fn rst_went_on_s(view: &View<'_>) -> Answer {
+    match reset(view) {
+        Some((end, Reset { went_on: Some(later), .. }, _)) => {
+            seconds(later.seconds_since(&end.at)).at([end.at, *later])
+        }
+        Some(_) => absent(),
+        None => unless_one_sided(view),
+    }
+}
+
+pub(in crate::evidence) fn rst_places(view: &View<'_>) -> Answer {
+    match reset(view) {
+        Some((end, reset, _)) if reset.places_beyond > 0 => int(reset.places_beyond.into()).at([end.at]),
+        Some(_) => absent(),
+        None => unless_one_sided(view),
+    }
+}
+
+pub(in crate::evidence) fn rst_both_s(view: &View<'_>) -> Answer {
+    let other = |end: &EndSignal| view.connection.tcp[end.by.other()].rst;
+    match reset(view).map(|(end, ..)| (end, other(end))) {
+        Some((end, Some(other))) => seconds(other.seconds_since(&end.at)).at([end.at, other]),
         _ => unless_one_sided(view),
     }
 }

@@ -134,7 +134,8 @@ impl<'a> View<'a> {
         let facts = &self.connection.tcp[side];
         let end = facts.bytes.saturating_add(u64::from(facts.fin.is_some()));
         // Far beyond any window somebody else sent it.
-        facts.rst_offset.is_some_and(|rst| (1..1 << 20).contains(&rst.0.saturating_sub(end)))
+        let stands_at = facts.reset.as_ref().and_then(|reset| reset.offset);
+        stands_at.is_some_and(|rst| (1..1 << 20).contains(&rst.0.saturating_sub(end)))
     }
 
     /// Whether the side that did not give the first sign of TCP's end may have done so before, in a hole.

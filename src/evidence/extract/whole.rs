@@ -74,3 +74,16 @@ pub(in crate::evidence) fn ping_interval_s(view: &View<'_>) -> Answer {
         interval => seconds(interval).at(pings.last),
     }))
 }
+
+pub(in crate::evidence) fn tcp_conflict(view: &View<'_>) -> Answer {
+    let conflicts = Side::BOTH.into_iter().filter_map(|side| view.connection.tcp[side].anomalies().conflict);
+    match conflicts.min_by_key(|conflict| (conflict.acknowledged, conflict.other.packet)) {
+        Some(conflict) => {
+            let mut answer = word(if conflict.acknowledged { "settled" } else { "unsettled" }).at([conflict.other]);
+            answer.packets.push(conflict.kept);
+            answer
+        }
+        None if view.is_one_sided() => unknown(WhyUnknown::OneSided),
+        None => absent(),
+    }
+}

@@ -77,6 +77,7 @@ pub struct ConnectionObject {
     api_view: Sides<Option<ApiViewObject>>,
     violations: Vec<ViolationObject>,
     violations_total: u64,
+    conflicts: Vec<ConflictObject>,
     visibility: VisibilityObject,
     diagnosis: DiagnosisObject,
 }
@@ -176,6 +177,16 @@ struct ViolationObject {
     detail: String,
 }
 
+/// Bytes of one side that were sent again with another content.
+#[derive(Debug, Serialize)]
+struct ConflictObject {
+    side: &'static str,
+    segments: u64,
+    kept_packet: u64,
+    other_packet: u64,
+    receiver: &'static str,
+}
+
 #[derive(Debug, Serialize)]
 struct VisibilityObject {
     client: &'static str,
@@ -267,6 +278,7 @@ impl ConnectionObject {
             api_view: Sides::of(|side| connection.api_view(side).map(ApiViewObject::from)),
             violations: connection.violations.iter().map(violation).collect(),
             violations_total: connection.violations.len() as u64 + connection.violations_dropped,
+            conflicts: Side::BOTH.into_iter().filter_map(|side| conflict(connection, side)).collect(),
             visibility: visibility(connection),
             diagnosis: diagnosis(report, speaker),
         }
@@ -425,6 +437,17 @@ fn violation(violation: &crate::violation::Violation) -> ViolationObject {
     }
 }
 
+fn conflict(connection: &Connection, side: Side) -> Option<ConflictObject> {
+    let anomalies = connection.tcp[side].anomalies();
+    anomalies.conflict.map(|conflict| ConflictObject {
+        side: side.name(),
+        segments: anomalies.conflicting_overlaps,
+        kept_packet: conflict.kept.value(),
+        other_packet: conflict.other.packet.value(),
+        receiver: if conflict.acknowledged { "kept" } else { "either" },
+    })
+}
+
 fn visibility(connection: &Connection) -> VisibilityObject {
     let mut notes = Vec::new();
     for (side, visibility) in connection.visibility.iter() {
@@ -441,6 +464,16 @@ fn visibility(connection: &Connection) -> VisibilityObject {
         }
         if visibility.cut {
             notes.push(format!("{side}: {} bytes cut by the snapshot length", tcp.anomalies().cut_bytes));
+        }
+        if tcp.anomalies().limit_bytes > 0 {
+            notes.push(format!("{side}: {} bytes not waited for (limit reorder)", tcp.anomalies().limit_bytes));
+        }
+        if let Some(outlived) = tcp.anomalies().outlived_reset {
+            notes.push(format!(
+                "{side}: the RST in packet {} is not from the {side}; packet {} goes on after it",
+                outlived.rst.packet.value(),
+                outlived.shown_at.packet.value()
+            ));
         }
     }
     VisibilityObject { client: connection.visibility.client.name(), server: connection.visibility.server.name(), notes }
