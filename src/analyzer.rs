@@ -150,6 +150,7 @@ impl Analyzer {
             flows: tcp.flows,
             reorder: tcp.reorder,
             inflate: self.shared.scratch.inflate_limit_hits(),
+            resync: self.shared.scratch.resync_limit_hits(),
             ..self.shared.hits
         }
     }

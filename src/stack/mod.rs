@@ -166,7 +166,7 @@ impl Stack {
         match crate::http::looks_like_http(bytes) {
             Some(crate::http::Role::Request) if may_be_request(bytes) => self.http(chunk.from),
             Some(crate::http::Role::Response) => self.http(chunk.from.other()),
-            Some(crate::http::Role::Request) | None => Stage::Searching(Box::default()),
+            Some(crate::http::Role::Request) | None => Stage::Searching(Box::new(search::SearchStage::new(limits))),
         }
     }
 
@@ -213,7 +213,7 @@ impl StreamSink for Stack {
                 let next = stage.chunk(&self.start, shared, chunk);
                 if !is_http && matches!(next, http::Next::Opaque) {
                     // It only began like HTTP, as the rest of a text may.
-                    let mut search = Box::<search::SearchStage>::default();
+                    let mut search = Box::new(search::SearchStage::new(&shared.limits));
                     let next = search.chunk(&self.start, shared, chunk);
                     self.stage = Stage::Searching(search);
                     self.search_on(next);

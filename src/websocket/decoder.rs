@@ -153,7 +153,7 @@ impl Decoder {
     ///
     /// Tells nothing until that is certain. `deflate` as in [`new`](Self::new), but `None` means that it is not known.
     #[must_use]
-    pub fn joined_late(config: DecoderConfig) -> Self {
+    pub fn joined_late(config: DecoderConfig, scratch: &Scratch) -> Self {
         let assembly = match config.deflate {
             Some(_) => {
                 let mut assembly = Assembly::new(config.deflate);
@@ -162,7 +162,8 @@ impl Decoder {
             }
             None => Assembly::guessing(),
         };
-        let search = Search::new(config.sender, assembly.deflate_negotiated(), Thresholds::JOINED_LATE);
+        let search =
+            Search::new(config.sender, assembly.deflate_negotiated(), Thresholds::JOINED_LATE, &scratch.searches);
         let state = State::Lost(Box::new(Lost { since: StreamOffset(0), at: None, search }));
         Self { state, assembly, ..Self::new(config) }
     }
@@ -187,7 +188,7 @@ impl Decoder {
                     if lost.at.is_none() {
                         (lost.since, lost.at) = (at, Some(origin));
                     }
-                    if let Some(proof) = lost.search.push(at, origin, rest) {
+                    if let Some(proof) = lost.search.push(at, origin, rest, &mut scratch.searches) {
                         self.resynchronise(proof, scratch, sink);
                     }
                     return;
@@ -226,7 +227,7 @@ impl Decoder {
                 if lost.at.is_none() {
                     (lost.since, lost.at) = (offset, Some(origin));
                 }
-                if let Some(proof) = lost.search.gap(offset, origin, len) {
+                if let Some(proof) = lost.search.gap(offset, origin, len, &mut scratch.searches) {
                     self.resynchronise(proof, scratch, sink);
                 }
             }
@@ -244,8 +245,10 @@ impl Decoder {
             }
             (State::Payload(_) | State::Header(_), _) => {
                 self.assembly.shut();
-                let mut search = Search::new(self.sender, self.assembly.deflate_negotiated(), Thresholds::RESYNC);
-                search.gap(offset, origin, len);
+                let budget = &mut scratch.searches;
+                let rsv1 = self.assembly.deflate_negotiated();
+                let mut search = Search::new(self.sender, rsv1, Thresholds::RESYNC, budget);
+                search.gap(offset, origin, len, budget);
                 self.state = State::Lost(Box::new(Lost { since: offset, at: Some(origin), search }));
             }
         }
@@ -268,7 +271,7 @@ impl Decoder {
                 frames: proof.frames,
             }));
         }
-        for run in search.held.into_runs() {
+        for run in search.into_held(&mut scratch.searches).into_runs() {
             let skip = proof.from.saturating_sub(run.offset);
             if skip >= run.len {
                 continue;
@@ -289,6 +292,9 @@ impl Decoder {
     /// longer understands the stream.
     pub fn finish(&mut self, scratch: &mut Scratch, sink: &mut impl EventSink) {
         self.settle(scratch, sink);
+        if let State::Lost(lost) = &mut self.state {
+            lost.search.forget(&mut scratch.searches);
+        }
         let (frame, message) = (self.open_frame(), self.open_message());
         if frame.is_some() || message.is_some() {
             sink.event(Event::Unfinished(Unfinished { sender: self.sender, frame, message }));

@@ -32,6 +32,7 @@ use super::held::{Found, Held};
 use super::mask::MaskedBytes;
 use super::opcode::Opcode;
 use super::rules::CONTROL_PAYLOAD_MAX;
+use crate::limits::Limits;
 use crate::units::{Origin, Side, StreamOffset};
 
 /// Chains followed at once; the ones with the least evidence are dropped.
@@ -561,34 +562,68 @@ fn close_evidence(payload: &[u8]) -> Option<u32> {
 pub(super) struct Search {
     pub(super) held: Held,
     hunt: Hunt,
+    /// What it takes of the budget.
+    charged: usize,
+}
+
+/// What the searches of an analysis may take together.
+#[derive(Debug)]
+pub(super) struct SearchBudget {
+    /// Bytes held back for one side.
+    per_end: usize,
+    /// Memory of all searches.
+    total: usize,
+    used: usize,
+    /// How often either was reached.
+    pub(super) hits: u64,
+}
+
+impl SearchBudget {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { per_end: limits.resync_bytes_per_end, total: limits.resync_bytes_total, used: 0, hits: 0 }
+    }
 }
 
 impl Search {
-    pub(super) fn new(sender: Side, rsv1: bool, enough: Thresholds) -> Self {
-        Self { held: Held::default(), hunt: Hunt::new(sender, rsv1, enough) }
+    pub(super) fn new(sender: Side, rsv1: bool, enough: Thresholds, budget: &SearchBudget) -> Self {
+        Self { held: Held::new(budget.per_end), hunt: Hunt::new(sender, rsv1, enough), charged: 0 }
     }
 
-    pub(super) fn push(&mut self, offset: StreamOffset, origin: Origin, bytes: &[u8]) -> Option<Proof> {
+    pub(super) fn push(
+        &mut self,
+        offset: StreamOffset,
+        origin: Origin,
+        bytes: &[u8],
+        budget: &mut SearchBudget,
+    ) -> Option<Proof> {
         self.held.push(offset, origin, bytes);
         let proof = self.hunt.advance(&self.held);
         if proof.is_none() {
-            self.make_room();
+            self.make_room(budget);
         }
         proof
     }
 
     /// `len` bytes are missing; `None` when nobody knows how many, so that what was held leads nowhere.
-    pub(super) fn gap(&mut self, offset: StreamOffset, origin: Origin, len: Option<u64>) -> Option<Proof> {
+    pub(super) fn gap(
+        &mut self,
+        offset: StreamOffset,
+        origin: Origin,
+        len: Option<u64>,
+        budget: &mut SearchBudget,
+    ) -> Option<Proof> {
         match len {
             Some(len) => {
                 self.held.gap(offset, origin, len);
                 let proof = self.hunt.advance(&self.held);
-                self.make_room();
+                if proof.is_none() {
+                    self.make_room(budget);
+                }
                 proof
             }
             None => {
-                self.held = Held::default();
-                self.hunt.forget();
+                self.forget(budget);
+                self.hunt.start = None;
                 None
             }
         }
@@ -598,29 +633,59 @@ impl Search {
         self.hunt.finish(&self.held)
     }
 
-    fn make_room(&mut self) {
-        if !self.held.is_over_full() {
-            return;
-        }
-        if let Some(starts) = self.hunt.best_starts() {
-            self.held.let_payload_go(starts);
-        }
+    /// Lets everything go; what comes next is searched afresh.
+    pub(super) fn forget(&mut self, budget: &mut SearchBudget) {
+        self.held.clear();
+        self.hunt.forget();
+        self.charge(budget);
+    }
+
+    /// What was held, which counts no more.
+    pub(super) fn into_held(self, budget: &mut SearchBudget) -> Held {
+        budget.used = budget.used.saturating_sub(self.charged);
+        self.held
+    }
+
+    fn make_room(&mut self, budget: &mut SearchBudget) {
         if self.held.is_over_full() {
-            self.held.let_oldest_go();
-            self.hunt.let_go_before(self.held.start());
+            if let Some(starts) = self.hunt.best_starts() {
+                self.held.let_payload_go(starts);
+            }
+            if self.held.is_over_full() {
+                budget.hits += 1;
+                self.held.let_oldest_go();
+                self.hunt.let_go_before(self.held.start());
+            }
         }
+        self.charge(budget);
+        if budget.used > budget.total {
+            budget.hits += 1;
+            self.forget(budget);
+        }
+    }
+
+    fn charge(&mut self, budget: &mut SearchBudget) {
+        let memory = self.held.memory() + self.hunt.memory();
+        budget.used = budget.used.saturating_sub(self.charged).saturating_add(memory);
+        self.charged = memory;
     }
 }
 
 impl Hunt {
-    /// Nothing before what comes next matters any more.
+    /// Nothing before what comes next matters any more, and what comes next is one position of many.
     fn forget(&mut self) {
-        self.chains.clear();
-        self.start = None;
+        self.chains = Vec::new();
+        self.start = Some(u64::MAX);
     }
 
     /// Chains whose first believed frame is no longer held are of no use.
     fn let_go_before(&mut self, offset: u64) {
         self.chains.retain(|chain| chain.join.or_else(|| chain.starts.first().copied()).is_some_and(|at| at >= offset));
+    }
+
+    /// Memory taken, in bytes.
+    fn memory(&self) -> usize {
+        let vectors = |chain: &Chain| (chain.starts.capacity() + chain.spent.capacity()) * size_of::<u64>();
+        self.chains.capacity() * size_of::<Chain>() + self.chains.iter().map(vectors).sum::<usize>()
     }
 }
