@@ -32,6 +32,12 @@ fn table() -> Vec<Row> {
             .no_word("encrypted", "only failed TLS handshakes are reported, and those are over before anything is encrypted")
             .never_absent("a capture always shows some part")
             .never_unknown("it is the fact that says what is unknown"),
+        fact("capture.missing_bytes")
+            .seen(hole_inside_text, 100, &["text", "text_end"])
+            .absent(farewell)
+            .absent(snapped)
+            .absent(joined_late)
+            .unknown(fin_hidden, Gap),
         fact("connection.open_at_capture_end")
             .seen(still_open, true, &["last"])
             .seen(farewell, false, &["close"])
@@ -662,6 +668,15 @@ fn text_with_hole() -> Scene {
     scene.hidden.insert(scene.number_of("text") + 1);
     scene.marks.insert("text_end", scene.number_of("text") + 2);
     scene.talk().server().ack();
+    scene
+}
+
+/// The server acknowledges one number more than the client's bytes: the FIN that the capture misses, or one byte.
+fn fin_hidden() -> Scene {
+    let mut scene = open();
+    scene.next("text").client().text("hello");
+    scene.next("missed").client().fin();
+    scene.hidden.insert(scene.number_of("missed"));
     scene
 }
 

@@ -19,12 +19,13 @@ pub use handshake::{Handshake, Outcome};
 pub use pings::Pings;
 pub use timeline::{Observation, Observed, Timeline};
 pub use traffic::{FrameCounts, MessageNote, Traffic};
-pub use visibility::Visibility;
+pub use visibility::{Blind, Hole, Visibility};
 
 // What the layers below found, for those above, which see connections only.
 pub use crate::http::{Extension, Request, Response, Text};
+pub use crate::tcp::FlowEnd;
 pub use crate::tls::{TlsFacts, alert_name};
-pub use crate::websocket::{CloseFrame, ClosePayload, Opcode, Utf8State};
+pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};
 
 use crate::limits::Limits;
 use crate::tcp::EndFacts;
@@ -119,6 +120,8 @@ pub struct Connection {
     pub last_payload: Option<Origin>,
     /// The last packet of the capture, when the TCP connection was still open then.
     pub open_until: Option<Origin>,
+    /// What made us stop following the TCP connection.
+    pub flow_end: FlowEnd,
 }
 
 impl Connection {
@@ -146,12 +149,16 @@ impl Connection {
             syn_ack: None,
             last_payload: None,
             open_until: None,
+            flow_end: FlowEnd::CaptureEnded,
         }
     }
 
     /// Notes that a packet carried payload of either side.
     pub fn payload(&mut self, at: Origin) {
-        self.last_payload = Some(at);
+        // What waited behind a hole comes late.
+        if self.last_payload.is_none_or(|last| last.packet <= at.packet) {
+            self.last_payload = Some(at);
+        }
     }
 
     /// Takes in what the frame decoder of one side found.
@@ -177,7 +184,8 @@ impl Connection {
             Event::Resynchronised(found) => {
                 // The message under way at the loss is not the one that goes on here.
                 self.traffic[side].open_message = None;
-                self.visibility[side].resynchronised(found);
+                let told = self.last_payload.map_or(found.origin.packet, |last| last.packet.max(found.origin.packet));
+                self.visibility[side].resynchronised(found, told);
             }
             Event::FrameEnd(_) | Event::Payload(_) => {}
         }

@@ -2,7 +2,7 @@
 
 use super::pings::Pings;
 use crate::units::Origin;
-use crate::websocket::{self, CloseFrame, Frame, Message, Opcode, OpenFrame, Utf8State};
+use crate::websocket::{self, CloseFrame, Content, Frame, Message, Opcode, OpenFrame, Utf8State};
 
 /// The traffic of one side.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +25,8 @@ pub struct Traffic {
     pub pings: Pings,
     /// Its first Close frame.
     pub close: Option<CloseFrame>,
+    /// Why its last message that could not be read to its end could not; a fault may hide in it.
+    pub unread: Option<Content>,
     /// The frame it began and never finished.
     pub unfinished: Option<OpenFrame>,
 }
@@ -91,6 +93,8 @@ pub struct MessageNote {
     pub compressed: bool,
     /// All of it was sent.
     pub complete: bool,
+    /// How far it could be read.
+    pub content: Content,
     /// Whether its text is UTF-8.
     pub utf8: Utf8State,
     /// The packet with its first byte.
@@ -112,6 +116,7 @@ impl Traffic {
                     wire_len: header.payload_len,
                     compressed: header.rsv.rsv1(),
                     complete: false,
+                    content: Content::Whole,
                     utf8: Utf8State::Unknown,
                     first: frame.first,
                     last: None,
@@ -137,10 +142,14 @@ impl Traffic {
             wire_len: message.wire_len,
             compressed: message.compressed,
             complete: true,
+            content: message.content,
             utf8: message.utf8,
             first: message.first,
             last: Some(message.last),
         };
+        if note.content != Content::Whole && (note.kind == Opcode::Text || note.compressed) {
+            self.unread = Some(note.content);
+        }
         match note.kind {
             Opcode::Text => self.text_messages += 1,
             _ => self.binary_messages += 1,
@@ -156,7 +165,8 @@ impl Traffic {
     }
 
     /// The message under way, or else the last complete one.
-    pub(super) fn current_or_last(&self) -> Option<MessageNote> {
+    #[must_use]
+    pub fn current_or_last(&self) -> Option<MessageNote> {
         self.open_message.or(self.last_message)
     }
 

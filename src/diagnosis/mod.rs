@@ -24,9 +24,10 @@ pub struct Diagnosis {
     pub cause: Cause,
     /// Who can change it, in this connection.
     pub party: Party,
-    /// How well the evidence carries it; never `Certain` while a more specific rule is undecided.
+    /// How well the evidence carries it; never `Certain` while a more specific rule is undecided, or on evidence that
+    /// presumes something of the time before the capture.
     pub confidence: Confidence,
-    /// The facts that the rule and the rules it refines rest on, seen or absent, each once.
+    /// The facts that the rule and the rules it refines rest on, seen or absent, each once; last, what the capture lacks.
     pub because: Vec<Evidence>,
     /// What to do, best first.
     pub fixes: Vec<Fix>,
@@ -98,7 +99,9 @@ pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
         .filter(|rule| !undecided.iter().any(|other| rule.is_refinement_of(other)))
         .collect();
     let questioned = undecided.iter().any(|rule| rule.is_refinement_of(winner));
-    let confidence = if questioned { winner.confidence.min(Confidence::Likely) } else { winner.confidence };
+    let because = because(rules, winner, facts);
+    let presumed = because.iter().any(|evidence| evidence.presumed);
+    let confidence = if questioned || presumed { winner.confidence.min(Confidence::Likely) } else { winner.confidence };
 
     let others = candidates.iter().skip(1).map(|rule| candidate(rule, facts));
     let mut alternatives: Vec<Candidate> = others.chain(open.iter().map(|rule| candidate(rule, facts))).collect();
@@ -109,7 +112,7 @@ pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
         cause: winner.cause,
         party: party(winner.party, facts),
         confidence,
-        because: because(rules, winner, facts),
+        because,
         fixes: winner.fixes.iter().map(|fix| Fix { who: who(fix.who, facts), id: fix.id.clone() }).collect(),
         references: winner.references.clone(),
         alternatives,
@@ -142,6 +145,13 @@ fn because(rules: &RuleSet, winner: &Rule, facts: &Facts) -> Vec<Evidence> {
                 evidence.push(facts.evidence(fact).clone());
             }
         }
+    }
+    // Whatever is concluded, a hole in the capture belongs to it.
+    if let Some(hole) = FactId::by_name("capture.missing_bytes")
+        && facts.get(hole).seen().is_some()
+        && !evidence.iter().any(|each| each.fact == hole)
+    {
+        evidence.push(facts.evidence(hole).clone());
     }
     evidence
 }

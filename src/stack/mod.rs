@@ -12,7 +12,7 @@ mod websocket;
 
 use crate::connection::{Basis, Connection, ConnectionId, EndSignalKind, Observation, Observed};
 use crate::limits::{LimitHits, Limits};
-use crate::stream::{Chunk, End, Gap, GapReason, PerEnd, StreamEnd, StreamEndKind, StreamSink};
+use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::tcp::{Flow, FlowStart};
 use crate::tls::looks_like_tls;
 use crate::units::{Origin, PerSide, Side};
@@ -303,13 +303,7 @@ fn record_end(connection: &mut Connection, end: StreamEnd, side: Side) {
 
 /// Notes bytes that one side sent and the capture lacks.
 fn record_gap(connection: &mut Connection, gap: Gap, side: Side) {
-    let visibility = &mut connection.visibility[side];
-    match gap.reason {
-        GapReason::CutByCapture => visibility.cut = true,
-        GapReason::NotCaptured | GapReason::Limit => {
-            visibility.gap.get_or_insert(gap.origin);
-        }
-    }
+    connection.visibility[side].note_gap(&gap);
     connection.observe(gap.origin, Some(side), Observed::Gap(gap.len));
 }
 
