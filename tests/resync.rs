@@ -7,20 +7,51 @@ mod support;
 use std::path::PathBuf;
 use support::conversation::Side as By;
 use support::frames::{Frame, opcode};
-use support::{Acks, Capture, Conversation, Upgrade};
+use support::{Acks, Capture, Conversation, Deflater, Length, Upgrade};
 use wsdissect::capture::Reader;
-use wsdissect::connection::{Basis, Connection, Outcome};
+use wsdissect::connection::{Basis, Connection, Content, Opcode, Outcome, Utf8State};
+use wsdissect::evidence::{FactId, Known, Value, WhyUnknown};
+use wsdissect::limits::{LimitHits, Limits};
+use wsdissect::report::Speaker;
+use wsdissect::report::json::ConnectionObject;
 use wsdissect::units::Side;
+use wsdissect::violation::ViolationRule;
 use wsdissect::{Analyzer, ConnectionReport, Options};
 
 fn analyse(file: &[u8]) -> Vec<ConnectionReport> {
+    analyse_within(Limits::default(), file).0
+}
+
+/// The reports of an analysis with these bounds, and how often they were reached.
+fn analyse_within(limits: Limits, file: &[u8]) -> (Vec<ConnectionReport>, LimitHits) {
     let mut reader = Reader::open(file).expect("a capture file");
-    let mut analyzer = Analyzer::new(Options::default());
+    let mut analyzer = Analyzer::new(Options { limits, ..Options::default() });
     while let Ok(Some(packet)) = reader.next_packet() {
         analyzer.packet(&packet);
     }
     analyzer.finish();
-    std::iter::from_fn(|| analyzer.next_report()).collect()
+    (std::iter::from_fn(|| analyzer.next_report()).collect(), analyzer.summary().limits)
+}
+
+/// The only report of a capture.
+fn report(capture: &Capture) -> ConnectionReport {
+    let mut reports = analyse(&capture.pcap());
+    assert_eq!(reports.len(), 1, "one connection");
+    reports.remove(0)
+}
+
+fn fact<'r>(report: &'r ConnectionReport, name: &str) -> &'r Known<Value> {
+    report.facts.get(FactId::by_name(name).unwrap_or_else(|| panic!("no fact is called {name}")))
+}
+
+fn json(report: &ConnectionReport) -> serde_json::Value {
+    let speaker = Speaker::new(wsdissect::catalog::language::Language::En);
+    serde_json::to_value(ConnectionObject::new(report, "capture", &speaker)).expect("a report is JSON")
+}
+
+/// The number of a packet that has not been left out, as the capture counts it.
+fn number(index: usize) -> u64 {
+    index as u64 + 1
 }
 
 /// The only connection of a capture.
@@ -39,7 +70,7 @@ fn talk() -> Conversation {
 }
 
 #[test]
-fn gap_in_a_large_frame_costs_its_content_only() {
+fn recipe_gap_in_a_large_frame_costs_its_content_only() {
     let mut c = talk();
     c.connect().upgrade();
     c.server().text(&"x".repeat(9000)).text("after").close(1000, "done");
@@ -55,7 +86,7 @@ fn gap_in_a_large_frame_costs_its_content_only() {
 }
 
 #[test]
-fn gap2_a_lost_segment_of_small_frames() {
+fn recipe_gap2_after_a_lost_segment_the_close_is_found() {
     for lost in 0..4 {
         let mut c = talk();
         c.connect().upgrade();
@@ -102,7 +133,7 @@ fn without_start(mut c: Conversation, packets: usize) -> Capture {
 }
 
 #[test]
-fn mid_joined_late_on_any_port() {
+fn recipe_mid_joined_late_on_port_8080() {
     let mut c = talk();
     c.connect().upgrade();
     c.client().text("before");
@@ -121,7 +152,7 @@ fn mid_joined_late_on_any_port() {
 }
 
 #[test]
-fn midframe_the_first_packet_is_the_rest_of_a_frame() {
+fn recipe_midframe_the_first_packet_is_the_rest_of_a_frame() {
     for words in ["{\"large\":\"message\"}", "GET some words ", "a long story "] {
         mid_frame(words);
     }
@@ -144,7 +175,7 @@ fn mid_frame(words: &str) {
 }
 
 #[test]
-fn middef_compressed_and_joined_late() {
+fn recipe_middef_compressed_and_joined_late() {
     let mut c = talk();
     c.connect().upgrade_with(&Upgrade::deflate(""));
     c.server().text("{\"price\":101.5,\"volume\":12}");
@@ -168,7 +199,7 @@ fn one_direction(c: Conversation, from: By) -> Capture {
 }
 
 #[test]
-fn one_and_one0_a_single_direction() {
+fn recipe_one_and_one0_a_single_direction() {
     for with_head in [true, false] {
         for (by, side) in [(By::Client, Side::Client), (By::Server, Side::Server)] {
             let mut c = talk();
@@ -326,4 +357,75 @@ fn a_response_recorded_before_its_request_is_matched_to_it() {
     assert_eq!(connection.violations, []);
     assert_eq!(connection.traffic.client.text_messages, 1);
     assert_eq!(close_code(&connection, Side::Server), Some(1000));
+}
+
+/// Row 17 of the feature table: a gap inside a frame. What is concluded behind it carries it, with packets and bytes.
+#[test]
+fn row_17_a_gap_inside_a_frame_is_told_with_its_packets() {
+    let mut c = talk();
+    c.connect().upgrade();
+    c.server().text(&"x".repeat(9000)).text("after").close(1000, "done");
+    c.client().close(1000, "done");
+    c.server().fin();
+    let first = c.packets().iter().position(|packet| packet.segment().payload.len() == 1460).expect("full segments");
+    c.packets_mut().remove(first + 2);
+    let report = report(&Capture::of([c]));
+    let [hole] = report.connection.visibility.server.holes() else { panic!("one hole") };
+    assert_eq!(hole.len, Some(1460));
+    let around = [number(first + 1), number(first + 2)];
+    assert_eq!(hole.packets().map(|packet| packet.map(|packet| packet.value())), around.map(Some));
+    assert_eq!(fact(&report, "capture.missing_bytes"), &Known::Seen(Value::Int(1460)));
+    assert_eq!(fact(&report, "close.initiator"), &Known::Seen(Value::Enum("server")));
+    assert_eq!(fact(&report, "peer.violation"), &Known::Absent, "the client was seen whole");
+    assert_eq!(fact(&report, "own.violation"), &Known::Unknown(WhyUnknown::Gap));
+    let json = json(&report);
+    let evidence = json["diagnosis"]["evidence"].as_array().expect("a list");
+    let of_hole = evidence.iter().find(|each| each["fact"] == "capture.missing_bytes").expect("the hole is evidence");
+    assert_eq!((&of_hole["value"], &of_hole["packets"]), (&1460.into(), &around.to_vec().into()));
+    let hole = &json["visibility"]["holes"][0];
+    assert_eq!((&hole["side"], &hole["bytes"], &hole["why"]), (&"server".into(), &1460.into(), &"gap".into()));
+    assert_eq!((&hole["after_packet"], &hole["before_packet"]), (&around[0].into(), &around[1].into()));
+}
+
+/// Row 18: after one lost segment the next N frames and the Close are recovered, gap and confidence reported.
+#[test]
+fn row_18_after_a_lost_segment_frames_and_close_are_recovered() {
+    let mut c = talk();
+    c.connect().upgrade();
+    c.mss(200).acks(Acks::PerSegment);
+    let mut sender = c.server().hold();
+    for index in 0..60 {
+        sender = sender.text(&format!("message number {index}"));
+    }
+    sender.close(1001, "restart").release();
+    c.client().close(1001, "");
+    c.server().fin();
+    let segments: Vec<usize> = (0..c.count()).filter(|&i| c.packets()[i].segment().payload.len() == 200).collect();
+    c.packets_mut().remove(segments[1]);
+    let report = report(&Capture::of([c]));
+    let connection = &report.connection;
+    assert_eq!(close_code(connection, Side::Server), Some(1001));
+    assert!(connection.traffic.server.text_messages >= 36, "{}", connection.traffic.server.text_messages);
+    let [hole] = connection.visibility.server.holes() else { panic!("one hole") };
+    assert_eq!(hole.len, Some(200));
+    let [blind] = connection.visibility.server.blind() else { panic!("one blind part") };
+    let (found, _) = blind.found.expect("frames were found again");
+    assert!(found.packet.value() > number(segments[1]) && found.packet.value() < number(c_close(connection)));
+    assert_eq!(fact(&report, "close.initiator"), &Known::Seen(Value::Enum("server")));
+    // What it said in all is not known, nor whether it broke a rule.
+    assert_eq!(fact(&report, "own.messages"), &Known::Unknown(WhyUnknown::Gap));
+    assert_eq!(fact(&report, "own.violation"), &Known::Unknown(WhyUnknown::Gap));
+    let json = json(&report);
+    let notes = json["visibility"]["notes"].to_string();
+    let found = format!("server: frames found again from packet {}", found.packet);
+    assert!(notes.contains("server: 200 bytes missing") && notes.contains(&found), "{notes}");
+    let evidence = json["diagnosis"]["evidence"].to_string();
+    assert!(evidence.contains("capture.missing_bytes"), "{evidence}");
+    let text = text_report(&report);
+    assert!(!text.is_empty());
+}
+
+/// The packet before the one with the server's Close frame.
+fn c_close(connection: &Connection) -> usize {
+    usize::try_from(connection.traffic.server.close.as_ref().expect("a Close").last.packet.value()).expect("small")
 }

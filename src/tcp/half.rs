@@ -337,15 +337,16 @@ impl<S: StreamSink> Reassembly<'_, S> {
             }
             // With nothing else to give up, the hole before the span itself goes.
             let target = waiting.first().map_or(span.start, |first| first.start.min(span.start));
-            self.give_up(target, span.origin);
+            self.give_up(target, GapReason::Limit, span.origin);
         }
     }
 
-    /// Everything before `offset` that has not come never will. Delivers what waited for it.
-    fn give_up(&mut self, offset: u64, at: Origin) {
+    /// Everything before `offset` that has not come never will, or is not waited for any longer. Delivers what waited for
+    /// it.
+    fn give_up(&mut self, offset: u64, reason: GapReason, at: Origin) {
         let missing = offset.saturating_sub(self.facts.bytes);
         if missing > 0 {
-            self.gap(missing, GapReason::NotCaptured, at);
+            self.gap(missing, reason, at);
         }
         self.drain();
     }
@@ -393,7 +394,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
             if !received || !overdue {
                 return;
             }
-            self.give_up(target, now);
+            self.give_up(target, GapReason::NotCaptured, now);
             self.deliver_fin();
         }
     }
@@ -401,7 +402,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
     /// Delivers whatever waits, with gaps for what is missing between.
     pub(super) fn flush(&mut self, now: Origin) {
         while let Some(first) = self.half.waiting.as_ref().and_then(|waiting| waiting.first()) {
-            self.give_up(first.start, now);
+            self.give_up(first.start, GapReason::NotCaptured, now);
         }
         self.deliver_fin();
     }
@@ -411,7 +412,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
         self.flush(now);
         let bytes = self.facts.bytes;
         match (self.half.fin_at, self.peer.acked) {
-            (Some(fin), _) => self.give_up(fin, now),
+            (Some(fin), _) => self.give_up(fin, GapReason::NotCaptured, now),
             // One number beyond the last byte: a byte or the FIN itself, which the capture does not hold.
             (None, Some(acked)) if acked.0 == bytes + 1 => {
                 self.facts.anomalies_mut().gaps += 1;
@@ -419,7 +420,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
                 let gap = Gap { from: self.from, offset, len: None, reason: GapReason::NotCaptured, origin: now };
                 self.sink.gap(self.context, gap);
             }
-            (None, Some(acked)) => self.give_up(acked.0, now),
+            (None, Some(acked)) => self.give_up(acked.0, GapReason::NotCaptured, now),
             (None, None) => {}
         }
         self.deliver_fin();
