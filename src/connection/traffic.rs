@@ -25,7 +25,9 @@ pub struct Traffic {
     pub pings: Pings,
     /// Its first Close frame.
     pub close: Option<CloseFrame>,
-    /// Why its last message that could not be read to its end could not; a fault may hide in it.
+    /// Complete messages whose content could not be read to its end.
+    pub unread_messages: u64,
+    /// Why the last of them that a fault may hide in could not.
     pub unread: Option<Content>,
     /// The frame it began and never finished.
     pub unfinished: Option<OpenFrame>,
@@ -147,6 +149,7 @@ impl Traffic {
             first: message.first,
             last: Some(message.last),
         };
+        self.unread_messages += u64::from(note.content != Content::Whole);
         if note.content != Content::Whole && (note.kind == Opcode::Text || note.compressed) {
             self.unread = Some(note.content);
         }

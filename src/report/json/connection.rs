@@ -116,6 +116,7 @@ struct AlertObject {
 struct MessageCounts {
     text: u64,
     binary: u64,
+    unread: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -278,6 +279,7 @@ impl ConnectionObject {
             messages: Sides::of(|side| MessageCounts {
                 text: traffic(side).text_messages,
                 binary: traffic(side).binary_messages,
+                unread: traffic(side).unread_messages,
             }),
             frames: Sides::of(|side| traffic(side).frames.named().into_iter().filter(|&(_, n)| n > 0).collect()),
             close: close(connection),
