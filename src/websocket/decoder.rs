@@ -8,6 +8,7 @@ use super::event::{
 };
 use super::header::FrameHeader;
 use super::mask::PayloadBytes;
+use super::nesting::Nesting;
 use super::opcode::Opcode;
 use super::resync::{Proof, Search, Thresholds};
 use super::rules::{self, CONTROL_PAYLOAD_MAX, Circumstances};
@@ -38,6 +39,7 @@ pub struct Decoder {
     may_continue: bool,
     had_hole: bool,
     sender: Side,
+    nesting: Nesting,
 }
 
 /// What the next byte is.
@@ -138,6 +140,7 @@ impl Decoder {
             may_continue: false,
             had_hole: false,
             sender: config.sender,
+            nesting: Nesting::default(),
         }
     }
 
@@ -162,8 +165,8 @@ impl Decoder {
             }
             None => Assembly::guessing(),
         };
-        let search =
-            Search::new(config.sender, assembly.deflate_negotiated(), Thresholds::JOINED_LATE, &scratch.searches);
+        let rsv1 = assembly.deflate_negotiated();
+        let search = Search::new(config.sender, rsv1, Thresholds::JOINED_LATE, Nesting::default(), &scratch.searches);
         let state = State::Lost(Box::new(Lost { since: StreamOffset(0), at: None, search }));
         Self { state, assembly, ..Self::new(config) }
     }
@@ -247,7 +250,7 @@ impl Decoder {
                 self.assembly.shut();
                 let budget = &mut scratch.searches;
                 let rsv1 = self.assembly.deflate_negotiated();
-                let mut search = Search::new(self.sender, rsv1, Thresholds::RESYNC, budget);
+                let mut search = Search::new(self.sender, rsv1, Thresholds::RESYNC, self.nesting, budget);
                 search.gap(offset, origin, len, budget);
                 self.state = State::Lost(Box::new(Lost { since: offset, at: Some(origin), search }));
             }
@@ -456,6 +459,9 @@ impl Decoder {
         let State::Payload(frame) = &mut self.state else { return rest.len() };
         let used = usize::try_from(frame.remaining()).unwrap_or(usize::MAX).min(rest.len());
         let payload = PayloadBytes::new(frame.header.masking_key, frame.position, &rest[..used]);
+        if frame.position == 0 && frame.header.masking_key.is_none() && matches!(frame.role, Role::Data) {
+            self.nesting.look(&rest[..used], frame.header.payload_len);
+        }
         frame.position += used as u64;
         let complete = frame.remaining() == 0;
 

@@ -6,6 +6,7 @@
 //! certificate. What came meanwhile is kept, at most [`probe_bytes`](crate::limits::Limits::probe_bytes), and handed over for decoding.
 
 use super::held::Held;
+use super::nesting::Nesting;
 use super::resync::{Hunt, Thresholds};
 use crate::limits::Limits;
 use crate::stream::{End, PerEnd};
@@ -150,7 +151,7 @@ impl Probe {
 
 impl ProbedEnd {
     fn new(bytes: usize) -> Self {
-        let hunt = |sender| Hunt::new(sender, true, Thresholds::UNKNOWN_PROTOCOL);
+        let hunt = |sender| Hunt::new(sender, true, Thresholds::UNKNOWN_PROTOCOL, Nesting::default());
         Self { held: Held::new(bytes), as_client: hunt(Side::Client), as_server: hunt(Side::Server) }
     }
 }
