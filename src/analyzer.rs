@@ -163,6 +163,7 @@ impl Analyzer {
             kept: tcp.kept,
             reorder: tcp.reorder,
             inflate: self.shared.scratch.inflate_limit_hits(),
+            resync: self.shared.scratch.resync_limit_hits(),
             ..self.shared.hits
         }
     }
@@ -170,15 +171,16 @@ impl Analyzer {
     fn drain(&mut self) {
         while let Some(flow) = self.flows.pop_finished() {
             self.summary.duplicates += u64::from(flow.tcp.duplicates);
+            let flow_end = flow.end;
             let open_until = (flow.end == FlowEnd::CaptureEnded).then_some(self.last).flatten();
             match Stack::finish(flow, &mut self.shared) {
                 Finished::Connection(mut connection) => {
-                    connection.open_until = open_until;
+                    (connection.open_until, connection.flow_end) = (open_until, flow_end);
                     self.attempts.websocket_at(connection.endpoints.server);
                     self.report(connection);
                 }
                 Finished::Attempt(mut connection) => {
-                    connection.open_until = open_until;
+                    (connection.open_until, connection.flow_end) = (open_until, flow_end);
                     self.summary.attempts += self.attempts.add(connection);
                 }
                 Finished::Other(Traffic::Http) => self.summary.http += 1,

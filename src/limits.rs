@@ -32,6 +32,16 @@ pub struct Limits {
     pub http_head_bytes: usize,
     /// Header fields of one HTTP head.
     pub http_headers: usize,
+    /// Bytes of one side held back while its frames are searched behind a hole; beyond it the oldest are let go, and
+    /// frames in them are not told.
+    pub resync_bytes_per_end: usize,
+    /// Memory in bytes of all such searches together; a search that finds none left starts anew.
+    pub resync_bytes_total: usize,
+    /// Bytes of both ends in which frames are looked for when a TCP connection begins with neither TLS nor HTTP.
+    /// Reaching it is a decision, that this is no WebSocket, and not counted.
+    pub probe_bytes: usize,
+    /// The same over all connections; beyond it a connection is not looked at.
+    pub probe_bytes_total: usize,
     /// Bytes that one compressed message may inflate to; the rest of it is not looked at.
     pub inflated_message_bytes: u64,
     /// Bytes of one TLS handshake message that are kept.
@@ -61,6 +71,10 @@ impl Default for Limits {
             fragment_seconds: 30,
             http_head_bytes: 64 << 10,
             http_headers: 256,
+            resync_bytes_per_end: 32 << 10,
+            resync_bytes_total: 256 << 20,
+            probe_bytes: 16 << 10,
+            probe_bytes_total: 64 << 20,
             inflated_message_bytes: 256 << 20,
             tls_handshake_bytes: 64 << 10,
             violations: 32,
@@ -131,6 +145,11 @@ pub struct LimitHits {
     pub tunnels: u64,
     /// HTTP heads that were too long ([`Limits::http_head_bytes`], [`Limits::http_headers`]).
     pub http_head: u64,
+    /// Bytes let go before frames were found in them ([`Limits::resync_bytes_per_end`],
+    /// [`Limits::resync_bytes_total`]).
+    pub resync: u64,
+    /// Connections not searched for frames ([`Limits::probe_bytes_total`]).
+    pub probe: u64,
     /// Messages inflated only in part ([`Limits::inflated_message_bytes`]).
     pub inflate: u64,
     /// TLS handshake messages that were too long ([`Limits::tls_handshake_bytes`]).
@@ -150,7 +169,7 @@ impl LimitHits {
 
     /// Each bound's name and how often it was reached, in a fixed order.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 14] {
+    pub fn named(&self) -> [(&'static str, u64); 16] {
         [
             ("packet_bytes", self.packet_bytes),
             ("block_bytes", self.block_bytes),
@@ -164,6 +183,8 @@ impl LimitHits {
             ("fragments", self.fragments),
             ("tunnels", self.tunnels),
             ("http_head", self.http_head),
+            ("resync", self.resync),
+            ("probe", self.probe),
             ("inflate", self.inflate),
             ("tls_handshake", self.tls_handshake),
         ]

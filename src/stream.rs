@@ -96,7 +96,7 @@ pub enum GapReason {
     NotCaptured,
     /// The packet is there but was recorded short (snapshot length).
     CutByCapture,
-    /// They came, but one of our own bounds made us drop them.
+    /// They may have come, but one of our own bounds kept us from waiting for them, or made us drop them.
     Limit,
 }
 

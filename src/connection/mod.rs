@@ -21,13 +21,13 @@ pub use in_flight::InFlight;
 pub use pings::Pings;
 pub use timeline::{Observation, Observed, Timeline};
 pub use traffic::{FrameCounts, MessageNote, Traffic};
-pub use visibility::Visibility;
+pub use visibility::{Blind, Hole, Visibility};
 
 // What the layers below found, for those above, which see connections only.
 pub use crate::http::{Extension, Request, Response, Text};
-pub use crate::tcp::{HopLimits, IcmpError, IcmpKind, Pending, Resent, Reset};
+pub use crate::tcp::{FlowEnd, HopLimits, IcmpError, IcmpKind, Pending, Resent, Reset};
 pub use crate::tls::{TlsFacts, alert_name};
-pub use crate::websocket::{CloseFrame, ClosePayload, Opcode, Utf8State};
+pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};
 
 use crate::limits::Limits;
 use crate::tcp::EndFacts;
@@ -127,6 +127,8 @@ pub struct Connection {
     /// The packets before which the capture's clock stepped back while this connection lasted, at most
     /// [`Connection::CLOCK_STEPS`].
     pub clock_steps: Vec<Origin>,
+    /// What made us stop following the TCP connection.
+    pub flow_end: FlowEnd,
 }
 
 impl Connection {
@@ -166,12 +168,16 @@ impl Connection {
             last_payload: None,
             open_until: None,
             clock_steps: Vec::new(),
+            flow_end: FlowEnd::CaptureEnded,
         }
     }
 
     /// Notes that a packet carried payload of either side.
     pub fn payload(&mut self, at: Origin) {
-        self.last_payload = Some(at);
+        // What waited behind a hole comes late.
+        if self.last_payload.is_none_or(|last| last.packet <= at.packet) {
+            self.last_payload = Some(at);
+        }
     }
 
     /// The other side acknowledged everything of `side` before `upto`.
@@ -202,7 +208,8 @@ impl Connection {
             Event::Resynchronised(found) => {
                 // The message under way at the loss is not the one that goes on here.
                 self.traffic[side].open_message = None;
-                self.visibility[side].resynchronised(found);
+                let told = self.last_payload.map_or(found.origin.packet, |last| last.packet.max(found.origin.packet));
+                self.visibility[side].resynchronised(found, told);
             }
             Event::FrameEnd(end) => self.traffic[side].frame_end = end.end(),
             Event::Payload(_) => {}

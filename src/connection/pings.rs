@@ -17,6 +17,8 @@ pub struct Pings {
     pub first: Option<Origin>,
     /// The latest Ping.
     pub last: Option<Origin>,
+    /// The latest Ping that was answered.
+    pub last_answered: Option<Origin>,
     /// The latest Pong that answered one.
     pub last_pong: Option<Origin>,
     /// Round trip of the last answered Ping, in seconds.
@@ -45,6 +47,7 @@ impl Pings {
             return;
         };
         self.last_round_trip = at.seconds_since(&self.outstanding[index].0);
+        self.last_answered = Some(self.outstanding[index].0);
         self.last_pong = Some(at);
         self.answered += index as u64 + 1;
         self.outstanding.drain(..=index);

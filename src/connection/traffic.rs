@@ -3,7 +3,7 @@
 use super::in_flight::InFlight;
 use super::pings::Pings;
 use crate::units::{Origin, StreamOffset};
-use crate::websocket::{self, CloseFrame, Frame, Message, Opcode, OpenFrame, Utf8State};
+use crate::websocket::{self, CloseFrame, Content, Frame, Message, Opcode, OpenFrame, Utf8State};
 
 /// The traffic of one side.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,10 @@ pub struct Traffic {
     pub pings: Pings,
     /// Its first Close frame.
     pub close: Option<CloseFrame>,
+    /// Complete messages whose content could not be read to its end.
+    pub unread_messages: u64,
+    /// Why the last of them that a fault may hide in could not.
+    pub unread: Option<Content>,
     /// The frame it began and never finished.
     pub unfinished: Option<OpenFrame>,
 }
@@ -96,6 +100,8 @@ pub struct MessageNote {
     pub compressed: bool,
     /// All of it was sent.
     pub complete: bool,
+    /// How far it could be read.
+    pub content: Content,
     /// Whether its text is UTF-8.
     pub utf8: Utf8State,
     /// The packet with its first byte.
@@ -117,6 +123,7 @@ impl Traffic {
                     wire_len: header.payload_len,
                     compressed: header.rsv.rsv1(),
                     complete: false,
+                    content: Content::Whole,
                     utf8: Utf8State::Unknown,
                     first: frame.first,
                     last: None,
@@ -142,10 +149,15 @@ impl Traffic {
             wire_len: message.wire_len,
             compressed: message.compressed,
             complete: true,
+            content: message.content,
             utf8: message.utf8,
             first: message.first,
             last: Some(message.last),
         };
+        self.unread_messages += u64::from(note.content != Content::Whole);
+        if note.content != Content::Whole && (note.kind == Opcode::Text || note.compressed) {
+            self.unread = Some(note.content);
+        }
         match note.kind {
             Opcode::Text => self.text_messages += 1,
             _ => self.binary_messages += 1,
@@ -162,7 +174,8 @@ impl Traffic {
     }
 
     /// The message under way, or else the last complete one.
-    pub(super) fn current_or_last(&self) -> Option<MessageNote> {
+    #[must_use]
+    pub fn current_or_last(&self) -> Option<MessageNote> {
         self.open_message.or(self.last_message)
     }
 

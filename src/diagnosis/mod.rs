@@ -24,10 +24,11 @@ pub struct Diagnosis {
     pub cause: Cause,
     /// Who can change it, in this connection.
     pub party: Party,
-    /// How well the evidence carries it; never `Certain` while a more specific rule is undecided, or while the receiver
-    /// may have read other bytes than the diagnosis rests on.
+    /// How well the evidence carries it; never `Certain` while a more specific rule is undecided, while the receiver may
+    /// have read other bytes than the diagnosis rests on, or on evidence that presumes something of the time before the
+    /// capture.
     pub confidence: Confidence,
-    /// The facts that the rule and the rules it refines rest on, seen or absent, each once.
+    /// The facts that the rule and the rules it refines rest on, seen or absent, each once; last, what the capture lacks.
     pub because: Vec<Evidence>,
     /// What to do, best first.
     pub fixes: Vec<Fix>,
@@ -114,11 +115,10 @@ pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
         .collect();
     let questioned = undecided.iter().any(|rule| rule.is_refinement_of(winner));
     let doubt = doubted(facts);
-    let confidence = match winner.confidence {
-        Confidence::Certain if questioned || doubt.is_some() => Confidence::Likely,
-        confidence => confidence,
-    };
     let mut because = because(rules, winner, facts);
+    let presumed = because.iter().any(|evidence| evidence.presumed);
+    let most = if questioned || presumed || doubt.is_some() { Confidence::Likely } else { Confidence::Certain };
+    let confidence = winner.confidence.min(most);
     because.extend(doubt.filter(|doubt| !because.iter().any(|each| each.fact == doubt.fact)).cloned());
 
     let others = candidates.iter().skip(1).map(|rule| candidate(rule, facts));
@@ -205,6 +205,13 @@ fn because(rules: &RuleSet, winner: &Rule, facts: &Facts) -> Vec<Evidence> {
                 evidence.push(facts.evidence(fact).clone());
             }
         }
+    }
+    // Whatever is concluded, a hole in the capture belongs to it.
+    if let Some(hole) = FactId::by_name("capture.missing_bytes")
+        && facts.get(hole).seen().is_some()
+        && !evidence.iter().any(|each| each.fact == hole)
+    {
+        evidence.push(facts.evidence(hole).clone());
     }
     evidence
 }

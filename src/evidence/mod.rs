@@ -172,6 +172,9 @@ pub struct Evidence {
     pub value: Known<Value>,
     /// Where it is seen. May be empty, above all for what is absent.
     pub packets: PacketRefs,
+    /// It presumes that the peers kept to the closing handshake of RFC 6455 §5.5.1 before the capture began: no data
+    /// after a Close frame, and a Close frame in answer to one.
+    pub presumed: bool,
 }
 
 /// Reads every fact off a connection.
@@ -179,15 +182,17 @@ pub struct Evidence {
 pub fn collect(connection: &Connection) -> Facts {
     let view = View::new(connection);
     let evidence = |fact: FactId| {
+        view.presumed.set(false);
         let answer = (fact.fact().extract)(&view);
         let stepped = fact.ty() == FactType::Seconds && spans_clock_step(connection, answer.packets.as_slice());
-        match answer.value {
+        let (value, packets) = match answer.value {
             Known::Seen(_) if stepped => {
-                let packets = connection.clock_steps.iter().map(|step| step.packet).collect();
-                Evidence { fact, value: Known::Unknown(WhyUnknown::ClockStep), packets }
+                let steps = connection.clock_steps.iter().map(|step| step.packet).collect();
+                (Known::Unknown(WhyUnknown::ClockStep), steps)
             }
-            value => Evidence { fact, value, packets: answer.packets },
-        }
+            value => (value, answer.packets),
+        };
+        Evidence { fact, value, packets, presumed: view.presumed.get() }
     };
     let facts = Facts(FactId::all().map(evidence).collect());
     debug_assert!(facts.iter().all(|evidence| evidence.value.seen().is_none_or(|seen| evidence.fact.ty().fits(seen))));
@@ -212,7 +217,9 @@ impl Facts {
     #[must_use]
     pub fn all(value: &Known<Value>) -> Self {
         Self(
-            FactId::all().map(|fact| Evidence { fact, value: value.clone(), packets: PacketRefs::default() }).collect(),
+            FactId::all()
+                .map(|fact| Evidence { fact, value: value.clone(), packets: PacketRefs::default(), presumed: false })
+                .collect(),
         )
     }
 
@@ -221,7 +228,7 @@ impl Facts {
     /// A value that does not fit the fact's type is a mistake in the extractor; debug builds stop there.
     pub fn set(&mut self, fact: FactId, value: Known<Value>, packets: PacketRefs) {
         debug_assert!(value.seen().is_none_or(|seen| fact.ty().fits(seen)), "{} cannot be {value:?}", fact.name());
-        self.0[fact.index()] = Evidence { fact, value, packets };
+        self.0[fact.index()] = Evidence { fact, value, packets, presumed: false };
     }
 
     /// The evidence for one fact.

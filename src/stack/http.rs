@@ -304,7 +304,7 @@ impl HttpStage {
             DecoderConfig { sender, deflate }
         };
         let client = if self.lost.client {
-            Decoder::joined_late(config(Side::Client))
+            Decoder::joined_late(config(Side::Client), &shared.scratch)
         } else {
             Decoder::new(config(Side::Client))
         };
@@ -323,7 +323,7 @@ impl HttpStage {
     ) -> Box<WebSocketStage> {
         let client = self.client;
         connection.handshake.outcome = Outcome::Accepted;
-        let searching = |sender| Decoder::joined_late(DecoderConfig { sender, deflate: None });
+        let searching = |sender| Decoder::joined_late(DecoderConfig { sender, deflate: None }, &shared.scratch);
         let of_client =
             if self.lost.client { searching(Side::Client) } else { Decoder::after_unseen_handshake(Side::Client) };
         let decoders = PerSide { client: of_client, server: searching(Side::Server) };

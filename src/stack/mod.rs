@@ -12,7 +12,7 @@ mod websocket;
 
 use crate::connection::{Basis, Connection, ConnectionId, EndSignalKind, Observation, Observed};
 use crate::limits::{LimitHits, Limits};
-use crate::stream::{Chunk, End, Gap, GapReason, PerEnd, StreamEnd, StreamEndKind, StreamSink};
+use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::tcp::{EndFacts, Flow, FlowStart};
 use crate::tls::looks_like_tls;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
@@ -166,7 +166,7 @@ impl Stack {
         match crate::http::looks_like_http(bytes) {
             Some(crate::http::Role::Request) if may_be_request(bytes) => self.http(chunk.from),
             Some(crate::http::Role::Response) => self.http(chunk.from.other()),
-            Some(crate::http::Role::Request) | None => Stage::Searching(Box::default()),
+            Some(crate::http::Role::Request) | None => Stage::Searching(Box::new(search::SearchStage::new(limits))),
         }
     }
 
@@ -213,7 +213,7 @@ impl StreamSink for Stack {
                 let next = stage.chunk(&self.start, shared, chunk);
                 if !is_http && matches!(next, http::Next::Opaque) {
                     // It only began like HTTP, as the rest of a text may.
-                    let mut search = Box::<search::SearchStage>::default();
+                    let mut search = Box::new(search::SearchStage::new(&shared.limits));
                     let next = search.chunk(&self.start, shared, chunk);
                     self.stage = Stage::Searching(search);
                     self.search_on(next);
@@ -319,13 +319,7 @@ fn record_end(connection: &mut Connection, end: StreamEnd, side: Side) {
 
 /// Notes bytes that one side sent and the capture lacks.
 fn record_gap(connection: &mut Connection, gap: Gap, side: Side) {
-    let visibility = &mut connection.visibility[side];
-    match gap.reason {
-        GapReason::CutByCapture => visibility.cut = true,
-        GapReason::NotCaptured | GapReason::Limit => {
-            visibility.gap.get_or_insert(gap.origin);
-        }
-    }
+    connection.visibility[side].note_gap(&gap);
     connection.observe(gap.origin, Some(side), Observed::Gap(gap.len));
 }
 

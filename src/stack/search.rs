@@ -6,13 +6,11 @@
 use super::websocket::WebSocketStage;
 use super::{Shared, new_connection};
 use crate::connection::{Basis, Outcome};
+use crate::limits::Limits;
 use crate::stream::{Chunk, End, Gap, GapReason, PerEnd, StreamEnd};
 use crate::tcp::FlowStart;
 use crate::units::{PerSide, Side};
 use crate::websocket::{Decoder, DecoderConfig, Probe, ProbeVerdict};
-
-/// Bytes that the probes of all connections together may keep; beyond it new ones are not looked at.
-const PROBED_BYTES: usize = 64 << 20;
 
 /// Gaps remembered with their reason; a connection with more is looked at no further.
 const GAPS: usize = 256;
@@ -32,9 +30,14 @@ pub(super) enum Next {
 }
 
 impl SearchStage {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { probe: Probe::new(limits), ..Self::default() }
+    }
+
     /// Takes in the next bytes; the caller drops the stage unless it is to stay.
     pub(super) fn chunk(&mut self, start: &FlowStart, shared: &mut Shared, chunk: Chunk<'_>) -> Next {
-        if shared.probed_bytes + chunk.bytes.len() > PROBED_BYTES {
+        if shared.probed_bytes + chunk.bytes.len() > shared.limits.probe_bytes_total {
+            shared.hits.probe += 1;
             return self.leave(start, shared, ProbeVerdict::Other);
         }
         shared.probed_bytes += chunk.bytes.len();
@@ -107,7 +110,7 @@ impl SearchStage {
     fn into_websocket(self, start: &FlowStart, shared: &mut Shared, client: End) -> Box<WebSocketStage> {
         let mut connection = Box::new(new_connection(start, client, &shared.limits));
         connection.handshake.outcome = Outcome::NotCaptured;
-        let decoder = |sender| Decoder::joined_late(DecoderConfig { sender, deflate: None });
+        let decoder = |sender| Decoder::joined_late(DecoderConfig { sender, deflate: None }, &shared.scratch);
         let decoders = PerSide { client: decoder(Side::Client), server: decoder(Side::Server) };
         let mut stage = Box::new(WebSocketStage::new(client, Basis::Masking, connection, decoders));
         let mut begun = PerEnd::default();

@@ -22,7 +22,17 @@ pub(super) struct WebSocketStage {
 }
 
 impl WebSocketStage {
-    pub(super) fn new(client: End, basis: Basis, connection: Box<Connection>, decoders: PerSide<Decoder>) -> Self {
+    pub(super) fn new(client: End, basis: Basis, mut connection: Box<Connection>, decoders: PerSide<Decoder>) -> Self {
+        let handshake = &connection.handshake;
+        let heads = [
+            (Side::Client, handshake.request.as_ref().map(|request| request.last)),
+            (Side::Server, handshake.response.as_ref().map(|response| response.last)),
+        ];
+        for (side, last) in heads {
+            if let Some(last) = last {
+                connection.visibility[side].note_bytes(last);
+            }
+        }
         Self {
             client,
             basis,
@@ -45,7 +55,7 @@ impl WebSocketStage {
 
     /// Bytes of `from` came before, since `at`, in which no frames were looked for.
     pub(super) fn begins_without_frames(&mut self, from: End, at: Origin) {
-        self.connection.visibility[side_of(from, self.client)].frames_lost.get_or_insert(at);
+        self.connection.visibility[side_of(from, self.client)].note_lost_start(at);
     }
 
     /// No answer to the upgrade request was seen.
@@ -72,6 +82,7 @@ impl WebSocketStage {
 
     pub(super) fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
         let side = side_of(chunk.from, self.client);
+        self.connection.visibility[side].note_bytes(chunk.origin);
         let (decoder, mut recorder) = self.parts(side, shared);
         decoder.push(&mut shared.scratch, chunk.offset, chunk.origin, chunk.bytes, &mut recorder);
         self.connection.payload(chunk.origin);
@@ -145,7 +156,7 @@ impl WebSocketStage {
     /// Notes since when frames are missing, if they are.
     fn note_loss(&mut self, side: Side) {
         if let DecoderStatus::Lost { at, .. } = self.decoders[side].status() {
-            self.connection.visibility[side].frames_lost.get_or_insert(at);
+            self.connection.visibility[side].note_lost_frames(at);
         }
     }
 

@@ -378,7 +378,8 @@ impl<S: StreamSink> Reassembly<'_, S> {
         }
     }
 
-    /// Everything before `offset` that has not come is not waited for any more. Delivers what waited for it.
+    /// Everything before `offset` that has not come never will, or is not waited for any longer. Delivers what waited for
+    /// it.
     fn give_up(&mut self, offset: u64, reason: GapReason, at: Origin) {
         let missing = offset.saturating_sub(self.facts.bytes);
         if missing > 0 {

@@ -107,7 +107,7 @@ impl Assembly {
             kind,
             compressed,
             content,
-            blurred: compressed && self.is_guessing(),
+            blurred: false,
             shown: 0,
             frames: 1,
             wire_len: 0,
@@ -141,8 +141,9 @@ impl Assembly {
         if open.content != Content::Whole {
             return;
         }
+        let presumed = open.compressed && self.inflation.as_ref().is_some_and(Inflation::is_guessed);
         let Feed { sender, scratch, origin, sink } = feed;
-        let mut inspector = Inspector { sender: *sender, frame, origin: *origin, sink: &mut **sink };
+        let mut inspector = Inspector { sender: *sender, frame, origin: *origin, presumed, sink: &mut **sink };
         if open.compressed {
             let Some(inflation) = &mut self.inflation else { return };
             let mut stopped = None;
@@ -231,8 +232,9 @@ impl Assembly {
         if open.content != Content::Whole {
             return;
         }
+        let presumed = open.compressed && self.inflation.as_ref().is_some_and(Inflation::is_guessed);
         let Feed { sender, scratch, origin, sink } = feed;
-        let mut inspector = Inspector { sender: *sender, frame, origin: *origin, sink: &mut **sink };
+        let mut inspector = Inspector { sender: *sender, frame, origin: *origin, presumed, sink: &mut **sink };
         // No byte at all is no DEFLATE block, so the tail would not fit behind it. But it is what zlib writes when it is
         // flushed twice in a row: take it for the empty message that was meant.
         if open.compressed
@@ -325,6 +327,8 @@ struct Inspector<'s, S> {
     sender: Side,
     frame: StreamOffset,
     origin: Origin,
+    /// That it is compressed is only presumed, so that text that is not UTF-8 may be something else.
+    presumed: bool,
     sink: &'s mut S,
 }
 
@@ -348,7 +352,11 @@ impl<S: EventSink> Inspector<'_, S> {
     /// The same, where some bytes may stand for ones we do not know. A text is checked up to the first of them.
     fn inspect_inflated(&mut self, open: &mut Open, piece: &[u8], clarity: Clarity) {
         match piece.iter().position(|byte| *byte == UNKNOWN) {
-            Some(unknown) if clarity == Clarity::Blurred && open.kind == MessageKind::Text => {
+            Some(_) if clarity == Clarity::Blurred && open.kind == MessageKind::Binary => {
+                open.blurred = true;
+                self.inspect(open, piece);
+            }
+            Some(unknown) if clarity == Clarity::Blurred => {
                 let (clear, rest) = piece.split_at(unknown);
                 self.inspect(open, clear);
                 open.blurred = true;
@@ -359,6 +367,10 @@ impl<S: EventSink> Inspector<'_, S> {
     }
 
     fn fault(&mut self, open: &mut Open, fault: TextFault) {
+        if self.presumed {
+            open.blurred = true;
+            return;
+        }
         open.fault = Some(Box::new((fault, self.origin)));
         self.sink.event(Event::Violation(Violation {
             rule: ViolationRule::InvalidUtf8Text,

@@ -8,6 +8,7 @@ use super::event::{
 };
 use super::header::FrameHeader;
 use super::mask::PayloadBytes;
+use super::nesting::Nesting;
 use super::opcode::Opcode;
 use super::resync::{Proof, Search, Thresholds};
 use super::rules::{self, CONTROL_PAYLOAD_MAX, Circumstances};
@@ -38,6 +39,7 @@ pub struct Decoder {
     may_continue: bool,
     had_hole: bool,
     sender: Side,
+    nesting: Nesting,
 }
 
 /// What the next byte is.
@@ -138,6 +140,7 @@ impl Decoder {
             may_continue: false,
             had_hole: false,
             sender: config.sender,
+            nesting: Nesting::default(),
         }
     }
 
@@ -153,7 +156,7 @@ impl Decoder {
     ///
     /// Tells nothing until that is certain. `deflate` as in [`new`](Self::new), but `None` means that it is not known.
     #[must_use]
-    pub fn joined_late(config: DecoderConfig) -> Self {
+    pub fn joined_late(config: DecoderConfig, scratch: &Scratch) -> Self {
         let assembly = match config.deflate {
             Some(_) => {
                 let mut assembly = Assembly::new(config.deflate);
@@ -162,7 +165,8 @@ impl Decoder {
             }
             None => Assembly::guessing(),
         };
-        let search = Search::new(config.sender, assembly.deflate_negotiated(), Thresholds::JOINED_LATE);
+        let rsv1 = assembly.deflate_negotiated();
+        let search = Search::new(config.sender, rsv1, Thresholds::JOINED_LATE, Nesting::default(), &scratch.searches);
         let state = State::Lost(Box::new(Lost { since: StreamOffset(0), at: None, search }));
         Self { state, assembly, ..Self::new(config) }
     }
@@ -187,7 +191,7 @@ impl Decoder {
                     if lost.at.is_none() {
                         (lost.since, lost.at) = (at, Some(origin));
                     }
-                    if let Some(proof) = lost.search.push(at, origin, rest) {
+                    if let Some(proof) = lost.search.push(at, origin, rest, &mut scratch.searches) {
                         self.resynchronise(proof, scratch, sink);
                     }
                     return;
@@ -226,7 +230,7 @@ impl Decoder {
                 if lost.at.is_none() {
                     (lost.since, lost.at) = (offset, Some(origin));
                 }
-                if let Some(proof) = lost.search.gap(offset, origin, len) {
+                if let Some(proof) = lost.search.gap(offset, origin, len, &mut scratch.searches) {
                     self.resynchronise(proof, scratch, sink);
                 }
             }
@@ -244,8 +248,10 @@ impl Decoder {
             }
             (State::Payload(_) | State::Header(_), _) => {
                 self.assembly.shut();
-                let mut search = Search::new(self.sender, self.assembly.deflate_negotiated(), Thresholds::RESYNC);
-                search.gap(offset, origin, len);
+                let budget = &mut scratch.searches;
+                let rsv1 = self.assembly.deflate_negotiated();
+                let mut search = Search::new(self.sender, rsv1, Thresholds::RESYNC, self.nesting, budget);
+                search.gap(offset, origin, len, budget);
                 self.state = State::Lost(Box::new(Lost { since: offset, at: Some(origin), search }));
             }
         }
@@ -268,7 +274,7 @@ impl Decoder {
                 frames: proof.frames,
             }));
         }
-        for run in search.held.into_runs() {
+        for run in search.into_held(&mut scratch.searches).into_runs() {
             let skip = proof.from.saturating_sub(run.offset);
             if skip >= run.len {
                 continue;
@@ -289,6 +295,9 @@ impl Decoder {
     /// longer understands the stream.
     pub fn finish(&mut self, scratch: &mut Scratch, sink: &mut impl EventSink) {
         self.settle(scratch, sink);
+        if let State::Lost(lost) = &mut self.state {
+            lost.search.forget(&mut scratch.searches);
+        }
         let (frame, message) = (self.open_frame(), self.open_message());
         if frame.is_some() || message.is_some() {
             sink.event(Event::Unfinished(Unfinished { sender: self.sender, frame, message }));
@@ -354,7 +363,7 @@ impl Decoder {
     /// About how many bytes are kept until more come: those in which frames are searched for, and a window of compression.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {
-        let searched = if let State::Lost(lost) = &self.state { lost.search.cost() } else { 0 };
+        let searched = if let State::Lost(lost) = &self.state { lost.search.memory() } else { 0 };
         searched + self.assembly.kept_bytes()
     }
 
@@ -457,6 +466,9 @@ impl Decoder {
         let State::Payload(frame) = &mut self.state else { return rest.len() };
         let used = usize::try_from(frame.remaining()).unwrap_or(usize::MAX).min(rest.len());
         let payload = PayloadBytes::new(frame.header.masking_key, frame.position, &rest[..used]);
+        if frame.position == 0 && frame.header.masking_key.is_none() && matches!(frame.role, Role::Data) {
+            self.nesting.look(&rest[..used], frame.header.payload_len);
+        }
         frame.position += used as u64;
         let complete = frame.remaining() == 0;
 

@@ -1,6 +1,6 @@
 //! Bytes of one side that are kept while nobody knows what they are: segments and holes in stream order.
 //!
-//! Bounded by [`Held::BYTES`] and [`Held::RUNS`]. Beyond it payload that a promising chain of frames already explains is
+//! Bounded in bytes by whoever makes it and by [`Held::RUNS`]. Beyond it payload that a promising chain of frames already explains is
 //! let go first, then whatever is oldest.
 
 use super::header::FrameHeader;
@@ -11,10 +11,12 @@ use std::collections::VecDeque;
 const FRAME_HEAD: u64 = FrameHeader::MAX_LEN as u64 + 125;
 
 /// Captured bytes and holes of one side, without overlap and in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Held {
     runs: VecDeque<Run>,
     bytes: usize,
+    /// How many bytes may be kept.
+    room: usize,
 }
 
 /// One segment's bytes, or a hole.
@@ -43,19 +45,27 @@ impl Run {
 }
 
 impl Held {
-    /// Bytes kept for one side.
-    pub(super) const BYTES: usize = 32 << 10;
     /// Segments and holes kept for one side.
     pub(super) const RUNS: usize = 1024;
+
+    /// Nothing yet, and room for so many bytes.
+    pub(super) fn new(room: usize) -> Self {
+        Self { runs: VecDeque::new(), bytes: 0, room }
+    }
+
+    /// Lets everything go.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.room);
+    }
+
+    /// Memory taken, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes + self.runs.capacity() * size_of::<Run>()
+    }
 
     /// Bytes kept.
     pub(super) fn len(&self) -> usize {
         self.bytes
-    }
-
-    /// Bytes kept, and what each run takes beside them.
-    pub(super) fn cost(&self) -> usize {
-        self.bytes + self.runs.len() * (size_of::<Run>() + 16)
     }
 
     /// The offset behind everything that came.
@@ -159,7 +169,7 @@ impl Held {
                 self.bytes -= bytes.len();
                 run.bytes = None;
             }
-            if self.bytes <= Self::BYTES / 2 {
+            if self.bytes <= self.room / 2 {
                 break;
             }
         }
@@ -175,14 +185,14 @@ impl Held {
 
     /// Makes room by forgetting what is oldest, but not the last segment.
     pub(super) fn let_oldest_go(&mut self) {
-        while self.runs.len() > 1 && (self.bytes > Self::BYTES / 2 || self.runs.len() > Self::RUNS / 2) {
+        while self.runs.len() > 1 && (self.bytes > self.room / 2 || self.runs.len() > Self::RUNS / 2) {
             let Some(run) = self.runs.pop_front() else { return };
             self.bytes -= run.bytes.map_or(0, |bytes| bytes.len());
         }
     }
 
     pub(super) fn is_over_full(&self) -> bool {
-        self.bytes > Self::BYTES || self.runs.len() > Self::RUNS
+        self.bytes > self.room || self.runs.len() > Self::RUNS
     }
 
     /// The run with the byte at `offset` and those behind it.

@@ -22,6 +22,7 @@ mod event;
 mod header;
 mod held;
 mod mask;
+mod nesting;
 mod opcode;
 mod probe;
 mod resync;

@@ -3,10 +3,12 @@
 //! For a connection whose handshake is not in the capture. Both ends are searched for frames, masked ones as a client
 //! sends them (RFC 6455 §5.1) and clear ones as a server does. What is found is believed under stricter rules than behind
 //! a hole: other protocols have bytes that look like a few frames, such as the SUBSCRIBE packets of MQTT or the names in a
-//! certificate. What came meanwhile is kept, at most [`Probe::BYTES`], and handed over for decoding.
+//! certificate. What came meanwhile is kept, at most [`probe_bytes`](crate::limits::Limits::probe_bytes), and handed over for decoding.
 
 use super::held::Held;
+use super::nesting::Nesting;
 use super::resync::{Hunt, Thresholds};
+use crate::limits::Limits;
 use crate::stream::{End, PerEnd};
 use crate::units::{Origin, Side, StreamOffset};
 
@@ -18,6 +20,8 @@ const BOTH_ENDS: u32 = 44;
 #[derive(Debug)]
 pub struct Probe {
     ends: PerEnd<ProbedEnd>,
+    /// Bytes of both ends that are looked at.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -58,18 +62,16 @@ pub struct ProbeItem {
 
 impl Default for Probe {
     fn default() -> Self {
-        Self::new()
+        Self::new(&Limits::default())
     }
 }
 
 impl Probe {
-    /// Bytes of both ends that are looked at.
-    pub const BYTES: usize = 16 << 10;
-
     /// A probe that has seen nothing.
     #[must_use]
-    pub fn new() -> Self {
-        Self { ends: PerEnd { a: ProbedEnd::new(), b: ProbedEnd::new() } }
+    pub fn new(limits: &Limits) -> Self {
+        let bytes = limits.probe_bytes;
+        Self { ends: PerEnd { a: ProbedEnd::new(bytes), b: ProbedEnd::new(bytes) }, bytes }
     }
 
     /// The next bytes of one end.
@@ -115,7 +117,7 @@ impl Probe {
     /// What the kept bytes and the search in them take.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {
-        let end = |end: &ProbedEnd| end.held.cost() + end.as_client.cost() + end.as_server.cost();
+        let end = |end: &ProbedEnd| end.held.memory() + end.as_client.memory() + end.as_server.memory();
         end(&self.ends.a) + end(&self.ends.b)
     }
 
@@ -146,7 +148,7 @@ impl Probe {
             ProbeVerdict::WebSocket { client: from }
         } else if probed.as_server.advance(&probed.held).is_some() {
             ProbeVerdict::WebSocket { client: from.other() }
-        } else if self.held_bytes() > Self::BYTES || self.ends[from].held.is_over_full() {
+        } else if self.held_bytes() > self.bytes || self.ends[from].held.is_over_full() {
             ProbeVerdict::Other
         } else {
             ProbeVerdict::Undecided
@@ -155,8 +157,8 @@ impl Probe {
 }
 
 impl ProbedEnd {
-    fn new() -> Self {
-        let hunt = |sender| Hunt::new(sender, true, Thresholds::UNKNOWN_PROTOCOL);
-        Self { held: Held::default(), as_client: hunt(Side::Client), as_server: hunt(Side::Server) }
+    fn new(bytes: usize) -> Self {
+        let hunt = |sender| Hunt::new(sender, true, Thresholds::UNKNOWN_PROTOCOL, Nesting::default());
+        Self { held: Held::new(bytes), as_client: hunt(Side::Client), as_server: hunt(Side::Server) }
     }
 }

@@ -18,6 +18,9 @@
 //! that would fit into a text are none: there the bytes 0x80 to 0x8A that begin frames can only be the rest of a
 //! character.
 //!
+//! **A tunnel** carries clear frames inside clear frames, and the inner ones are perfect. Where that was seen before the
+//! hole, a chain counts only from a frame on that carries frames itself; where it is seen in a chain, from there.
+//!
 //! **A chain is believed** at [`Thresholds::anywhere`] bits, or [`Thresholds::at_segments`] counted from a frame that
 //! starts a segment, because a stream has thousands of bytes but few segments. Three frames at least must agree, except
 //! that a Close frame right at the end of the stream speaks for itself: RFC 6455 §5.5.1 has nothing follow it.
@@ -30,9 +33,12 @@ use super::close::{CloseCode, ClosePayload};
 use super::header::FrameHeader;
 use super::held::{Found, Held};
 use super::mask::MaskedBytes;
+use super::nesting::{Nesting, carries_frames};
 use super::opcode::Opcode;
 use super::rules::CONTROL_PAYLOAD_MAX;
+use crate::limits::Limits;
 use crate::units::{Origin, Side, StreamOffset};
+use std::collections::BTreeSet;
 
 /// Chains followed at once; the ones with the least evidence are dropped.
 const CHAINS: usize = 128;
@@ -111,6 +117,9 @@ pub(super) struct Hunt {
     tried: u64,
     /// Where the search begins.
     start: Option<u64>,
+    /// Where the frames of chains start that were given up for their number: what starts there leads no further. A run of
+    /// zeros has one at every byte.
+    exhausted: BTreeSet<u64>,
 }
 
 /// What frames of the side may look like.
@@ -119,6 +128,8 @@ struct Rules {
     sender: Side,
     /// Whether RSV1 may be set on the first frame of a message.
     rsv1: bool,
+    /// Its messages carry frames themselves.
+    nested: bool,
 }
 
 /// Frames that follow one another.
@@ -142,6 +153,8 @@ struct Chain {
     fragment: Fragment,
     /// A Close frame is complete.
     closed: bool,
+    /// One of its frames carries frames itself.
+    carries: bool,
     /// Not all of its frames are binary ones.
     varied: bool,
     /// What has counted as evidence and counts no more.
@@ -163,6 +176,8 @@ struct Bits {
     anywhere: u32,
     /// For a chain that starts where a segment does.
     at_segments: u32,
+    /// Its payload is a series of frames.
+    carries: bool,
 }
 
 /// What became of a chain.
@@ -170,12 +185,13 @@ struct Bits {
 enum Fate {
     Waits,
     Dead,
+    Exhausted,
 }
 
 impl Hunt {
-    pub(super) fn new(sender: Side, rsv1: bool, enough: Thresholds) -> Self {
-        let rules = Rules { sender, rsv1 };
-        Self { rules, enough, chains: Vec::new(), tried: 0, start: None }
+    pub(super) fn new(sender: Side, rsv1: bool, enough: Thresholds, nesting: Nesting) -> Self {
+        let rules = Rules { sender, rsv1, nested: nesting.is_likely() };
+        Self { rules, enough, chains: Vec::new(), tried: 0, start: None, exhausted: BTreeSet::new() }
     }
 
     /// Goes on with what has been added to `held`.
@@ -185,7 +201,15 @@ impl Hunt {
         }
         self.tried = self.tried.max(held.start());
         let (rules, enough) = (self.rules, self.enough);
-        self.chains.retain_mut(|chain| chain.advance(held, rules, enough) == Fate::Waits);
+        let exhausted = &mut self.exhausted;
+        self.chains.retain_mut(|chain| match chain.advance(held, rules, enough) {
+            Fate::Waits => true,
+            Fate::Dead => false,
+            Fate::Exhausted => {
+                exhausted.extend(&chain.starts);
+                false
+            }
+        });
         while self.tried < held.end() {
             let at = self.tried;
             if let Some(end) = held.hole_end(at) {
@@ -233,14 +257,6 @@ impl Hunt {
         chains.filter_map(|chain| chain.bits_at_segments).max().unwrap_or(0)
     }
 
-    /// What the chains take.
-    pub(super) fn cost(&self) -> usize {
-        self.chains
-            .iter()
-            .map(|chain| size_of::<Chain>() + 8 * (chain.starts.capacity() + chain.spent.capacity()))
-            .sum()
-    }
-
     /// Where the frames of the most promising chain start.
     pub(super) fn best_starts(&self) -> Option<&[u64]> {
         let best = self.chains.iter().max_by_key(|chain| chain.bits)?;
@@ -253,22 +269,32 @@ impl Hunt {
             .iter()
             .filter(|chain| believed(chain) && self.rules.is_no_text(held, chain, at_end))
             .filter(|chain| !must_vary || chain.varied)
-            .filter_map(|chain| Some(Proof { from: chain.first_believed()?, frames: chain.frames }))
+            .filter_map(|chain| Some(Proof { from: chain.first_believed(self.rules)?, frames: chain.frames }))
             .min_by_key(|proof| proof.from)
     }
 
     fn try_start(&mut self, held: &Held, header: &FrameHeader, at_start: bool) {
         let at = self.tried;
         // A chain that comes by here would gather the same evidence.
+        while self.exhausted.first().is_some_and(|first| *first < at) {
+            self.exhausted.pop_first();
+        }
         if !self.rules.allow(header, Fragment::Unknown)
+            || self.exhausted.contains(&at)
             || self.chains.iter().any(|chain| chain.starts.binary_search(&at).is_ok())
         {
             return;
         }
         let mut chain = Chain::new(at, at_start, held.is_boundary(at));
-        if chain.advance(held, self.rules, self.enough) == Fate::Dead
-            || self.chains.iter().any(|other| other.outdoes(&chain))
-        {
+        match chain.advance(held, self.rules, self.enough) {
+            Fate::Waits => {}
+            Fate::Dead => return,
+            Fate::Exhausted => {
+                self.exhausted.extend(chain.starts);
+                return;
+            }
+        }
+        if self.chains.iter().any(|other| other.outdoes(&chain)) {
             return;
         }
         self.chains.retain(|other| !chain.outdoes(other));
@@ -294,6 +320,7 @@ impl Chain {
             join: None,
             fragment: Fragment::Unknown,
             closed: false,
+            carries: false,
             varied: false,
             spent: Vec::new(),
         }
@@ -330,9 +357,11 @@ impl Chain {
             }
             let at_segments = if self.at_start { enough.join_at_start } else { enough.join_at_segments };
             let joined = self.bits >= enough.join_anywhere || self.bits_at_segments >= Some(at_segments);
-            if joined && self.join.is_none() {
+            let outermost = bits.carries && !self.carries;
+            if joined && (outermost || (self.join.is_none() && (bits.carries || !rules.nested))) {
                 self.join = Some(at);
             }
+            self.carries |= bits.carries;
             self.varied |= header.opcode != Opcode::Binary || header.rsv.bits() != 0;
             match header.opcode {
                 Opcode::Close => self.closed = true,
@@ -344,7 +373,7 @@ impl Chain {
             self.current = None;
             self.starts.push(end);
             if self.starts.len() > CHAIN_FRAMES {
-                return Fate::Dead;
+                return Fate::Exhausted;
             }
         }
     }
@@ -407,7 +436,9 @@ impl Chain {
             counts &= fits;
         }
         let news = self.is_news(mark(header, payload.unwrap_or_default()));
-        let mut bits = Bits::default();
+        let clear_data = !is_masked && header.opcode.is_data() && header.rsv.bits() == 0;
+        let carries = clear_data && payload.is_some_and(|payload| carries_frames(payload, header.payload_len));
+        let mut bits = Bits { carries, ..Bits::default() };
         if counts && news {
             bits.at_segments = base + content;
             if counts_anywhere {
@@ -438,8 +469,8 @@ impl Chain {
     }
 
     /// Where the first frame starts that is believed if the chain is: the Close frame at least.
-    fn first_believed(&self) -> Option<u64> {
-        let close = if self.closed { self.starts.iter().rev().nth(1).copied() } else { None };
+    fn first_believed(&self, rules: Rules) -> Option<u64> {
+        let close = if self.closed && !rules.nested { self.starts.iter().rev().nth(1).copied() } else { None };
         self.join.or(close)
     }
 
@@ -502,8 +533,14 @@ impl Rules {
 /// Meant for bytes of which it is likely anyway: one in eighty random starts looks like it.
 #[must_use]
 pub fn begins_with_frame(sender: Side, bytes: &[u8]) -> bool {
-    let rules = Rules { sender, rsv1: true };
-    FrameHeader::parse(bytes).is_some_and(|header| rules.allow(&header, Fragment::None))
+    FrameHeader::parse(bytes)
+        .is_some_and(|header| header.opcode != Opcode::Continuation && may_be_first(sender, &header))
+}
+
+/// Whether `sender` may send such a header first.
+pub(super) fn may_be_first(sender: Side, header: &FrameHeader) -> bool {
+    let rules = Rules { sender, rsv1: true, nested: false };
+    rules.allow(header, Fragment::Unknown)
 }
 
 /// Whether the bytes at `at`, too few for a header, may begin one.
@@ -569,34 +606,68 @@ fn close_evidence(payload: &[u8]) -> Option<u32> {
 pub(super) struct Search {
     pub(super) held: Held,
     hunt: Hunt,
+    /// What it takes of the budget.
+    charged: usize,
+}
+
+/// What the searches of an analysis may take together.
+#[derive(Debug)]
+pub(super) struct SearchBudget {
+    /// Bytes held back for one side.
+    per_end: usize,
+    /// Memory of all searches.
+    total: usize,
+    used: usize,
+    /// How often either was reached.
+    pub(super) hits: u64,
+}
+
+impl SearchBudget {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { per_end: limits.resync_bytes_per_end, total: limits.resync_bytes_total, used: 0, hits: 0 }
+    }
 }
 
 impl Search {
-    pub(super) fn new(sender: Side, rsv1: bool, enough: Thresholds) -> Self {
-        Self { held: Held::default(), hunt: Hunt::new(sender, rsv1, enough) }
+    pub(super) fn new(sender: Side, rsv1: bool, enough: Thresholds, nesting: Nesting, budget: &SearchBudget) -> Self {
+        Self { held: Held::new(budget.per_end), hunt: Hunt::new(sender, rsv1, enough, nesting), charged: 0 }
     }
 
-    pub(super) fn push(&mut self, offset: StreamOffset, origin: Origin, bytes: &[u8]) -> Option<Proof> {
+    pub(super) fn push(
+        &mut self,
+        offset: StreamOffset,
+        origin: Origin,
+        bytes: &[u8],
+        budget: &mut SearchBudget,
+    ) -> Option<Proof> {
         self.held.push(offset, origin, bytes);
         let proof = self.hunt.advance(&self.held);
         if proof.is_none() {
-            self.make_room();
+            self.make_room(budget);
         }
         proof
     }
 
     /// `len` bytes are missing; `None` when nobody knows how many, so that what was held leads nowhere.
-    pub(super) fn gap(&mut self, offset: StreamOffset, origin: Origin, len: Option<u64>) -> Option<Proof> {
+    pub(super) fn gap(
+        &mut self,
+        offset: StreamOffset,
+        origin: Origin,
+        len: Option<u64>,
+        budget: &mut SearchBudget,
+    ) -> Option<Proof> {
         match len {
             Some(len) => {
                 self.held.gap(offset, origin, len);
                 let proof = self.hunt.advance(&self.held);
-                self.make_room();
+                if proof.is_none() {
+                    self.make_room(budget);
+                }
                 proof
             }
             None => {
-                self.held = Held::default();
-                self.hunt.forget();
+                self.forget(budget);
+                self.hunt.start = None;
                 None
             }
         }
@@ -607,33 +678,66 @@ impl Search {
     }
 
     /// What is held and the search in it take.
-    pub(super) fn cost(&self) -> usize {
-        self.held.cost() + self.hunt.cost()
+    pub(super) fn memory(&self) -> usize {
+        self.held.memory() + self.hunt.memory()
     }
 
-    fn make_room(&mut self) {
-        if !self.held.is_over_full() {
-            return;
-        }
-        if let Some(starts) = self.hunt.best_starts() {
-            self.held.let_payload_go(starts);
-        }
+    /// Lets everything go; what comes next is searched afresh.
+    pub(super) fn forget(&mut self, budget: &mut SearchBudget) {
+        self.held.clear();
+        self.hunt.forget();
+        self.charge(budget);
+    }
+
+    /// What was held, which counts no more.
+    pub(super) fn into_held(self, budget: &mut SearchBudget) -> Held {
+        budget.used = budget.used.saturating_sub(self.charged);
+        self.held
+    }
+
+    fn make_room(&mut self, budget: &mut SearchBudget) {
         if self.held.is_over_full() {
-            self.held.let_oldest_go();
-            self.hunt.let_go_before(self.held.start());
+            if let Some(starts) = self.hunt.best_starts() {
+                self.held.let_payload_go(starts);
+            }
+            if self.held.is_over_full() {
+                budget.hits += 1;
+                self.held.let_oldest_go();
+                self.hunt.let_go_before(self.held.start());
+            }
         }
+        self.charge(budget);
+        if budget.used > budget.total {
+            budget.hits += 1;
+            self.forget(budget);
+        }
+    }
+
+    fn charge(&mut self, budget: &mut SearchBudget) {
+        let memory = self.held.memory() + self.hunt.memory();
+        budget.used = budget.used.saturating_sub(self.charged).saturating_add(memory);
+        self.charged = memory;
     }
 }
 
 impl Hunt {
-    /// Nothing before what comes next matters any more.
+    /// Nothing before what comes next matters any more, and what comes next is one position of many.
     fn forget(&mut self) {
-        self.chains.clear();
-        self.start = None;
+        self.chains = Vec::new();
+        self.exhausted = BTreeSet::new();
+        self.start = Some(u64::MAX);
     }
 
     /// Chains whose first believed frame is no longer held are of no use.
     fn let_go_before(&mut self, offset: u64) {
         self.chains.retain(|chain| chain.join.or_else(|| chain.starts.first().copied()).is_some_and(|at| at >= offset));
+    }
+
+    /// Memory taken, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        let vectors = |chain: &Chain| (chain.starts.capacity() + chain.spent.capacity()) * size_of::<u64>();
+        self.exhausted.len() * 2 * size_of::<u64>()
+            + self.chains.capacity() * size_of::<Chain>()
+            + self.chains.iter().map(vectors).sum::<usize>()
     }
 }

@@ -1,12 +1,13 @@
 //! What all connections of an analysis share, so that an idle one stays small.
 
 use super::deflate::SpareInflaters;
+use super::resync::SearchBudget;
 use crate::limits::Limits;
 use std::fmt;
 
-/// Room for unmasking and inflating, the bound on inflating, and how often it was hit.
+/// Room for unmasking and inflating, the bounds on inflating and on searching, and how often they were hit.
 ///
-/// One for each analysis, handed in with every call. Nothing in it outlives a call except the count and spare
+/// One for each analysis, handed in with every call. Nothing in it outlives a call except the counts and spare
 /// inflaters.
 pub struct Scratch {
     pub(super) unmasked: Box<[u8]>,
@@ -15,6 +16,7 @@ pub struct Scratch {
     pub(super) spare_inflaters: SpareInflaters,
     pub(super) inflated_message_bytes: u64,
     pub(super) inflate_limit_hits: u64,
+    pub(super) searches: SearchBudget,
 }
 
 impl Scratch {
@@ -24,7 +26,8 @@ impl Scratch {
     pub(super) const SPARE_INFLATERS: usize = 8;
 
     /// Scratch for an analysis with these limits; it uses
-    /// [`inflated_message_bytes`](Limits::inflated_message_bytes).
+    /// [`inflated_message_bytes`](Limits::inflated_message_bytes), [`resync_bytes_per_end`](Limits::resync_bytes_per_end)
+    /// and [`resync_bytes_total`](Limits::resync_bytes_total).
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         Self {
@@ -33,6 +36,7 @@ impl Scratch {
             spare_inflaters: SpareInflaters::new(),
             inflated_message_bytes: limits.inflated_message_bytes,
             inflate_limit_hits: 0,
+            searches: SearchBudget::new(limits),
         }
     }
 
@@ -40,6 +44,13 @@ impl Scratch {
     #[must_use]
     pub fn inflate_limit_hits(&self) -> u64 {
         self.inflate_limit_hits
+    }
+
+    /// How often bytes were let go before frames were found in them, because of
+    /// [`resync_bytes_per_end`](Limits::resync_bytes_per_end) or [`resync_bytes_total`](Limits::resync_bytes_total).
+    #[must_use]
+    pub fn resync_limit_hits(&self) -> u64 {
+        self.searches.hits
     }
 }
 
@@ -49,6 +60,7 @@ impl fmt::Debug for Scratch {
             .field("spare_inflaters", &self.spare_inflaters.len())
             .field("inflated_message_bytes", &self.inflated_message_bytes)
             .field("inflate_limit_hits", &self.inflate_limit_hits)
+            .field("searches", &self.searches)
             .finish_non_exhaustive()
     }
 }

@@ -16,12 +16,12 @@ fn of_first(view: &View<'_>, ask: impl FnOnce(&EndSignal, &CloseFrame) -> Answer
     match first(view) {
         Some((signal, close)) => ask(signal, close).at([signal.at]),
         None if !view.is_open() => or_unknown(view.response_watched().map(|()| absent())),
-        None => or_unknown(view.all_frames().map(|()| absent())),
+        None => or_unknown(view.no_close().map(|()| absent())),
     }
 }
 
 pub(in crate::evidence) fn initiator(view: &View<'_>) -> Answer {
-    of_first(view, |signal, _| match view.frames_of(signal.by.other()) {
+    of_first(view, |signal, _| match view.no_close_before(signal.by.other(), signal) {
         Ok(()) => side(signal.by),
         // The other side's Close frame may be in the hole, before this one.
         Err(why) => unknown(why),
@@ -72,16 +72,16 @@ fn echo<'a>(view: &View<'a>) -> Option<&'a CloseFrame> {
 pub(in crate::evidence) fn echoed(view: &View<'_>) -> Answer {
     of_first(view, |signal, _| match echo(view) {
         Some(echo) => boolean(true).at([echo.last]),
-        None if view.connection.tcp_end().is_none() => unknown(WhyUnknown::CaptureEnded),
-        None => or_unknown(view.frames_of(signal.by.other()).map(|()| boolean(false))),
+        None if view.connection.tcp_end().is_none() => unknown(view.why_no_end()),
+        None => or_unknown(view.no_close_of(signal.by.other()).map(|()| boolean(false))),
     })
 }
 
 pub(in crate::evidence) fn echo_code(view: &View<'_>) -> Answer {
     of_first(view, |signal, _| match echo(view) {
         Some(echo) => code_of(echo).map_or_else(absent, int).at([echo.last]),
-        None if view.connection.tcp_end().is_none() => unknown(WhyUnknown::CaptureEnded),
-        None => or_unknown(view.frames_of(signal.by.other()).map(|()| absent())),
+        None if view.connection.tcp_end().is_none() => unknown(view.why_no_end()),
+        None => or_unknown(view.no_close_of(signal.by.other()).map(|()| absent())),
     })
 }
 
@@ -91,9 +91,9 @@ pub(in crate::evidence) fn wait_s(view: &View<'_>) -> Answer {
         if echo(view).is_some() {
             return absent();
         }
-        or_unknown(view.frames_of(signal.by.other()).map(|()| match view.connection.tcp_end() {
+        or_unknown(view.no_close_of(signal.by.other()).map(|()| match view.connection.tcp_end() {
             Some(end) => seconds(end.at.seconds_since(&signal.at)).at([end.at]),
-            None => unknown(WhyUnknown::CaptureEnded),
+            None => unknown(view.why_no_end()),
         }))
     })
 }

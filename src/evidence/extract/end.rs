@@ -12,7 +12,7 @@ pub(in crate::evidence) fn tcp(view: &View<'_>) -> Answer {
         Some(end) if view.hides_end(end) => unknown(WhyUnknown::Gap),
         Some(end) if end.kind == EndSignalKind::Rst => word("rst").at([end.at]),
         Some(end) => word("fin").at([end.at]),
-        None => unless_one_sided(view),
+        None => no_tcp_end(view),
     }
 }
 
@@ -21,7 +21,15 @@ pub(in crate::evidence) fn tcp_side(view: &View<'_>) -> Answer {
         Some(_) if view.is_one_sided() => unknown(WhyUnknown::OneSided),
         Some(end) if view.hides_end(end) => unknown(WhyUnknown::Gap),
         Some(end) => side(end.by).at([end.at]),
-        None => unless_one_sided(view),
+        None => no_tcp_end(view),
+    }
+}
+
+/// Absent when the connection was watched until the capture ended.
+fn no_tcp_end(view: &View<'_>) -> Answer {
+    match view.why_no_end() {
+        WhyUnknown::CaptureEnded => unless_one_sided(view),
+        why => unknown(why),
     }
 }
 
@@ -54,7 +62,7 @@ pub(in crate::evidence) fn silence_s(view: &View<'_>) -> Answer {
             return unknown(WhyUnknown::OneSided);
         }
         if view.has_hole_after(sender, since) {
-            return unknown(WhyUnknown::Gap);
+            return unknown(view.why_missing(sender));
         }
     }
     seconds(until.seconds_since(&since)).at([since, until])
@@ -76,7 +84,10 @@ pub(in crate::evidence) fn unfinished_frame(view: &View<'_>) -> Answer {
             return side(sender).at([unfinished.first]);
         }
     }
-    or_unknown(view.all_frames().map(|()| absent()))
+    // Where frames were found again, the last one is known to be whole.
+    let until = view.connection.last;
+    let all = Side::BOTH.into_iter().try_for_each(|side| view.frames_since(side, until));
+    or_unknown(all.map(|()| absent()))
 }
 
 /// A receive window that was closed when the end came, or until a moment before: what the sender had queued may pass

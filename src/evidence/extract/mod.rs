@@ -10,8 +10,10 @@ pub(super) mod tls;
 pub(super) mod whole;
 
 use super::{Known, PacketRefs, Value, WhyUnknown};
-use crate::connection::{Connection, EndSignal, EndSignalKind, Outcome};
+use crate::connection::{Connection, Content, EndSignal, EndSignalKind, FlowEnd, Outcome};
+use crate::stream::GapReason;
 use crate::units::{Origin, Side};
+use std::cell::Cell;
 
 /// The answer to one fact with the packets that show it.
 #[derive(Debug, Clone)]
@@ -70,16 +72,18 @@ fn side(value: Side) -> Answer {
 }
 
 /// A connection with the questions that most facts ask of it answered once.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct View<'a> {
     pub(super) connection: &'a Connection,
     /// The first sign of the end.
     pub(super) end: Option<&'a EndSignal>,
+    /// An answer since this was last set to false presumes that peers kept to RFC 6455 before the capture began.
+    pub(super) presumed: Cell<bool>,
 }
 
 impl<'a> View<'a> {
     pub(super) fn new(connection: &'a Connection) -> Self {
-        Self { connection, end: connection.first_end() }
+        Self { connection, end: connection.first_end(), presumed: Cell::new(false) }
     }
 
     /// The side that ended the connection, when that may be said.
@@ -90,21 +94,38 @@ impl<'a> View<'a> {
             return Err(self.why_no_end());
         };
         if end.kind != EndSignalKind::CloseFrame {
-            self.frames_of(end.by)?;
+            self.no_close_before(end.by, end)?;
             if self.hides_end(end) {
                 return Err(WhyUnknown::Gap);
             }
         }
-        self.frames_of(end.by.other())?;
+        self.no_close_before(end.by.other(), end)?;
         Ok(end.by)
     }
 
+    /// Why the capture shows no end.
     fn why_no_end(&self) -> WhyUnknown {
-        WhyUnknown::CaptureEnded
+        match self.connection.flow_end {
+            FlowEnd::Evicted => WhyUnknown::Limit,
+            FlowEnd::Replaced => WhyUnknown::NotCaptured,
+            FlowEnd::Reset | FlowEnd::Closed | FlowEnd::CaptureEnded => WhyUnknown::CaptureEnded,
+        }
     }
 
     /// Whether every frame of `side` was seen, so that absence may be concluded.
     fn frames_of(&self, side: Side) -> Result<(), WhyUnknown> {
+        self.frames_watched(side)?;
+        if self.connection.visibility[side].frames_lost.is_some() {
+            return Err(self.why_blind(side));
+        }
+        if self.lacks_last_bytes(side) {
+            return Err(WhyUnknown::Gap);
+        }
+        if self.began_before_capture(side) { Err(WhyUnknown::JoinedLate) } else { Ok(()) }
+    }
+
+    /// Whether frames of `side` were looked for at all.
+    fn frames_watched(&self, side: Side) -> Result<(), WhyUnknown> {
         let visibility = &self.connection.visibility[side];
         if visibility.encrypted || self.connection.tls.is_some() {
             return Err(WhyUnknown::Encrypted);
@@ -116,16 +137,91 @@ impl<'a> View<'a> {
         }
         if side == Side::Server && handshake.response.is_none() && visibility.gap.is_some() {
             // The hole that has the 101 may have frames too.
+            return Err(self.why_missing(side));
+        }
+        if visibility.one_sided { Err(WhyUnknown::OneSided) } else { Ok(()) }
+    }
+
+    /// Whether every frame was seen that `side` sent after this packet or with it.
+    fn frames_since(&self, side: Side, since: Origin) -> Result<(), WhyUnknown> {
+        self.frames_watched(side)?;
+        let hidden = self.connection.visibility[side].blind().iter().any(|blind| blind.reaches(since.packet));
+        if hidden { Err(self.why_blind(side)) } else { Ok(()) }
+    }
+
+    /// Whether `side` sent no Close frame before the first sign of the end, nor one that is not known.
+    ///
+    /// A side sends one Close frame and nothing after it (RFC 6455 §5.5.1). So one that was seen is the only one, and a
+    /// side that was heard sending data after the capture began had not closed before.
+    fn no_close_before(&self, side: Side, end: &EndSignal) -> Result<(), WhyUnknown> {
+        self.frames_watched(side)?;
+        let traffic = &self.connection.traffic[side];
+        if traffic.close.is_some() {
+            return Ok(());
+        }
+        // A byte that was sent again may have been sent before the packet that brought it.
+        let in_order = self.connection.tcp[side].anomalies().retransmissions == 0;
+        let mut blind = self.connection.visibility[side].blind().iter();
+        if blind.any(|blind| !in_order || blind.begins_before(end.at.packet)) {
+            return Err(self.why_blind(side));
+        }
+        if self.lacks_last_bytes(side) {
             return Err(WhyUnknown::Gap);
         }
-        if visibility.one_sided {
-            Err(WhyUnknown::OneSided)
-        } else if visibility.frames_lost.is_some() {
-            self.bytes_of(side).and(Err(WhyUnknown::Gap))
-        } else if self.lacks_last_bytes(side) {
-            Err(WhyUnknown::Gap)
+        let heard = if side == end.by {
+            traffic.current_or_last().is_some()
         } else {
-            Ok(())
+            end.peer.message.is_some() || (end.kind != EndSignalKind::CloseFrame && self.heard_data())
+        };
+        self.unless_closed_before_capture(side, heard)
+    }
+
+    /// Whether `side` sent no Close frame at all.
+    fn no_close_of(&self, side: Side) -> Result<(), WhyUnknown> {
+        self.frames_watched(side)?;
+        if self.connection.visibility[side].frames_lost.is_some() {
+            return Err(self.why_blind(side));
+        }
+        if self.lacks_last_bytes(side) {
+            return Err(WhyUnknown::Gap);
+        }
+        self.unless_closed_before_capture(side, self.heard_data())
+    }
+
+    /// Whether either side sent data in the capture: had one closed before, its peer would have answered.
+    fn heard_data(&self) -> bool {
+        self.connection.traffic.iter().any(|(_, traffic)| traffic.current_or_last().is_some())
+    }
+
+    fn unless_closed_before_capture(&self, side: Side, heard: bool) -> Result<(), WhyUnknown> {
+        if !self.began_before_capture(side) {
+            return Ok(());
+        }
+        if !heard {
+            return Err(WhyUnknown::JoinedLate);
+        }
+        self.presumed.set(true);
+        Ok(())
+    }
+
+    /// Whether `side` may have sent frames before the capture began.
+    fn began_before_capture(&self, side: Side) -> bool {
+        self.connection.visibility[side].joined_late && self.connection.handshake.response.is_none()
+    }
+
+    /// Why bytes of `side` are missing.
+    fn why_missing(&self, side: Side) -> WhyUnknown {
+        let holes = self.connection.visibility[side].holes();
+        let ours = !holes.is_empty() && holes.iter().all(|hole| hole.reason == GapReason::Limit);
+        if ours { WhyUnknown::Limit } else { WhyUnknown::Gap }
+    }
+
+    /// Why frames of `side` were not understood.
+    fn why_blind(&self, side: Side) -> WhyUnknown {
+        match self.bytes_of(side) {
+            Err(why) => why,
+            Ok(()) if self.began_before_capture(side) => WhyUnknown::JoinedLate,
+            Ok(()) => WhyUnknown::Gap,
         }
     }
 
@@ -151,7 +247,9 @@ impl<'a> View<'a> {
         let visibility = &self.connection.visibility[side];
         if visibility.one_sided {
             Err(WhyUnknown::OneSided)
-        } else if visibility.gap.is_some() || self.lacks_last_bytes(side) {
+        } else if visibility.gap.is_some() {
+            Err(self.why_missing(side))
+        } else if self.lacks_last_bytes(side) {
             Err(WhyUnknown::Gap)
         } else if visibility.cut {
             Err(WhyUnknown::CutByCapture)
@@ -180,6 +278,11 @@ impl<'a> View<'a> {
         Side::BOTH.into_iter().try_for_each(|side| self.frames_of(side))
     }
 
+    /// Whether neither side sent a Close frame that was not seen.
+    fn no_close(&self) -> Result<(), WhyUnknown> {
+        Side::BOTH.into_iter().try_for_each(|side| self.no_close_of(side))
+    }
+
     /// The first sign of the end, its sender and the sender's peer.
     fn end_by(&self) -> Result<(&'a EndSignal, Side), WhyUnknown> {
         let ender = self.ender()?;
@@ -192,14 +295,45 @@ impl<'a> View<'a> {
     /// Bytes behind a hole wait until it is given up. When the end comes meanwhile, its last word is an older one.
     fn last_word(&self) -> Result<&'a EndSignal, WhyUnknown> {
         let (end, ender) = self.end_by()?;
-        if self.has_hole_after(ender.other(), end.at) { Err(WhyUnknown::Gap) } else { Ok(end) }
+        let peer = ender.other();
+        if self.has_hole_after(peer, end.at) {
+            return Err(self.why_missing(peer));
+        }
+        match &end.peer.message {
+            Some(message) => self.frames_since(peer, message.last.unwrap_or(message.first))?,
+            None => self.frames_of(peer)?,
+        }
+        Ok(end)
     }
 
     /// Whether bytes of `side` may be missing at this packet or later.
     fn has_hole_after(&self, side: Side, at: Origin) -> bool {
-        // Only the first hole is remembered; where the others are nobody knows.
-        let holes = self.connection.tcp[side].anomalies().gaps;
-        self.connection.visibility[side].gap.is_some_and(|gap| gap.packet >= at.packet || holes > 1)
+        let visibility = &self.connection.visibility[side];
+        match (visibility.gap, visibility.holes()) {
+            (None, _) => false,
+            // Noticed by TCP alone.
+            (Some(gap), []) => gap.packet >= at.packet,
+            (Some(_), holes) => holes.iter().any(|hole| hole.reaches(at.packet)),
+        }
+    }
+
+    /// Whether a fault of `side` would have been seen: all its bytes were there, and all its messages could be read.
+    fn judged(&self, side: Side) -> Result<(), WhyUnknown> {
+        self.frames_of(side)?;
+        self.bytes_of(side)?;
+        match self.connection.traffic[side].unread {
+            Some(content) => Err(self.why_unread(side, content)),
+            None => Ok(()),
+        }
+    }
+
+    /// Why a message of `side` could not be read to its end.
+    fn why_unread(&self, side: Side, content: Content) -> WhyUnknown {
+        match content {
+            Content::Limit => WhyUnknown::Limit,
+            Content::Gap | Content::ContextLost => self.why_blind(side),
+            Content::Whole | Content::InflateFailed | Content::UnknownExtension => WhyUnknown::NotCaptured,
+        }
     }
 
     /// Whether a frame of either side was seen.

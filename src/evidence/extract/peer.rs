@@ -1,7 +1,7 @@
 //! Facts about what the ender's peer had said before the end, and about the ender's own faults.
 
 use super::{Answer, View, absent, boolean, int, or_unknown, seconds, text, unknown, word};
-use crate::connection::{EndSignal, MessageNote};
+use crate::connection::{Content, EndSignal, MessageNote};
 use crate::connection::{Opcode, Utf8State};
 use crate::evidence::WhyUnknown;
 use crate::units::Side;
@@ -37,7 +37,11 @@ pub(in crate::evidence) fn last_size(view: &View<'_>) -> Answer {
     of_message(view, |end, message| {
         // A hole, in this message or in the window before it, leaves only the size on the wire.
         let not_inflated = message.complete && message.compressed && message.size == message.wire_len;
-        let whole = if not_inflated { view.bytes_of(end.by.other()) } else { Ok(()) };
+        let whole = match message.content {
+            _ if !not_inflated => Ok(()),
+            content @ (Content::Limit | Content::ContextLost) => Err(view.why_unread(end.by.other(), content)),
+            _ => view.bytes_of(end.by.other()),
+        };
         or_unknown(whole.map(|()| int(message.size)))
     })
 }
@@ -59,21 +63,27 @@ pub(in crate::evidence) fn last_utf8(view: &View<'_>) -> Answer {
             Utf8State::Invalid { .. } => word("invalid"),
             Utf8State::Unknown if found_invalid => word("invalid"),
             Utf8State::Unknown if message.kind != Opcode::Text => word("not_text"),
+            Utf8State::Unknown if message.complete => unknown(view.why_unread(end.by.other(), message.content)),
             Utf8State::Unknown => or_unknown(view.bytes_of(end.by.other()).map(|()| unknown(WhyUnknown::NotCaptured))),
         }
     })
 }
 
 pub(in crate::evidence) fn other_kind_before(view: &View<'_>) -> Answer {
-    of_message(view, |end, _| boolean(end.peer.other_kind_before))
+    of_message(view, |end, _| match end.peer.other_kind_before {
+        true => boolean(true),
+        false => or_unknown(view.frames_of(end.by.other()).map(|()| boolean(false))),
+    })
 }
 
 pub(in crate::evidence) fn largest_before(view: &View<'_>) -> Answer {
-    of_last_word(view, |end| end.peer.largest_before.map_or_else(absent, int))
+    of_last_word(view, |end| {
+        or_unknown(view.frames_of(end.by.other()).map(|()| end.peer.largest_before.map_or_else(absent, int)))
+    })
 }
 
 pub(in crate::evidence) fn messages(view: &View<'_>) -> Answer {
-    of_last_word(view, |end| int(end.peer.messages))
+    of_last_word(view, |end| or_unknown(view.frames_of(end.by.other()).map(|()| int(end.peer.messages))))
 }
 
 pub(in crate::evidence) fn own_messages(view: &View<'_>) -> Answer {
@@ -93,20 +103,20 @@ fn framing_violation<'a>(view: &View<'a>, culprit: Side, end: &EndSignal) -> Opt
 pub(in crate::evidence) fn violation(view: &View<'_>) -> Answer {
     of_end(view, |end, ender| match framing_violation(view, ender.other(), end) {
         Some(violation) => text(violation.rule.name()).at([violation.at]),
-        None => absent(),
+        None => or_unknown(view.judged(ender.other()).map(|()| absent())),
     })
 }
 
 pub(in crate::evidence) fn violation_s(view: &View<'_>) -> Answer {
     of_end(view, |end, ender| match framing_violation(view, ender.other(), end) {
         Some(violation) => seconds(end.at.seconds_since(&violation.at)).at([violation.at, end.at]),
-        None => absent(),
+        None => or_unknown(view.judged(ender.other()).map(|()| absent())),
     })
 }
 
 pub(in crate::evidence) fn own_violation(view: &View<'_>) -> Answer {
     of_end(view, |end, ender| match framing_violation(view, ender, end) {
         Some(violation) => text(violation.rule.name()).at([violation.at]),
-        None => or_unknown(view.frames_of(ender).map(|()| absent())),
+        None => or_unknown(view.judged(ender).map(|()| absent())),
     })
 }

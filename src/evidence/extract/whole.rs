@@ -1,7 +1,7 @@
 //! Facts about the connection as a whole and the capture around it.
 
 use super::{Answer, View, absent, boolean, int, or_unknown, seconds, unknown, word};
-use crate::connection::Pings;
+use crate::connection::{Hole, Pings};
 use crate::evidence::WhyUnknown;
 use crate::units::Side;
 
@@ -14,12 +14,30 @@ pub(in crate::evidence) fn visibility(view: &View<'_>) -> Answer {
     word(if rank(names[0]) > rank(names[1]) { names[0] } else { names[1] })
 }
 
+pub(in crate::evidence) fn missing_bytes(view: &View<'_>) -> Answer {
+    let sides = &view.connection.visibility;
+    let holes = || sides.iter().flat_map(|(_, visibility)| visibility.holes());
+    let bytes = holes().filter_map(|hole| hole.len).fold(0, u64::saturating_add);
+    match holes().next() {
+        Some(_) if bytes > 0 => {
+            let mut answer = int(bytes);
+            holes().flat_map(Hole::packets).flatten().for_each(|packet| answer.packets.push(packet));
+            answer
+        }
+        Some(_) => unknown(WhyUnknown::Gap),
+        None => absent(),
+    }
+}
+
 pub(in crate::evidence) fn open_at_capture_end(view: &View<'_>) -> Answer {
     match view.end {
         Some(end) => boolean(false).at([end.at]),
         // The side that was not captured may have ended it.
         None if view.is_one_sided() => unknown(WhyUnknown::OneSided),
-        None => boolean(true).at(view.connection.last_payload),
+        None => match view.why_no_end() {
+            WhyUnknown::CaptureEnded => boolean(true).at(view.connection.last_payload),
+            why => unknown(why),
+        },
     }
 }
 
@@ -44,11 +62,17 @@ pub(in crate::evidence) fn browser(view: &View<'_>) -> Answer {
 
 pub(in crate::evidence) fn ping_unanswered_s(view: &View<'_>) -> Answer {
     or_unknown(view.end_by().and_then(|(end, ender)| {
-        let pings = own_pings(view)?;
-        view.frames_of(ender.other())?;
-        if Side::BOTH.into_iter().any(|side| view.connection.visibility[side].gap.is_some()) {
+        let pings = &view.connection.traffic[ender].pings;
+        for side in Side::BOTH {
+            // A Pong answers all Pings before its own: what was hidden before that does not matter.
+            match pings.last_answered {
+                Some(answered) => view.frames_since(side, answered)?,
+                None => view.frames_of(side)?,
+            }
             // What waited behind a hole came late: a Ping perhaps after its Pong.
-            return Err(WhyUnknown::Gap);
+            if view.has_hole_after(side, pings.last_answered.unwrap_or(view.connection.first)) {
+                return Err(view.why_missing(side));
+            }
         }
         Ok(match pings.oldest_unanswered() {
             Some(ping) => seconds(end.at.seconds_since(&ping)).at([ping, end.at]),
@@ -57,15 +81,23 @@ pub(in crate::evidence) fn ping_unanswered_s(view: &View<'_>) -> Answer {
     }))
 }
 
-/// The ender's Pings, when none can be missing.
+/// The ender's Pings, when none can be missing between the first that was seen and the end.
 fn own_pings<'a>(view: &View<'a>) -> Result<&'a Pings, WhyUnknown> {
     let ender = view.ender()?;
-    view.frames_of(ender)?;
-    Ok(&view.connection.traffic[ender].pings)
+    let pings = &view.connection.traffic[ender].pings;
+    match pings.first {
+        Some(first) => view.frames_since(ender, first)?,
+        None => view.frames_of(ender)?,
+    }
+    Ok(pings)
 }
 
 pub(in crate::evidence) fn ping_sent(view: &View<'_>) -> Answer {
-    or_unknown(own_pings(view).map(|pings| int(pings.count).at(pings.first)))
+    or_unknown(view.ender().and_then(|ender| {
+        view.frames_of(ender)?;
+        let pings = &view.connection.traffic[ender].pings;
+        Ok(int(pings.count).at(pings.first))
+    }))
 }
 
 pub(in crate::evidence) fn ping_interval_s(view: &View<'_>) -> Answer {

@@ -2,11 +2,12 @@
 
 use super::SCHEMA;
 use crate::connection::{ApiView, Connection, EndSignalKind};
-use crate::connection::{CloseFrame, ClosePayload};
+use crate::connection::{CloseFrame, ClosePayload, Hole};
 use crate::evidence::{FactId, Known, Value, WhyUnknown};
 use crate::fleet::{CaptureLimit, ConnectionReport, capture_limits};
 use crate::report::{Speaker, code_name, community_id, violation_reference};
-use crate::units::{Endpoint, Origin, Side};
+use crate::stream::GapReason;
+use crate::units::{Endpoint, Origin, PacketNumber, Side};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -118,6 +119,7 @@ struct AlertObject {
 struct MessageCounts {
     text: u64,
     binary: u64,
+    unread: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -191,7 +193,53 @@ struct ConflictObject {
 struct VisibilityObject {
     client: &'static str,
     server: &'static str,
+    holes: Vec<HoleObject>,
     notes: Vec<String>,
+}
+
+/// Bytes that the capture lacks.
+#[derive(Debug, Serialize)]
+struct HoleObject {
+    side: &'static str,
+    offset: u64,
+    bytes: Option<u64>,
+    after_packet: Option<u64>,
+    before_packet: Option<u64>,
+    noticed_packet: u64,
+    why: &'static str,
+    count: u64,
+}
+
+impl HoleObject {
+    fn new(side: Side, hole: &Hole) -> Self {
+        Self {
+            side: side.name(),
+            offset: hole.offset.0,
+            bytes: hole.len,
+            after_packet: hole.after.map(PacketNumber::value),
+            before_packet: hole.before.map(|at| at.packet.value()),
+            noticed_packet: hole.noticed.packet.value(),
+            why: match hole.reason {
+                GapReason::Limit => WhyUnknown::Limit.name(),
+                GapReason::NotCaptured | GapReason::CutByCapture => WhyUnknown::Gap.name(),
+            },
+            count: hole.count,
+        }
+    }
+
+    /// The same as words.
+    fn note(&self) -> String {
+        let bytes = self.bytes.map_or("bytes".to_owned(), |bytes| format!("{bytes} bytes"));
+        let after = self.after_packet.map(|packet| format!(" after packet {packet}"));
+        let before = self.before_packet.map(|packet| format!(" before packet {packet}"));
+        let count = if self.count > 1 { format!(" in {} holes", self.count) } else { String::new() };
+        let (side, noticed) = (self.side, self.noticed_packet);
+        format!(
+            "{side}: {bytes} missing{count}{}{}, noticed at packet {noticed}",
+            after.unwrap_or_default(),
+            before.unwrap_or_default()
+        )
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -267,6 +315,7 @@ impl ConnectionObject {
             messages: Sides::of(|side| MessageCounts {
                 text: traffic(side).text_messages,
                 binary: traffic(side).binary_messages,
+                unread: traffic(side).unread_messages,
             }),
             frames: Sides::of(|side| traffic(side).frames.named().into_iter().filter(|&(_, n)| n > 0).collect()),
             unacknowledged: Sides::of(|side| unacknowledged(report, side)),
@@ -400,7 +449,11 @@ fn why_frames_unknown(connection: &Connection, side: Side) -> Option<WhyUnknown>
     } else if visibility.one_sided {
         Some(WhyUnknown::OneSided)
     } else if visibility.frames_lost.is_some() {
-        Some(WhyUnknown::Gap)
+        Some(match (visibility.gap, visibility.cut, visibility.joined_late) {
+            (None, true, _) => WhyUnknown::CutByCapture,
+            (None, false, true) => WhyUnknown::JoinedLate,
+            _ => WhyUnknown::Gap,
+        })
     } else {
         None
     }
@@ -449,10 +502,12 @@ fn conflict(connection: &Connection, side: Side) -> Option<ConflictObject> {
 }
 
 fn visibility(connection: &Connection) -> VisibilityObject {
-    let mut notes = Vec::new();
+    let (mut holes, mut notes) = (Vec::new(), Vec::new());
     for (side, visibility) in connection.visibility.iter() {
         let tcp = &connection.tcp[side];
-        if let Some(gap) = visibility.gap {
+        let found = visibility.holes().iter().map(|hole| HoleObject::new(side, hole));
+        holes.extend(found.inspect(|hole| notes.push(hole.note())));
+        if let (Some(gap), []) = (visibility.gap, visibility.holes()) {
             notes.push(format!(
                 "{side}: {} bytes missing, first noticed at packet {}",
                 tcp.anomalies().gap_bytes,
@@ -461,6 +516,11 @@ fn visibility(connection: &Connection) -> VisibilityObject {
         }
         if let Some(lost) = visibility.frames_lost {
             notes.push(format!("{side}: frame boundaries unknown from packet {}", lost.packet.value()));
+        }
+        for blind in visibility.blind() {
+            if let Some((first, _)) = blind.found {
+                notes.push(format!("{side}: frames found again from packet {}", first.packet.value()));
+            }
         }
         if visibility.cut {
             notes.push(format!("{side}: {} bytes cut by the snapshot length", tcp.anomalies().cut_bytes));
@@ -476,7 +536,8 @@ fn visibility(connection: &Connection) -> VisibilityObject {
             ));
         }
     }
-    VisibilityObject { client: connection.visibility.client.name(), server: connection.visibility.server.name(), notes }
+    let (client, server) = (connection.visibility.client.name(), connection.visibility.server.name());
+    VisibilityObject { client, server, holes, notes }
 }
 
 fn diagnosis(report: &ConnectionReport, speaker: &Speaker) -> DiagnosisObject {

@@ -1,6 +1,7 @@
 //! Whole streams through the decoder.
 
 mod conformance;
+mod phantoms;
 mod properties;
 mod reference;
 mod resync;

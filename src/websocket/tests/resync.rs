@@ -176,6 +176,10 @@ fn capture(stream: &Legal, decoder: Decoder, from: usize, mut lost: impl FnMut(u
     bench
 }
 
+fn joined_late(sender: Side) -> Decoder {
+    Decoder::joined_late(DecoderConfig { sender, deflate: None }, &Scratch::new(&Limits::default()))
+}
+
 #[derive(Default)]
 struct Tally {
     frames: usize,
@@ -276,8 +280,7 @@ fn starting_anywhere_never_makes_a_frame_that_was_not_sent() {
                 let messages = 10 + rng.below(40);
                 let stream = legal(&mut rng, sender, deflate, messages);
                 let from = rng.below(stream.cuts.len());
-                let bench =
-                    capture(&stream, Decoder::joined_late(DecoderConfig { sender, deflate: None }), from, |_| false);
+                let bench = capture(&stream, joined_late(sender), from, |_| false);
                 tally.add(&stream, &bench, from, &[]);
             }
             tally.print(&format!("{sender}, deflate {deflate}, joined late"));
@@ -360,7 +363,7 @@ fn nothing_else_is_taken_for_websocket() {
     for seed in 0..100_000u64 {
         let mut rng = Rng(seed + 1_000_000);
         let kind = seed as usize % 12;
-        let mut probe = Probe::new();
+        let mut probe = Probe::default();
         let mut offsets = [0u64; 2];
         let mut verdicts = Vec::new();
         for (index, segment) in foreign(&mut rng, kind).iter().enumerate() {
