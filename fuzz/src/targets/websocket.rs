@@ -36,7 +36,7 @@ fn decode(settings: u8, pieces: &[Piece<'_>], sink: &mut impl Listener) -> Optio
     let sender = if has(0) { Side::Server } else { Side::Client };
     let deflate = has(1).then_some(Deflate { no_context_takeover: has(2), window_bits: 15 });
     let config = DecoderConfig { sender, deflate };
-    let mut decoder = if has(4) { Decoder::joined_late(config) } else { Decoder::new(config) };
+    let mut decoder = if has(4) { Decoder::joined_late(config, &scratch) } else { Decoder::new(config) };
     if has(4) {
         sink.lost();
     }
