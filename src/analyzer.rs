@@ -121,7 +121,7 @@ impl Analyzer {
             .tied_to_websocket(self.summary.other + self.summary.http + self.summary.tls == 0);
         self.summary.attempts += rest;
         for connection in wanted {
-            self.report(Box::new(connection));
+            self.report(connection);
         }
     }
 
@@ -190,7 +190,7 @@ impl Analyzer {
 /// else at all.
 #[derive(Debug, Default)]
 struct Attempts {
-    waiting: Vec<Connection>,
+    waiting: Vec<Box<Connection>>,
     websocket_servers: HashSet<Endpoint>,
 }
 
@@ -203,7 +203,7 @@ impl Attempts {
         if self.waiting.len() == Self::MAX {
             return 1;
         }
-        self.waiting.push(*connection);
+        self.waiting.push(connection);
         0
     }
 
@@ -214,7 +214,7 @@ impl Attempts {
     }
 
     /// The attempts to report, and how many are left.
-    fn tied_to_websocket(self, nothing_else: bool) -> (Vec<Connection>, u64) {
+    fn tied_to_websocket(self, nothing_else: bool) -> (Vec<Box<Connection>>, u64) {
         let alone = nothing_else && self.websocket_servers.is_empty();
         let (wanted, rest): (Vec<_>, Vec<_>) = self
             .waiting

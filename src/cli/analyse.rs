@@ -7,7 +7,7 @@ use crate::capture::{CaptureError, CaptureLimits, Part, Problem, Sequence};
 use crate::catalog::language::Language;
 use crate::fleet::ConnectionReport;
 use crate::fleet::Fleet;
-use crate::report::json::{ConnectionObject, SummaryObject};
+use crate::report::json::{ConnectionObject, SummaryObject, plain};
 use crate::report::text::TextReport;
 use crate::report::{Closing, Damage, Speaker};
 use crate::{Analyzer, Options};
@@ -182,7 +182,8 @@ impl<W: Write> Job<'_, W> {
     }
 
     fn line(&mut self, object: &impl serde::Serialize) -> Result<(), Failure> {
-        serde_json::to_writer(&mut *self.out, object).map_err(io::Error::from)?;
+        let text = serde_json::to_string(object).map_err(io::Error::from)?;
+        self.out.write_all(plain(text).as_bytes())?;
         self.out.write_all(b"\n")?;
         Ok(())
     }
@@ -190,7 +191,8 @@ impl<W: Write> Job<'_, W> {
     fn element(&mut self, object: &impl serde::Serialize) -> Result<(), Failure> {
         self.out.write_all(if self.first_object { b"[\n" } else { b",\n" })?;
         self.first_object = false;
-        serde_json::to_writer_pretty(&mut *self.out, object).map_err(io::Error::from)?;
+        let text = serde_json::to_string_pretty(object).map_err(io::Error::from)?;
+        self.out.write_all(plain(text).as_bytes())?;
         Ok(())
     }
 
