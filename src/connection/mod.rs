@@ -30,7 +30,7 @@ use crate::limits::Limits;
 use crate::tcp::EndFacts;
 use crate::units::{Endpoint, Origin, PerSide, Side};
 use crate::violation::Violation;
-use crate::websocket::{self, Event};
+use crate::websocket::{self, Content, Event};
 
 /// Which connection of the capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -165,7 +165,13 @@ impl Connection {
             }
             Event::Message(message) => {
                 let note = self.traffic[side].message(message);
-                let observed = Observed::Message { kind: note.kind, len: note.size, compressed: note.compressed };
+                let observed = match (message.content, message.inflated_len) {
+                    (Content::Limit, Some(at_least)) => {
+                        Observed::InflatedInPart { wire_len: message.wire_len, at_least }
+                    }
+                    (_, None) if note.compressed => Observed::NotInflated { wire_len: message.wire_len },
+                    _ => Observed::Message { kind: note.kind, len: note.size, compressed: note.compressed },
+                };
                 self.observe(note.last.unwrap_or(note.first), Some(side), observed);
             }
             Event::Control { opcode, payload, last, .. } => {
