@@ -10,7 +10,10 @@ use crate::fleet::Fleet;
 use crate::report::json::{ConnectionObject, SummaryObject, plain};
 use crate::report::text::TextReport;
 use crate::report::{Closing, Damage, Speaker};
+use crate::units::PacketNumber;
 use crate::{Analyzer, Options};
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 use std::io::{self, Write};
 
 pub(super) fn run(
@@ -62,7 +65,7 @@ impl<W: Write> Job<'_, W> {
         let mut packets = Sequence::open(inputs.captures.iter().cloned(), CaptureLimits::default());
         let mut analyzer = Analyzer::new(options);
         let mut fleet = Fleet::default();
-        let mut kept = Vec::new();
+        let mut kept = Kept::new(MAX_KEPT);
         loop {
             match packets.next_packet() {
                 Ok(Some(packet)) => analyzer.packet(&packet),
@@ -85,7 +88,7 @@ impl<W: Write> Job<'_, W> {
             last.what.push_str(&more);
         }
         let closing = Closing { capture: &name, summary: analyzer.summary(), damage, dropped: packets.dropped() };
-        self.close(&closing, &fleet, &kept, &places)?;
+        self.close(&closing, &fleet, kept, &places)?;
         self.end()
     }
 
@@ -123,7 +126,7 @@ impl<W: Write> Job<'_, W> {
         &mut self,
         analyzer: &mut Analyzer,
         fleet: &mut Fleet,
-        kept: &mut Vec<ConnectionReport>,
+        kept: &mut Kept,
         places: &Places<'_>,
     ) -> Result<(), Failure> {
         while let Some(report) = analyzer.next_report() {
@@ -135,9 +138,14 @@ impl<W: Write> Job<'_, W> {
             }
             fleet.add(&report);
             match self.args.format {
-                Format::Text if self.args.verbose => kept.push(report),
+                Format::Text if self.args.verbose => kept.add_if_room(report),
                 Format::Text => {}
-                Format::Json => kept.push(report),
+                Format::Json => {
+                    if let Some(earliest) = kept.add(report) {
+                        let object = ConnectionObject::new(&earliest, &places.of(&earliest), self.speaker);
+                        self.element(&object)?;
+                    }
+                }
                 Format::Jsonl => {
                     let object = ConnectionObject::new(&report, &places.of(&report), self.speaker);
                     self.line(&object)?;
@@ -150,27 +158,25 @@ impl<W: Write> Job<'_, W> {
     }
 
     /// The end of the report.
-    fn close(
-        &mut self,
-        closing: &Closing<'_>,
-        fleet: &Fleet,
-        kept: &[ConnectionReport],
-        places: &Places<'_>,
-    ) -> Result<(), Failure> {
+    fn close(&mut self, closing: &Closing<'_>, fleet: &Fleet, kept: Kept, places: &Places<'_>) -> Result<(), Failure> {
         let incidents = fleet.incidents();
-        let mut in_order: Vec<&ConnectionReport> = kept.iter().collect();
-        in_order.sort_by_key(|report| report.connection.first.packet);
+        let left_out = kept.left_out;
+        let in_order = kept.in_order();
         match self.args.format {
             Format::Text => {
                 let report = TextReport::new(self.speaker, self.width);
                 self.out.write_all(report.overview(closing, &incidents).as_bytes())?;
-                for connection in in_order {
+                for connection in &in_order {
                     writeln!(self.out)?;
                     self.out.write_all(report.connection(connection).as_bytes())?;
                 }
+                if left_out > 0 {
+                    let count = self.speaker.number(left_out);
+                    writeln!(self.out, "\n{}", self.speaker.say_with("connection.left_out", &[("count", &count)]))?;
+                }
             }
             Format::Json => {
-                for report in in_order {
+                for report in &in_order {
                     let object = ConnectionObject::new(report, &places.of(report), self.speaker);
                     self.element(&object)?;
                 }
@@ -204,6 +210,70 @@ impl<W: Write> Job<'_, W> {
     }
 }
 
+/// Reports that wait to be put in order; each takes some 10 KB.
+const MAX_KEPT: usize = 50_000;
+
+/// Reports that wait for the end of the capture, to be told in order of their first packet.
+struct Kept {
+    reports: BinaryHeap<ByStart>,
+    most: usize,
+    /// Reports for which there was no room.
+    left_out: u64,
+}
+
+/// The one that began first is the greatest.
+struct ByStart(ConnectionReport);
+
+impl ByStart {
+    fn key(&self) -> Reverse<(PacketNumber, u64)> {
+        Reverse((self.0.connection.first.packet, self.0.connection.id.flow))
+    }
+}
+
+impl PartialEq for ByStart {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for ByStart {}
+
+impl PartialOrd for ByStart {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ByStart {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl Kept {
+    fn new(most: usize) -> Self {
+        Self { reports: BinaryHeap::new(), most, left_out: 0 }
+    }
+
+    /// Keeps a report; gives the one that began first when there is no room for all.
+    fn add(&mut self, report: ConnectionReport) -> Option<ConnectionReport> {
+        self.reports.push(ByStart(report));
+        if self.reports.len() > self.most { self.reports.pop().map(|earliest| earliest.0) } else { None }
+    }
+
+    fn add_if_room(&mut self, report: ConnectionReport) {
+        if self.reports.len() < self.most {
+            self.reports.push(ByStart(report));
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    fn in_order(self) -> Vec<ConnectionReport> {
+        self.reports.into_sorted_vec().into_iter().rev().map(|report| report.0).collect()
+    }
+}
+
 /// Damaged places that are told one by one.
 const MAX_DAMAGE: usize = 100;
 
@@ -228,5 +298,47 @@ impl Places<'_> {
     fn names(&self, chosen: impl Fn(&Part) -> bool) -> String {
         let pairs = self.inputs.captures.iter().zip(self.parts).filter(|(_, part)| chosen(part));
         listed(&pairs.map(|(capture, _)| capture.name.as_str()).collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Reader;
+
+    /// The reports of a fixture with several connections.
+    fn reports() -> Vec<ConnectionReport> {
+        let mut reader = Reader::open(&include_bytes!("../../fixtures/demo/mixed/capture.pcapng")[..]).unwrap();
+        let mut analyzer = Analyzer::new(Options::default());
+        while let Some(packet) = reader.next_packet().unwrap() {
+            analyzer.packet(&packet);
+        }
+        analyzer.finish();
+        std::iter::from_fn(|| analyzer.next_report()).collect()
+    }
+
+    fn first(report: &ConnectionReport) -> u64 {
+        report.connection.first.packet.value()
+    }
+
+    #[test]
+    fn reports_without_room_are_told_at_once_or_counted() {
+        let mut expected: Vec<u64> = reports().iter().map(first).collect();
+        let most = expected.len() - 2;
+        assert!(most > 1);
+        let mut kept = Kept::new(most);
+        let mut told: Vec<u64> =
+            reports().into_iter().filter_map(|report| kept.add(report)).map(|r| first(&r)).collect();
+        assert_eq!(told.len(), 2);
+        told.extend(kept.in_order().iter().map(first));
+        let mut sorted = told.clone();
+        sorted.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(sorted, expected, "each is told once");
+        assert!(told[2..].is_sorted(), "what was kept is in order");
+
+        let mut kept = Kept::new(most);
+        reports().into_iter().for_each(|report| kept.add_if_room(report));
+        assert_eq!((kept.left_out, kept.in_order().len()), (2, most));
     }
 }
