@@ -131,7 +131,7 @@ impl Analyzer {
             .tied_to_websocket(self.summary.other + self.summary.http + self.summary.tls == 0);
         self.summary.attempts += rest;
         for connection in wanted {
-            self.report(Box::new(connection));
+            self.report(connection);
         }
     }
 
@@ -207,7 +207,7 @@ impl Analyzer {
 /// browsers that open connections in advance. Then the server must have hung up before the client could ask.
 #[derive(Debug, Default)]
 struct Attempts {
-    waiting: Vec<Connection>,
+    waiting: Vec<Box<Connection>>,
     websocket_servers: HashSet<Endpoint>,
 }
 
@@ -220,7 +220,7 @@ impl Attempts {
         if self.waiting.len() == Self::MAX {
             return 1;
         }
-        self.waiting.push(*connection);
+        self.waiting.push(connection);
         0
     }
 
@@ -231,7 +231,7 @@ impl Attempts {
     }
 
     /// The attempts to report, and how many are left.
-    fn tied_to_websocket(self, nothing_else: bool) -> (Vec<Connection>, u64) {
+    fn tied_to_websocket(self, nothing_else: bool) -> (Vec<Box<Connection>>, u64) {
         let alone = nothing_else && self.websocket_servers.is_empty();
         let (wanted, rest): (Vec<_>, Vec<_>) = self.waiting.into_iter().partition(|connection| {
             let known = self.websocket_servers.contains(&connection.endpoints[Side::Server]);

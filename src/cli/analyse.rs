@@ -3,13 +3,14 @@
 use super::args::{AnalysisArgs, Format};
 use super::inputs::{Inputs, listed, some};
 use super::interrupt::Interrupt;
+use super::kept::{self, Kept};
 use super::{ExitStatus, Failure};
 use crate::capture::{CaptureError, Part, Problem, Sequence};
 use crate::catalog::language::Language;
 use crate::diagnosis::printable;
 use crate::fleet::ConnectionReport;
 use crate::fleet::Fleet;
-use crate::report::json::{ConnectionObject, SummaryObject};
+use crate::report::json::{ConnectionObject, SummaryObject, plain};
 use crate::report::text::TextReport;
 use crate::report::{Closing, Damage, InputFile, InterfaceLoss, Speaker};
 use crate::{Analyzer, Options};
@@ -83,7 +84,7 @@ impl<W: Write> Job<'_, W> {
         let mut packets = Sequence::open(inputs.captures.iter().cloned(), options.limits.capture);
         let mut analyzer = Analyzer::new(options);
         let mut fleet = Fleet::default();
-        let mut kept = Vec::new();
+        let mut kept = Kept::new(kept::MAX_KEPT);
         loop {
             let next = packets.next_packet();
             // What an interruption makes of a file, such as half a packet at its end, is none of its faults.
@@ -132,7 +133,7 @@ impl<W: Write> Job<'_, W> {
         let dropped = packets.dropped();
         let interfaces = places.losses();
         let closing = Closing { capture: &name, files, passed_over, summary, damage, dropped, interfaces, interrupted };
-        self.close(&closing, &fleet, &kept, &places)?;
+        self.close(&closing, &fleet, kept, &places)?;
         self.end()
     }
 
@@ -190,7 +191,7 @@ impl<W: Write> Job<'_, W> {
         &mut self,
         analyzer: &mut Analyzer,
         fleet: &mut Fleet,
-        kept: &mut Vec<ConnectionReport>,
+        kept: &mut Kept,
         places: &Places<'_>,
     ) -> Result<(), Failure> {
         while let Some(report) = analyzer.next_report() {
@@ -202,9 +203,14 @@ impl<W: Write> Job<'_, W> {
             }
             fleet.add(&report);
             match self.args.format {
-                Format::Text if self.args.verbose => kept.push(report),
+                Format::Text if self.args.verbose => kept.add_if_room(report),
                 Format::Text => {}
-                Format::Json => kept.push(report),
+                Format::Json => {
+                    if let Some(earliest) = kept.add(report) {
+                        let object = ConnectionObject::new(&earliest, &places.of(&earliest), self.speaker);
+                        self.element(&object)?;
+                    }
+                }
                 Format::Jsonl => {
                     let object = ConnectionObject::new(&report, &places.of(&report), self.speaker);
                     self.line(&object)?;
@@ -217,27 +223,25 @@ impl<W: Write> Job<'_, W> {
     }
 
     /// The end of the report.
-    fn close(
-        &mut self,
-        closing: &Closing<'_>,
-        fleet: &Fleet,
-        kept: &[ConnectionReport],
-        places: &Places<'_>,
-    ) -> Result<(), Failure> {
+    fn close(&mut self, closing: &Closing<'_>, fleet: &Fleet, kept: Kept, places: &Places<'_>) -> Result<(), Failure> {
         let incidents = fleet.incidents();
-        let mut in_order: Vec<&ConnectionReport> = kept.iter().collect();
-        in_order.sort_by_key(|report| report.connection.first.packet);
+        let left_out = kept.left_out;
+        let in_order = kept.in_order();
         match self.args.format {
             Format::Text => {
                 let report = TextReport::new(self.speaker, self.width).of_files(&closing.files);
                 self.out.write_all(report.overview(closing, &incidents).as_bytes())?;
-                for connection in in_order {
+                for connection in &in_order {
                     writeln!(self.out)?;
                     self.out.write_all(report.connection(connection).as_bytes())?;
                 }
+                if left_out > 0 {
+                    let count = self.speaker.number(left_out);
+                    writeln!(self.out, "\n{}", self.speaker.say_with("connection.left_out", &[("count", &count)]))?;
+                }
             }
             Format::Json => {
-                for report in in_order {
+                for report in &in_order {
                     let object = ConnectionObject::new(report, &places.of(report), self.speaker);
                     self.element(&object)?;
                 }
@@ -249,7 +253,8 @@ impl<W: Write> Job<'_, W> {
     }
 
     fn line(&mut self, object: &impl serde::Serialize) -> Result<(), Failure> {
-        serde_json::to_writer(&mut *self.out, object).map_err(io::Error::from)?;
+        let text = serde_json::to_string(object).map_err(io::Error::from)?;
+        self.out.write_all(plain(text).as_bytes())?;
         self.out.write_all(b"\n")?;
         Ok(())
     }
@@ -257,7 +262,8 @@ impl<W: Write> Job<'_, W> {
     fn element(&mut self, object: &impl serde::Serialize) -> Result<(), Failure> {
         self.out.write_all(if self.first_object { b"[\n" } else { b",\n" })?;
         self.first_object = false;
-        serde_json::to_writer_pretty(&mut *self.out, object).map_err(io::Error::from)?;
+        let text = serde_json::to_string_pretty(object).map_err(io::Error::from)?;
+        self.out.write_all(plain(text).as_bytes())?;
         Ok(())
     }
 
@@ -324,5 +330,47 @@ impl Places<'_> {
     fn names(&self, chosen: impl Fn(&Part) -> bool) -> String {
         let pairs = self.inputs.captures.iter().zip(self.parts).filter(|(_, part)| chosen(part));
         listed(&pairs.map(|(capture, _)| capture.name.as_str()).collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Reader;
+
+    /// The reports of a fixture with several connections.
+    fn reports() -> Vec<ConnectionReport> {
+        let mut reader = Reader::open(&include_bytes!("../../fixtures/demo/mixed/capture.pcapng")[..]).unwrap();
+        let mut analyzer = Analyzer::new(Options::default());
+        while let Some(packet) = reader.next_packet().unwrap() {
+            analyzer.packet(&packet);
+        }
+        analyzer.finish();
+        std::iter::from_fn(|| analyzer.next_report()).collect()
+    }
+
+    fn first(report: &ConnectionReport) -> u64 {
+        report.connection.first.packet.value()
+    }
+
+    #[test]
+    fn reports_without_room_are_told_at_once_or_counted() {
+        let mut expected: Vec<u64> = reports().iter().map(first).collect();
+        let most = expected.len() - 2;
+        assert!(most > 1);
+        let mut kept = Kept::new(most);
+        let mut told: Vec<u64> =
+            reports().into_iter().filter_map(|report| kept.add(report)).map(|r| first(&r)).collect();
+        assert_eq!(told.len(), 2);
+        told.extend(kept.in_order().iter().map(first));
+        let mut sorted = told.clone();
+        sorted.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(sorted, expected, "each is told once");
+        assert!(told[2..].is_sorted(), "what was kept is in order");
+
+        let mut kept = Kept::new(most);
+        reports().into_iter().for_each(|report| kept.add_if_room(report));
+        assert_eq!((kept.left_out, kept.in_order().len()), (2, most));
     }
 }

@@ -6,6 +6,7 @@ mod exit;
 mod input;
 mod inputs;
 mod interrupt;
+mod kept;
 mod knowledge;
 mod select;
 

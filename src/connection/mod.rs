@@ -196,7 +196,13 @@ impl Connection {
             }
             Event::Message(message) => {
                 let note = self.traffic[side].message(message);
-                let observed = Observed::Message { kind: note.kind, len: note.size, compressed: note.compressed };
+                let observed = match (message.content, message.inflated_len) {
+                    (Content::Limit, Some(at_least)) => {
+                        Observed::InflatedInPart { wire_len: message.wire_len, at_least }
+                    }
+                    (_, None) if note.compressed => Observed::NotInflated { wire_len: message.wire_len },
+                    _ => Observed::Message { kind: note.kind, len: note.size, compressed: note.compressed },
+                };
                 self.observe(note.last.unwrap_or(note.first), Some(side), observed);
             }
             Event::Control { opcode, payload, last, .. } => {

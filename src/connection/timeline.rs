@@ -44,6 +44,19 @@ pub enum Observed {
         /// It was compressed.
         compressed: bool,
     },
+    /// A complete compressed message that inflates to more than
+    /// [`inflated_message_bytes`](crate::limits::Limits::inflated_message_bytes).
+    InflatedInPart {
+        /// Payload bytes on the wire.
+        wire_len: u64,
+        /// It inflates to more than this.
+        at_least: u64,
+    },
+    /// A complete compressed message whose content could not be inflated, or not to its end.
+    NotInflated {
+        /// Payload bytes on the wire.
+        wire_len: u64,
+    },
     /// A frame whose payload never came completely.
     UnfinishedFrame {
         /// Its opcode.

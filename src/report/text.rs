@@ -521,6 +521,14 @@ impl<'a> TextReport<'a> {
                 };
                 say(key, &[("bytes", &number(len))])
             }
+            Observed::InflatedInPart { wire_len, at_least } => {
+                let ratio = at_least / wire_len.max(1);
+                say(
+                    "inflated_in_part",
+                    &[("bytes", &number(wire_len)), ("least", &number(at_least)), ("ratio", &number(ratio))],
+                )
+            }
+            Observed::NotInflated { wire_len } => say("not_inflated", &[("bytes", &number(wire_len))]),
             Observed::UnfinishedFrame { opcode, len, seen } => {
                 say("unfinished", &[("opcode", opcode.name()), ("bytes", &number(len)), ("seen", &number(seen))])
             }

@@ -65,7 +65,7 @@ enum Awaited {
 /// What came behind an upgrade request, or behind a hole in the heads.
 #[derive(Debug, Default)]
 struct Held {
-    items: Vec<HeldItem>,
+    items: VecDeque<HeldItem>,
     /// What the items take, with [`ITEM_OVERHEAD`] for each chunk.
     bytes: usize,
     gaps: usize,
@@ -351,16 +351,28 @@ impl HttpStage {
 
     /// The upgrade was refused: what the client sent meanwhile is its next request.
     fn replay_as_http(&mut self, start: &FlowStart, shared: &mut Shared) -> Option<Box<WebSocketStage>> {
-        let held = std::mem::take(&mut self.held);
-        for item in &held.items {
+        let mut left = std::mem::take(&mut self.held);
+        // Up to the next request for an upgrade; what follows it waits on as it is, or many requests would each cost a
+        // copy of all that is held.
+        while let Some(item) = left.pop() {
             match item {
-                HeldItem::Chunk { from, offset, origin, bytes } if *from == self.client && !self.lost.client => {
-                    self.client_bytes(start, shared, Chunk { from: *from, offset: *offset, origin: *origin, bytes });
+                HeldItem::Chunk { from, offset, origin, bytes } if from == self.client && !self.lost.client => {
+                    self.client_bytes(start, shared, Chunk { from, offset, origin, bytes: &bytes });
                 }
                 HeldItem::Chunk { .. } => {}
                 HeldItem::Gap(_) => self.dead.client = true,
             }
+            if self.dead.client {
+                return None;
+            }
+            if self.awaits_upgrade() {
+                left.put_before(std::mem::take(&mut self.held));
+                self.held = left;
+                return None;
+            }
         }
+        // What did not fit is missing now.
+        self.dead.client |= left.overflow.is_some();
         None
     }
 
@@ -458,14 +470,31 @@ impl Held {
             return;
         }
         self.bytes += cost;
-        self.items.push(HeldItem::Chunk { from, offset, origin, bytes: bytes.into() });
+        self.items.push_back(HeldItem::Chunk { from, offset, origin, bytes: bytes.into() });
+    }
+
+    /// Takes the oldest item.
+    fn pop(&mut self) -> Option<HeldItem> {
+        let item = self.items.pop_front()?;
+        match &item {
+            HeldItem::Chunk { bytes, .. } => self.bytes = self.bytes.saturating_sub(bytes.len() + ITEM_OVERHEAD),
+            HeldItem::Gap(_) => self.gaps = self.gaps.saturating_sub(1),
+        }
+        Some(item)
+    }
+
+    /// Adds older items; nothing of them overflowed.
+    fn put_before(&mut self, older: Self) {
+        self.bytes += older.bytes;
+        self.gaps += older.gaps;
+        older.items.into_iter().rev().for_each(|item| self.items.push_front(item));
     }
 
     fn gap(&mut self, gap: Gap) {
         const GAPS: usize = 256;
         if self.overflow.is_none() && self.gaps < GAPS {
             self.gaps += 1;
-            self.items.push(HeldItem::Gap(gap));
+            self.items.push_back(HeldItem::Gap(gap));
         } else {
             self.overflow.get_or_insert(Gap { len: None, ..gap });
         }

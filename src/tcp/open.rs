@@ -34,7 +34,7 @@ pub(super) struct OpenFlow<S> {
     /// Some segment was recorded elsewhere, or twice.
     has_copies: bool,
     /// Bytes that its consumer kept after the last segment.
-    kept: usize,
+    kept: u32,
     halves: PerEnd<Half>,
     facts: TcpFacts,
     sink: S,
@@ -145,16 +145,16 @@ impl<S: StreamSink> OpenFlow<S> {
 
     /// Brings what its consumer keeps into the budget.
     pub(super) fn count_kept(&mut self, budget: &mut Budget) {
-        let kept = self.sink.kept_bytes();
+        let kept = u32::try_from(self.sink.kept_bytes()).unwrap_or(u32::MAX);
         if kept != self.kept {
-            budget.kept = budget.kept.saturating_sub(self.kept).saturating_add(kept);
+            budget.kept = budget.kept.saturating_sub(self.kept()).saturating_add(kept as usize);
             self.kept = kept;
         }
     }
 
     /// Bytes that its consumer kept after the last segment.
     pub(super) fn kept(&self) -> usize {
-        self.kept
+        self.kept as usize
     }
 
     /// The flow as it is handed out; `why` counts if it has not ended by itself.

@@ -197,7 +197,11 @@ impl Assembly {
             compressed: open.compressed,
             frames: open.frames,
             wire_len: open.wire_len,
-            inflated_len: (open.compressed && open.content == Content::Whole).then_some(open.inflated_len),
+            inflated_len: match open.content {
+                Content::Whole if open.compressed => Some(open.inflated_len),
+                Content::Limit => Some(feed.scratch.inflated_message_bytes),
+                _ => None,
+            },
             utf8: open.utf8_state(),
             content: open.content_state(),
             first: open.first,

@@ -108,6 +108,7 @@ pub struct Message {
     /// Sum of the payload lengths of its frames in bytes, as sent.
     pub wire_len: u64,
     /// Length in bytes after inflating; `None` when it was not compressed or not inflated to its end.
+    /// With [`Content::Limit`] the limit, which it passes.
     pub inflated_len: Option<u64>,
     /// Whether a text is UTF-8.
     pub utf8: Utf8State,

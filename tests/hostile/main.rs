@@ -17,5 +17,6 @@ mod bounds;
 mod fuzzing;
 mod growth;
 mod output;
+#[allow(unreachable_pub, reason = "for the modules beside it")]
 mod runs;
 mod scenarios;

@@ -3,6 +3,8 @@
 //! Its structs are its own: nothing of the analysis is serialised directly, so that a refactoring cannot change what
 //! pipelines rely on. Sentences follow the chosen language; names and codes never do.
 
+use std::fmt::Write;
+
 mod connection;
 mod summary;
 
@@ -11,3 +13,46 @@ pub use summary::SummaryObject;
 
 /// Name and version of the format, in every object.
 pub const SCHEMA: &str = "wsdissect/1";
+
+/// JSON text of which nothing steers a terminal: controls that JSON allows in a string (U+007F to U+009F) and invisible
+/// marks, such as those that turn the direction of writing, are written as `\\u` escapes. They mean the same to a parser.
+#[must_use]
+pub fn plain(text: String) -> String {
+    if !text.chars().any(steers) {
+        return text;
+    }
+    let mut plain = String::with_capacity(text.len() + 64);
+    for character in text.chars() {
+        if steers(character) {
+            // All of them lie in the Basic Multilingual Plane.
+            let _ = write!(plain, "\\u{:04x}", u32::from(character));
+        } else {
+            plain.push(character);
+        }
+    }
+    plain
+}
+
+/// Outside of strings JSON has no controls but line ends.
+fn steers(character: char) -> bool {
+    character != '\n' && (character.is_control() || is_invisible(character))
+}
+
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped_and_means_the_same() {
+        let value = serde_json::json!({ "a": "\u{9b}31m \u{7f} \u{202e} \u{feff} \u{1b} ä 中 \u{1f600}", "b": [1] });
+        for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+            let safe = plain(text.clone());
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
+            assert!(safe.contains("\\u009b31m \\u007f \\u202e \\ufeff \\u001b ä 中 \u{1f600}"), "{safe}");
+        }
+    }
+}
