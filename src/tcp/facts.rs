@@ -116,6 +116,17 @@ pub struct Anomalies {
     pub gap_bytes: u64,
     /// Of these, bytes that the snapshot length took.
     pub cut_bytes: u64,
+    /// From here to its end the stream is not in the capture, and neither is its FIN, if there was one: what the peer
+    /// acknowledged, or this end's own numbers, reach beyond.
+    pub tail_lost: Option<StreamOffset>,
+    /// The last segment with data or FIN that acknowledged bytes of the peer of which the capture had none yet: they are
+    /// missing, or stored later than what answers them.
+    pub answers_unseen: Option<Origin>,
+    /// What the FIN acknowledged of the peer's stream, where that was more than had been seen of it.
+    pub fin_answers: Option<StreamOffset>,
+    /// The furthest place in the stream at which a segment without data stood, where that was beyond the bytes that had
+    /// been seen: all before it was sent.
+    pub(super) stood_at: u64,
     /// Segments that announced a window of zero.
     pub zero_windows: u64,
     /// Since when the window has been zero; `None` while it is open.
@@ -135,6 +146,10 @@ impl Anomalies {
         gaps: 0,
         gap_bytes: 0,
         cut_bytes: 0,
+        tail_lost: None,
+        answers_unseen: None,
+        fin_answers: None,
+        stood_at: 0,
         zero_windows: 0,
         zero_window_since: None,
         out_of_window: 0,

@@ -211,6 +211,16 @@ impl<S: StreamSink> Reassembly<'_, S> {
     fn bare(&mut self, segment: &Segment<'_>, seq: SeqNumber) -> Anchored {
         let known = self.half.anchor != Anchor::None;
         let anchored = self.half.anchor(seq, 0, self.facts);
+        if known
+            && !segment.flags.syn()
+            && self.half.fin_at.is_none()
+            && let Some(ahead) = self.half.distance(seq)
+            && (1..=i64::from(NEAR)).contains(&ahead)
+        {
+            let place = self.facts.bytes.saturating_add_signed(ahead);
+            let anomalies = self.facts.anomalies_mut();
+            anomalies.stood_at = anomalies.stood_at.max(place);
+        }
         if known && !segment.flags.syn() && self.half.distance(seq) == Some(-1) && self.is_settled() {
             self.facts.keep_alives += 1;
         }
@@ -410,17 +420,20 @@ impl<S: StreamSink> Reassembly<'_, S> {
     pub(super) fn finish(&mut self, now: Origin) {
         self.flush(now);
         let bytes = self.facts.bytes;
-        match (self.half.fin_at, self.peer.acked) {
-            (Some(fin), _) => self.give_up(fin, now),
+        let reached = self.peer.acked.map_or(0, |acked| acked.0).max(self.facts.anomalies().stood_at);
+        if self.half.fin_at.is_none() && reached > bytes {
+            self.facts.anomalies_mut().tail_lost = Some(StreamOffset(bytes));
+        }
+        match self.half.fin_at {
+            Some(fin) => self.give_up(fin, now),
             // One number beyond the last byte: a byte or the FIN itself, which the capture does not hold.
-            (None, Some(acked)) if acked.0 == bytes + 1 => {
+            None if reached == bytes.saturating_add(1) => {
                 self.facts.anomalies_mut().gaps += 1;
                 let offset = StreamOffset(bytes);
                 let gap = Gap { from: self.from, offset, len: None, reason: GapReason::NotCaptured, origin: now };
                 self.sink.gap(self.context, gap);
             }
-            (None, Some(acked)) => self.give_up(acked.0, now),
-            (None, None) => {}
+            None => self.give_up(reached, now),
         }
         self.deliver_fin();
     }
