@@ -292,7 +292,8 @@ impl HttpStage {
             });
             DecoderConfig { sender, deflate }
         };
-        let client = if self.lost.client {
+        // Of a request that was not seen the capture may hold a late copy, so that not all the client sends is frames.
+        let client = if self.lost.client || connection.handshake.request.is_none() {
             Decoder::joined_late(config(Side::Client))
         } else {
             Decoder::new(config(Side::Client))
@@ -455,7 +456,7 @@ impl Held {
         if self.overflow.is_none() && gaps < GAPS {
             self.items.push(HeldItem::Gap(gap));
         } else {
-            self.overflow.get_or_insert(Gap { len: None, ..gap });
+            self.overflow.get_or_insert(Gap { len: None, reason: GapReason::Limit, ..gap });
         }
     }
 
