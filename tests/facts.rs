@@ -36,7 +36,7 @@ fn table() -> Vec<Row> {
             .seen(still_open, true, &["last"])
             .seen(farewell, false, &["close"])
             .never_absent("it is yes or no")
-            .never_unknown("it speaks of what was seen, not of what was sent"),
+            .unknown(still_open_client_hidden, OneSided),
         fact("connection.lifetime_s")
             .seen(farewell, Span("response", "close"), &[])
             .seen(unanswered, Span("syn", "last"), &[])

@@ -22,7 +22,10 @@ fn of_first(view: &View<'_>, ask: impl FnOnce(&EndSignal, &CloseFrame) -> Answer
 
 pub(in crate::evidence) fn initiator(view: &View<'_>) -> Answer {
     of_first(view, |signal, _| match view.frames_of(signal.by.other()) {
-        Ok(()) => side(signal.by),
+        Ok(()) => {
+            let first = view.close_before_capture(signal.by.other()).and_then(|()| view.in_order(signal));
+            or_unknown(first.map(|()| side(signal.by)))
+        }
         // The other side's Close frame may be in the hole, before this one.
         Err(why) => unknown(why),
     })
@@ -91,9 +94,11 @@ pub(in crate::evidence) fn wait_s(view: &View<'_>) -> Answer {
         if echo(view).is_some() {
             return absent();
         }
-        or_unknown(view.frames_of(signal.by.other()).map(|()| match view.connection.tcp_end() {
-            Some(end) => seconds(end.at.seconds_since(&signal.at)).at([end.at]),
-            None => unknown(WhyUnknown::CaptureEnded),
+        or_unknown(view.frames_of(signal.by.other()).and_then(|()| {
+            Ok(match view.tcp_end()? {
+                Some(end) => seconds(end.at.seconds_since(&signal.at)).at([end.at]),
+                None => unknown(WhyUnknown::CaptureEnded),
+            })
         }))
     })
 }

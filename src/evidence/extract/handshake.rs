@@ -13,8 +13,15 @@ pub(in crate::evidence) fn outcome(view: &View<'_>) -> Answer {
     let outcome = || word(handshake.outcome.name()).at([request, response].into_iter().flatten());
     match handshake.outcome {
         Outcome::None => or_unknown(view.response_watched().map(|()| outcome())),
+        // Whether a 101 keeps the rules only its request can tell, and whether the client took it only its frames.
+        Outcome::Accepted if request.is_none() && !client_goes_on(view) => unknown(WhyUnknown::NotCaptured),
         _ => outcome(),
     }
+}
+
+/// Whether the client sent frames.
+fn client_goes_on(view: &View<'_>) -> bool {
+    view.connection.traffic.client.frames.named().iter().any(|&(_, count)| count > 0)
 }
 
 /// Asks the request, or says why there is none.

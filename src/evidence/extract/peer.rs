@@ -10,7 +10,7 @@ use crate::violation::Violation;
 /// Asks the end.
 fn of_end(view: &View<'_>, ask: impl FnOnce(&EndSignal, Side) -> Answer) -> Answer {
     match view.end {
-        None => absent(),
+        None => view.no_end(),
         Some(_) => or_unknown(view.end_by().map(|(end, ender)| ask(end, ender))),
     }
 }
@@ -72,13 +72,13 @@ pub(in crate::evidence) fn largest_before(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn messages(view: &View<'_>) -> Answer {
-    of_last_word(view, |end| int(end.peer.messages))
+    of_last_word(view, |end| or_unknown(view.counted(end.by.other()).map(|()| int(end.peer.messages))))
 }
 
 pub(in crate::evidence) fn own_messages(view: &View<'_>) -> Answer {
     of_end(view, |_, ender| {
         let traffic = &view.connection.traffic[ender];
-        or_unknown(view.frames_of(ender).map(|()| int(traffic.text_messages + traffic.binary_messages)))
+        or_unknown(view.counted(ender).map(|()| int(traffic.text_messages + traffic.binary_messages)))
     })
 }
 
@@ -89,23 +89,30 @@ fn framing_violation<'a>(view: &View<'a>, culprit: Side, end: &EndSignal) -> Opt
     })
 }
 
+/// Whether "it broke no rule" may be said of a side: text that is not UTF-8, or what does not inflate, may be in bytes that
+/// are missing, and without the 101 nobody knows what is compressed.
+fn judged(view: &View<'_>, side: Side) -> Result<(), WhyUnknown> {
+    view.bytes_of(side)?;
+    if view.connection.handshake.response.is_none() { Err(WhyUnknown::NotCaptured) } else { Ok(()) }
+}
+
 pub(in crate::evidence) fn violation(view: &View<'_>) -> Answer {
     of_end(view, |end, ender| match framing_violation(view, ender.other(), end) {
         Some(violation) => text(violation.rule.name()).at([violation.at]),
-        None => absent(),
+        None => or_unknown(judged(view, ender.other()).map(|()| absent())),
     })
 }
 
 pub(in crate::evidence) fn violation_s(view: &View<'_>) -> Answer {
     of_end(view, |end, ender| match framing_violation(view, ender.other(), end) {
         Some(violation) => seconds(end.at.seconds_since(&violation.at)).at([violation.at, end.at]),
-        None => absent(),
+        None => or_unknown(judged(view, ender.other()).map(|()| absent())),
     })
 }
 
 pub(in crate::evidence) fn own_violation(view: &View<'_>) -> Answer {
     of_end(view, |end, ender| match framing_violation(view, ender, end) {
         Some(violation) => text(violation.rule.name()).at([violation.at]),
-        None => or_unknown(view.frames_of(ender).map(|()| absent())),
+        None => or_unknown(view.frames_of(ender).and_then(|()| judged(view, ender)).map(|()| absent())),
     })
 }

@@ -3,7 +3,7 @@
 use super::{Answer, View, absent, boolean, int, or_unknown, seconds, unknown, word};
 use crate::connection::{Basis, Pings};
 use crate::evidence::WhyUnknown;
-use crate::units::{Origin, Side};
+use crate::units::{Origin, Side, StreamOffset};
 
 /// Limits of sight from the least to the worst.
 const WORSE: [&str; 6] = ["full", "cut", "gap", "joined_late", "one_sided", "encrypted"];
@@ -17,17 +17,24 @@ pub(in crate::evidence) fn visibility(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn open_at_capture_end(view: &View<'_>) -> Answer {
     match view.end {
         Some(end) => boolean(false).at([end.at]),
-        None => boolean(true).at(view.connection.last_payload),
+        None => match view.unseen_end() {
+            Some(why) => unknown(why),
+            None => boolean(true).at(view.connection.last_payload),
+        },
     }
 }
 
 pub(in crate::evidence) fn lifetime_s(view: &View<'_>) -> Answer {
-    let until = view.end.map(|end| end.at).or(view.connection.open_until).unwrap_or(view.connection.last);
-    seconds(view.connection.lifetime(until))
+    let connection = view.connection;
+    if connection.handshake.response.is_none() && connection.visibility.iter().any(|(_, side)| side.joined_late) {
+        return unknown(WhyUnknown::JoinedLate);
+    }
+    let until = view.end.map(|end| end.at).or(connection.open_until).unwrap_or(connection.last);
+    seconds(connection.lifetime(until))
 }
 
 pub(in crate::evidence) fn messages(view: &View<'_>) -> Answer {
-    or_unknown(view.all_frames().map(|()| {
+    or_unknown(Side::BOTH.into_iter().try_for_each(|side| view.counted(side)).map(|()| {
         let traffic = &view.connection.traffic;
         int(traffic.iter().map(|(_, side)| side.text_messages + side.binary_messages).sum())
     }))
@@ -45,7 +52,10 @@ pub(in crate::evidence) fn tcp_open(view: &View<'_>) -> Answer {
     match (view.connection.syn, view.connection.syn_ack) {
         (Some(syn), Some(answer)) => word("completed").at([syn, answer]),
         (Some(syn), None) => match tcp.server.rst {
-            Some(rst) if view.connection.basis == Basis::Syn => word("refused").at([syn, rst]),
+            // A refusal acknowledges the SYN and nothing else (RFC 9293 §3.10.7.1).
+            Some(rst) if view.connection.basis == Basis::Syn && tcp.server.acked == Some(StreamOffset(0)) => {
+                word("refused").at([syn, rst])
+            }
             // A client that acknowledges something had an answer, whether or not the capture holds it.
             _ if tcp.server.segments > 0 || tcp.client.acked.is_some() => word("completed").at([syn]),
             _ if waited_for_answer(view, syn) => word("unanswered").at([syn]),
