@@ -129,7 +129,7 @@ const TEXT: FactType = FactType::Text;
 pub static FACTS: &[Fact] = &[
     fact("capture.visibility", FactType::Enum(&["full", "gap", "cut", "one_sided", "joined_late", "encrypted"]), whole::visibility, "How much of the connection the capture shows: the worse of the two sides."),
     fact("capture.missing_bytes", BYTES, whole::missing_bytes, "Bytes of both sides that are in no packet of the capture, with the packets around them; absent when none is missing."),
-    fact("connection.open_at_capture_end", BOOL, whole::open_at_capture_end, "No Close frame, FIN or RST was seen before the capture ended."),
+    fact("connection.open_at_capture_end", BOOL, whole::open_at_capture_end, "No Close frame, FIN or RST came before the capture ended; unknown when one may have been missed."),
     fact("connection.lifetime_s", SECONDS, whole::lifetime_s, "From the 101 response (or the first packet) to the first sign of the end."),
     fact("connection.messages", INT, whole::messages, "Data messages of both sides."),
     fact("client.browser", BOOL, whole::browser, "The request looks like a browser's: `Origin` with `Sec-Fetch-*`, or a Mozilla user agent."),

@@ -303,7 +303,8 @@ impl HttpStage {
             });
             DecoderConfig { sender, deflate }
         };
-        let client = if self.lost.client {
+        // Of a request that was not seen the capture may hold a late copy, so that not all the client sends is frames.
+        let client = if self.lost.client || connection.handshake.request.is_none() {
             Decoder::joined_late(config(Side::Client), &shared.scratch)
         } else {
             Decoder::new(config(Side::Client))
@@ -496,7 +497,7 @@ impl Held {
             self.gaps += 1;
             self.items.push_back(HeldItem::Gap(gap));
         } else {
-            self.overflow.get_or_insert(Gap { len: None, ..gap });
+            self.overflow.get_or_insert(Gap { len: None, reason: GapReason::Limit, ..gap });
         }
     }
 

@@ -12,6 +12,8 @@ pub(super) struct TlsStage {
     client: End,
     observer: Observer,
     connection: Box<Connection>,
+    /// Bytes are missing, more than a FIN.
+    has_hole: bool,
 }
 
 impl TlsStage {
@@ -19,7 +21,7 @@ impl TlsStage {
     pub(super) fn new(start: &FlowStart, chunk: &Chunk<'_>, limits: &Limits) -> Self {
         let mut connection = new_connection(start, chunk.from, limits);
         connection.transport = Transport::Wss;
-        Self { client: chunk.from, observer: Observer::new(), connection: Box::new(connection) }
+        Self { client: chunk.from, observer: Observer::new(), connection: Box::new(connection), has_hole: false }
     }
 
     pub(super) fn client(&self) -> End {
@@ -39,6 +41,7 @@ impl TlsStage {
     pub(super) fn gap(&mut self, gap: Gap) {
         let side = side_of(gap.from, self.client);
         record_gap(&mut self.connection, gap, side);
+        self.has_hole |= gap.len.is_some();
         self.observer.gap(side, gap.len);
     }
 
@@ -51,6 +54,12 @@ impl TlsStage {
         let facts = self.observer.into_facts();
         shared.hits.tls_handshake += u64::from(facts.hellos_too_long);
         if !facts.failed(self.connection.tcp_end().is_some()) {
+            return None;
+        }
+        let speaks_for_itself = facts.fatal_alert().is_some() || facts.plain_answer().is_some();
+        let goes_on = facts.application_records.iter().any(|(_, &records)| records > 0);
+        if self.has_hole && goes_on && !speaks_for_itself {
+            // What completed the handshake may be in the hole; then this is anybody's traffic.
             return None;
         }
         let connection = &mut self.connection;

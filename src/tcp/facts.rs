@@ -186,6 +186,16 @@ pub struct Anomalies {
     pub acked_gap_bytes: u64,
     /// Of these, bytes that were not waited for because one of our own bounds was reached.
     pub limit_bytes: u64,
+    /// The end of the stream, when it is not in the capture.
+    pub tail_lost: Option<LostTail>,
+    /// The last segment with data or FIN that acknowledged bytes of the peer of which the capture had none yet: they are
+    /// missing, or stored later than what answers them.
+    pub answers_unseen: Option<Origin>,
+    /// What the FIN acknowledged of the peer's stream, where that was more than had been seen of it.
+    pub fin_answers: Option<StreamOffset>,
+    /// The furthest place in the stream at which a segment without data stood, where that was beyond the bytes that had
+    /// been seen: all before it was sent.
+    pub(super) stood_at: u64,
     /// Segments that announced a window of zero.
     pub zero_windows: u64,
     /// Since when the window has been zero; `None` while it is open.
@@ -196,6 +206,15 @@ pub struct Anomalies {
     pub outlived_reset: Option<OutlivedReset>,
     /// Segments whose sequence number is nowhere near the stream, or that lie beyond the FIN.
     pub out_of_window: u64,
+}
+
+/// The end of a stream of which the capture has neither the bytes nor the FIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LostTail {
+    /// Where it begins.
+    pub from: StreamOffset,
+    /// How far the peer's acknowledgements or this end's own numbers reach; a FIN counts for one.
+    pub to: StreamOffset,
 }
 
 impl Anomalies {
@@ -214,6 +233,10 @@ impl Anomalies {
         cut_bytes: 0,
         acked_gap_bytes: 0,
         limit_bytes: 0,
+        tail_lost: None,
+        answers_unseen: None,
+        fin_answers: None,
+        stood_at: 0,
         zero_windows: 0,
         zero_window_since: None,
         last_zero_window: None,

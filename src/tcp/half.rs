@@ -6,7 +6,7 @@
 use super::delivered::Direction;
 use super::reorder::{Budget, Reorder, Span, differ};
 use super::resent::Resent;
-use super::{Conflict, EndFacts};
+use super::{Conflict, EndFacts, LostTail};
 use crate::packet::{Segment, SeqNumber};
 use crate::stream::{Chunk, Gap, GapReason, StreamEnd, StreamEndKind, StreamSink};
 use crate::units::{Origin, PacketNumber, StreamOffset};
@@ -221,6 +221,16 @@ impl<S: StreamSink> Reassembly<'_, S> {
     fn bare(&mut self, segment: &Segment<'_>, seq: SeqNumber) -> Anchored {
         let known = self.half.anchor != Anchor::None;
         let anchored = self.half.anchor(seq, 0, self.facts);
+        if known
+            && !segment.flags.syn()
+            && self.half.fin_at.is_none()
+            && let Some(ahead) = self.half.distance(seq)
+            && (1..=i64::from(NEAR)).contains(&ahead)
+        {
+            let place = self.facts.bytes.saturating_add_signed(ahead);
+            let anomalies = self.facts.anomalies_mut();
+            anomalies.stood_at = anomalies.stood_at.max(place);
+        }
         if known && !segment.flags.syn() && self.half.distance(seq) == Some(-1) && self.is_settled() {
             self.probe(segment.origin);
         }
@@ -448,20 +458,32 @@ impl<S: StreamSink> Reassembly<'_, S> {
     pub(super) fn finish(&mut self, now: Origin) {
         self.flush(now);
         let bytes = self.facts.bytes;
-        match (self.half.fin_at, self.peer.acked) {
-            (Some(fin), _) => self.give_up(fin, GapReason::NotCaptured, now),
+        let reached = self.peer.acked.map_or(0, |acked| acked.0).max(self.facts.anomalies().stood_at);
+        let stands_at = reached.max(self.reset_at(bytes));
+        if self.half.fin_at.is_none() && stands_at > bytes {
+            self.facts.anomalies_mut().tail_lost =
+                Some(LostTail { from: StreamOffset(bytes), to: StreamOffset(stands_at) });
+        }
+        match self.half.fin_at {
+            Some(fin) => self.give_up(fin, GapReason::NotCaptured, now),
             // One number beyond the last byte: a byte or the FIN itself, which the capture does not hold.
-            (None, Some(acked)) if acked.0 == bytes + 1 => {
+            None if reached == bytes.saturating_add(1) => {
                 self.facts.anomalies_mut().gaps += 1;
                 let offset = StreamOffset(bytes);
                 let gap =
                     Gap { from: self.direction.from, offset, len: None, reason: GapReason::NotCaptured, origin: now };
                 self.sink.gap(self.context, gap);
             }
-            (None, Some(acked)) => self.give_up(acked.0, GapReason::NotCaptured, now),
-            (None, None) => {}
+            None => self.give_up(reached, GapReason::NotCaptured, now),
         }
         self.deliver_fin();
+    }
+
+    /// Where this end's RST stands, which is what it would have sent next. Far beyond any window somebody else sent it.
+    fn reset_at(&self, bytes: u64) -> u64 {
+        const WINDOW: u64 = 1 << 20;
+        let place = self.facts.reset.as_ref().and_then(|reset| reset.offset).map_or(0, |offset| offset.0);
+        if place.saturating_sub(bytes) < WINDOW { place } else { 0 }
     }
 
     /// Tells the sink how this end finished.

@@ -42,7 +42,7 @@ mod reset;
 mod slab;
 mod table;
 
-pub use facts::{Anomalies, Conflict, EndFacts, Pending, TcpFacts};
+pub use facts::{Anomalies, Conflict, EndFacts, LostTail, Pending, TcpFacts};
 pub use flow::{Flow, FlowEnd, FlowNumber, FlowStart};
 pub use resent::Resent;
 pub use reset::{HopLimits, OutlivedReset, Reset};

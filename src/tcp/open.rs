@@ -109,10 +109,14 @@ impl<S: StreamSink> OpenFlow<S> {
             self.rst(from, segment, budget, context);
         } else {
             self.facts.ends[from].last = Some(segment.origin);
+            self.note_answer(from, segment);
             self.note_window(from, segment);
             let before = self.facts.ends[from].last_data;
             if self.reassembly(from, budget, context).segment(segment) == Anchored::Moved {
                 self.refresh_acked(from);
+            }
+            if self.facts.ends[from].fin == Some(segment.origin) {
+                self.note_fin(from);
             }
             if self.facts.ends[from].last_data != before {
                 self.new_data(from, segment, quiet);
@@ -330,6 +334,26 @@ impl<S: StreamSink> OpenFlow<S> {
             peer.reset = None;
             let outlived = OutlivedReset { from: from.other(), rst, shown_at: origin };
             peer.anomalies_mut().outlived_reset.get_or_insert(outlived);
+        }
+    }
+
+    /// Takes note when what `from` sends answers what was not seen yet.
+    fn note_answer(&mut self, from: End, segment: &Segment<'_>) {
+        if segment.data_len() == 0 && !segment.flags.fin() {
+            return;
+        }
+        let (peer, seen) = (from.other(), self.facts.ends[from.other()].bytes);
+        let acked = segment.ack.and_then(|ack| self.halves[peer].acknowledged(ack, &self.facts.ends[peer]));
+        if acked.is_some_and(|acked| acked.0 > seen) && self.facts.ends[from].acked == acked {
+            self.facts.ends[from].anomalies_mut().answers_unseen = Some(segment.origin);
+        }
+    }
+
+    /// `from` has just sent its FIN.
+    fn note_fin(&mut self, from: End) {
+        let seen = self.facts.ends[from.other()].bytes;
+        if let Some(acked) = self.facts.ends[from].acked.filter(|acked| acked.0 > seen) {
+            self.facts.ends[from].anomalies_mut().fin_answers = Some(acked);
         }
     }
 

@@ -88,12 +88,18 @@ impl Expected {
 
     /// The true cause: the one to be found, or where the packets cannot prove it the one that the script knows.
     pub fn true_cause(&self) -> Option<&str> {
-        let known_to_the_script = || {
-            let (_, known) = self.what_happened.split_once("What the script knows beyond the packets:")?;
-            let (_, cause) = known.split_once("cause '")?;
-            cause.split('\'').next()
-        };
-        self.get("diagnosis.cause").and_then(Value::as_str).or_else(known_to_the_script)
+        self.get("diagnosis.cause").and_then(Value::as_str).or_else(|| self.known_to_the_script("cause '"))
+    }
+
+    /// The true party, likewise.
+    pub fn true_party(&self) -> Option<&str> {
+        self.get("diagnosis.party").and_then(Value::as_str).or_else(|| self.known_to_the_script("party '"))
+    }
+
+    fn known_to_the_script(&self, what: &str) -> Option<&str> {
+        let (_, known) = self.what_happened.split_once("What the script knows beyond the packets:")?;
+        let (_, value) = known.split_once(what)?;
+        value.split('\'').next()
     }
 }
 

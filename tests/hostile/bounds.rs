@@ -34,23 +34,31 @@ fn every_bound_has_words_in_every_language() {
     let told = |language| {
         let mut found = Found::default();
         found.summary.limits = LimitHits {
-            flows: 11,
-            kept: 12,
-            reorder: 13,
-            fragments: 14,
-            tunnels: 15,
-            http_head: 16,
-            inflate: 17,
-            tls_handshake: 18,
+            packet_bytes: 101,
+            block_bytes: 102,
+            interfaces: 103,
+            secrets: 104,
+            search: 105,
+            captures: 106,
+            flows: 107,
+            kept: 108,
+            reorder: 109,
+            fragments: 110,
+            tunnels: 111,
+            http_head: 112,
+            resync: 113,
+            probe: 114,
+            inflate: 115,
+            tls_handshake: 116,
         };
         let names: BTreeSet<_> = found.summary.limits.named().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), 8, "each has a name of its own");
+        assert_eq!(names.len(), 16, "each has a name of its own");
         (found.text(language), found.json(), names)
     };
     let mut texts = BTreeSet::new();
     for language in Language::all() {
         let (text, json, names) = told(language);
-        for count in 11..=18 {
+        for count in 101..=116 {
             assert!(text.contains(&count.to_string()), "{language:?} tells how often: {count} in\n{text}");
         }
         for name in &names {

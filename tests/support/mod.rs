@@ -18,6 +18,7 @@
 //! - `net`: one TCP segment to IP bytes with right checksums; IP fragments; link-layer framing.
 //! - `frames`: WebSocket frames with arbitrary header bits, permessage-deflate, `Sec-WebSocket-Accept`.
 //! - `conversation`: two TCP ends that talk; yields timed packets.
+//! - `mutate`: what goes wrong with capture files, done to one on purpose.
 //! - `impair`: loss, duplication, reordering on a list of packets.
 //! - `capture`: packets to pcap and pcapng bytes.
 //! - `workload`: large deterministic captures for benches.
@@ -28,6 +29,7 @@ pub mod capture;
 pub mod conversation;
 pub mod frames;
 pub mod impair;
+pub mod mutate;
 pub mod net;
 pub mod rng;
 pub mod workload;

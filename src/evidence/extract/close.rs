@@ -22,7 +22,7 @@ fn of_first(view: &View<'_>, ask: impl FnOnce(&EndSignal, &CloseFrame) -> Answer
 
 pub(in crate::evidence) fn initiator(view: &View<'_>) -> Answer {
     of_first(view, |signal, _| match view.no_close_before(signal.by.other(), signal) {
-        Ok(()) => side(signal.by),
+        Ok(()) => or_unknown(view.in_order(signal).map(|()| side(signal.by))),
         // The other side's Close frame may be in the hole, before this one.
         Err(why) => unknown(why),
     })
@@ -91,9 +91,11 @@ pub(in crate::evidence) fn wait_s(view: &View<'_>) -> Answer {
         if echo(view).is_some() {
             return absent();
         }
-        or_unknown(view.no_close_of(signal.by.other()).map(|()| match view.connection.tcp_end() {
-            Some(end) => seconds(end.at.seconds_since(&signal.at)).at([end.at]),
-            None => unknown(view.why_no_end()),
+        or_unknown(view.no_close_of(signal.by.other()).and_then(|()| {
+            Ok(match view.tcp_end()? {
+                Some(end) => seconds(end.at.seconds_since(&signal.at)).at([end.at]),
+                None => unknown(view.why_no_end()),
+            })
         }))
     })
 }

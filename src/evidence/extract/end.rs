@@ -6,43 +6,30 @@ use crate::evidence::WhyUnknown;
 use crate::units::{Origin, Side};
 
 pub(in crate::evidence) fn tcp(view: &View<'_>) -> Answer {
-    match view.connection.tcp_end() {
-        // What the other side may have sent before is not there.
-        Some(_) if view.is_one_sided() => unknown(WhyUnknown::OneSided),
-        Some(end) if view.hides_end(end) => unknown(WhyUnknown::Gap),
+    or_unknown(view.tcp_end().map(|end| match end {
         Some(end) if end.kind == EndSignalKind::Rst => word("rst").at([end.at]),
         Some(end) => word("fin").at([end.at]),
-        None => no_tcp_end(view),
-    }
+        None => absent(),
+    }))
 }
 
 pub(in crate::evidence) fn tcp_side(view: &View<'_>) -> Answer {
-    match view.connection.tcp_end() {
-        Some(_) if view.is_one_sided() => unknown(WhyUnknown::OneSided),
-        Some(end) if view.hides_end(end) => unknown(WhyUnknown::Gap),
+    or_unknown(view.tcp_end().map(|end| match end {
         Some(end) => side(end.by).at([end.at]),
-        None => no_tcp_end(view),
-    }
-}
-
-/// Absent when the connection was watched until the capture ended.
-fn no_tcp_end(view: &View<'_>) -> Answer {
-    match view.why_no_end() {
-        WhyUnknown::CaptureEnded => unless_one_sided(view),
-        why => unknown(why),
-    }
+        None => absent(),
+    }))
 }
 
 pub(in crate::evidence) fn ender(view: &View<'_>) -> Answer {
     match view.end {
-        None => unless_one_sided(view),
+        None => view.no_end(),
         Some(end) => or_unknown(view.ender().map(side)).at([end.at]),
     }
 }
 
 pub(in crate::evidence) fn peer(view: &View<'_>) -> Answer {
     match view.end {
-        None => unless_one_sided(view),
+        None => view.no_end(),
         Some(_) => or_unknown(view.ender().map(|ender| side(ender.other()))),
     }
 }
@@ -56,6 +43,11 @@ pub(in crate::evidence) fn silence_s(view: &View<'_>) -> Answer {
     let (Some(since), Some(until)) = (since, until) else {
         return absent();
     };
+    if view.end.is_some_and(|end| matches!(end.kind, EndSignalKind::Fin | EndSignalKind::Rst))
+        && let Err(why) = view.tcp_end()
+    {
+        return unknown(why);
+    }
     // A hole may hide the bytes that broke the silence.
     for sender in Side::BOTH {
         if connection.visibility[sender].one_sided {
@@ -81,6 +73,9 @@ pub(in crate::evidence) fn since_peer_data_s(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn unfinished_frame(view: &View<'_>) -> Answer {
     for sender in Side::BOTH {
         if let Some(unfinished) = &view.connection.traffic[sender].unfinished {
+            if view.tail_lost(sender).is_some() {
+                return unknown(WhyUnknown::Gap);
+            }
             return side(sender).at([unfinished.first]);
         }
     }

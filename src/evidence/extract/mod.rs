@@ -10,9 +10,9 @@ pub(super) mod tls;
 pub(super) mod whole;
 
 use super::{Known, PacketRefs, Value, WhyUnknown};
-use crate::connection::{Connection, Content, EndSignal, EndSignalKind, FlowEnd, Outcome};
+use crate::connection::{Connection, Content, EndSignal, EndSignalKind, FlowEnd, LostTail, Outcome};
 use crate::stream::GapReason;
-use crate::units::{Origin, Side};
+use crate::units::{Origin, Side, StreamOffset};
 use std::cell::Cell;
 
 /// The answer to one fact with the packets that show it.
@@ -71,6 +71,9 @@ fn side(value: Side) -> Answer {
     word(value.name())
 }
 
+/// An answer to the upgrade request may take this long; a capture that ends earlier cannot say that none came.
+const ANSWER_SECONDS: f64 = 5.0;
+
 /// A connection with the questions that most facts ask of it answered once.
 #[derive(Debug, Clone)]
 pub(super) struct View<'a> {
@@ -95,21 +98,81 @@ impl<'a> View<'a> {
         };
         if end.kind != EndSignalKind::CloseFrame {
             self.no_close_before(end.by, end)?;
-            if self.hides_end(end) {
-                return Err(WhyUnknown::Gap);
-            }
+            self.tcp_end()?;
         }
         self.no_close_before(end.by.other(), end)?;
+        self.in_order(end)?;
         Ok(end.by)
+    }
+
+    /// Whether a sign of the end was stored before what it answers, so that what came first cannot be told.
+    ///
+    /// Where bytes are missing, the frames in them are the question instead.
+    fn in_order(&self, end: &EndSignal) -> Result<(), WhyUnknown> {
+        let answers_unseen = self.connection.tcp[end.by].anomalies().answers_unseen;
+        let swapped = answers_unseen.is_some_and(|at| at.packet == end.at.packet)
+            && self.connection.tcp[end.by.other()].anomalies().gaps == 0;
+        if swapped { Err(WhyUnknown::Gap) } else { Ok(()) }
     }
 
     /// Why the capture shows no end.
     fn why_no_end(&self) -> WhyUnknown {
+        self.unseen_end().unwrap_or(WhyUnknown::CaptureEnded)
+    }
+
+    /// Why the connection may have ended although no sign of it is in the capture.
+    fn unseen_end(&self) -> Option<WhyUnknown> {
+        let lost = |side: Side| {
+            let visibility = &self.connection.visibility[side];
+            let frames = visibility.gap.is_some() && visibility.frames_lost.is_some();
+            self.tail_lost(side).is_some() || (frames && visibility.frames_found.is_none())
+        };
+        let hidden = || Side::BOTH.into_iter().any(lost).then_some(WhyUnknown::Gap);
+        self.not_watched_to_the_end().or_else(hidden)
+    }
+
+    /// Why packets of the connection were not seen, or not looked at, whatever they were.
+    fn not_watched_to_the_end(&self) -> Option<WhyUnknown> {
         match self.connection.flow_end {
-            FlowEnd::Evicted => WhyUnknown::Limit,
-            FlowEnd::Replaced => WhyUnknown::NotCaptured,
-            FlowEnd::Reset | FlowEnd::Closed | FlowEnd::CaptureEnded => WhyUnknown::CaptureEnded,
+            _ if self.is_one_sided() => Some(WhyUnknown::OneSided),
+            FlowEnd::Evicted => Some(WhyUnknown::Limit),
+            FlowEnd::Replaced => Some(WhyUnknown::NotCaptured),
+            FlowEnd::Reset | FlowEnd::Closed | FlowEnd::CaptureEnded => None,
         }
+    }
+
+    /// The answer where there is no sign of the end: absent, unless one may have been missed.
+    fn no_end(&self) -> Answer {
+        self.unseen_end().map_or_else(absent, unknown)
+    }
+
+    /// Where the last bytes of `side`, or its FIN, are missing.
+    fn tail_lost(&self, side: Side) -> Option<StreamOffset> {
+        self.connection.tcp[side].anomalies().tail_lost.map(|tail| tail.from)
+    }
+
+    /// The first FIN or RST, when the other side's FIN cannot have come before it.
+    fn tcp_end(&self) -> Result<Option<&'a EndSignal>, WhyUnknown> {
+        if self.is_one_sided() {
+            return Err(WhyUnknown::OneSided);
+        }
+        let Some(end) = self.connection.tcp_end() else {
+            let tail = || Side::BOTH.into_iter().any(|side| self.tail_lost(side).is_some()).then_some(WhyUnknown::Gap);
+            return self.not_watched_to_the_end().or_else(tail).map_or(Ok(None), Err);
+        };
+        match self.tail_lost(end.by.other()) {
+            // A FIN that acknowledges nothing of what is missing was no answer to it.
+            Some(lost)
+                if end.kind == EndSignalKind::Rst || self.fin_answers(end.by).is_some_and(|acked| acked > lost) =>
+            {
+                Err(WhyUnknown::Gap)
+            }
+            _ => self.in_order(end).map(|()| Some(end)),
+        }
+    }
+
+    fn fin_answers(&self, side: Side) -> Option<StreamOffset> {
+        self.connection.tcp[side].anomalies().fin_answers
     }
 
     /// Whether every frame of `side` was seen, so that absence may be concluded.
@@ -118,9 +181,7 @@ impl<'a> View<'a> {
         if self.connection.visibility[side].frames_lost.is_some() {
             return Err(self.why_blind(side));
         }
-        if self.lacks_last_bytes(side) {
-            return Err(WhyUnknown::Gap);
-        }
+        self.last_frame_read(side)?;
         if self.began_before_capture(side) { Err(WhyUnknown::JoinedLate) } else { Ok(()) }
     }
 
@@ -165,9 +226,7 @@ impl<'a> View<'a> {
         if blind.any(|blind| !in_order || blind.begins_before(end.at.packet)) {
             return Err(self.why_blind(side));
         }
-        if self.lacks_last_bytes(side) {
-            return Err(WhyUnknown::Gap);
-        }
+        self.last_frame_read(side)?;
         let heard = if side == end.by {
             traffic.current_or_last().is_some()
         } else {
@@ -182,9 +241,7 @@ impl<'a> View<'a> {
         if self.connection.visibility[side].frames_lost.is_some() {
             return Err(self.why_blind(side));
         }
-        if self.lacks_last_bytes(side) {
-            return Err(WhyUnknown::Gap);
-        }
+        self.last_frame_read(side)?;
         self.unless_closed_before_capture(side, self.heard_data())
     }
 
@@ -225,21 +282,18 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether a RST of `side` shows that its last bytes, or its FIN, are missing: it stands at what would be sent next.
-    fn lacks_last_bytes(&self, side: Side) -> bool {
-        let facts = &self.connection.tcp[side];
-        let end = facts.bytes.saturating_add(u64::from(facts.fin.is_some()));
-        // Far beyond any window somebody else sent it.
-        let stands_at = facts.reset.as_ref().and_then(|reset| reset.offset);
-        stands_at.is_some_and(|rst| (1..1 << 20).contains(&rst.0.saturating_sub(end)))
-    }
-
-    /// Whether the side that did not give the first sign of TCP's end may have done so before, in a hole.
-    fn hides_end(&self, end: &EndSignal) -> bool {
-        let other = end.by.other();
-        let gap = self.connection.visibility[other].gap;
-        let is_hidden = gap.is_some_and(|gap| gap.packet >= end.at.packet) || self.lacks_last_bytes(other);
-        is_hidden && self.connection.tcp[other].fin.is_none()
+    /// Whether the last frame that `side` sent was read: a Close frame of which the last byte alone is missing is not a
+    /// frame that was never sent, and of one that was not read nobody knows when it came.
+    fn last_frame_read(&self, side: Side) -> Result<(), WhyUnknown> {
+        let traffic = &self.connection.traffic[side];
+        let close_unread = traffic.frames.close > 0 && traffic.close.is_none();
+        if close_unread && self.connection.visibility[side].cut {
+            Err(WhyUnknown::CutByCapture)
+        } else if close_unread || self.lacks_last_bytes(side) {
+            Err(WhyUnknown::Gap)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether every byte of `side` was seen.
@@ -247,10 +301,8 @@ impl<'a> View<'a> {
         let visibility = &self.connection.visibility[side];
         if visibility.one_sided {
             Err(WhyUnknown::OneSided)
-        } else if visibility.gap.is_some() {
+        } else if self.lacks_last_bytes(side) || (visibility.gap.is_some() && !self.lacks_fin_only(side)) {
             Err(self.why_missing(side))
-        } else if self.lacks_last_bytes(side) {
-            Err(WhyUnknown::Gap)
         } else if visibility.cut {
             Err(WhyUnknown::CutByCapture)
         } else {
@@ -258,11 +310,31 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether the one number that is missing of a side is the last: its FIN, or a byte of a frame that was cut off.
+    fn lacks_fin_only(&self, side: Side) -> bool {
+        let anomalies = self.connection.tcp[side].anomalies();
+        let unfinished = self.connection.traffic[side].unfinished.is_some();
+        let one = |tail: LostTail| tail.to.0.saturating_sub(tail.from.0) == 1;
+        anomalies.gap_bytes == 0 && anomalies.tail_lost.is_some_and(one) && !unfinished
+    }
+
+    /// Whether the last bytes of a side are missing, more than a FIN.
+    fn lacks_last_bytes(&self, side: Side) -> bool {
+        self.tail_lost(side).is_some() && !self.lacks_fin_only(side)
+    }
+
     /// Whether "there was no response to the upgrade request" may be said, or there was one.
     fn response_watched(&self) -> Result<(), WhyUnknown> {
         let handshake = &self.connection.handshake;
-        if handshake.request.is_some() && handshake.response.is_none() && !handshake.answered_with_tls {
-            self.bytes_of(Side::Server)
+        if let Some(request) = &handshake.request
+            && handshake.response.is_none()
+            && !handshake.answered_with_tls
+        {
+            self.bytes_of(Side::Server)?;
+            let until = self.connection.open_until.filter(|_| self.end.is_none());
+            let waited =
+                until.is_none_or(|until| until.seconds_since(&request.last).is_none_or(|s| s >= ANSWER_SECONDS));
+            if waited { Ok(()) } else { Err(WhyUnknown::CaptureEnded) }
         } else {
             Ok(())
         }
@@ -308,6 +380,9 @@ impl<'a> View<'a> {
 
     /// Whether bytes of `side` may be missing at this packet or later.
     fn has_hole_after(&self, side: Side, at: Origin) -> bool {
+        if self.lacks_fin_only(side) {
+            return false;
+        }
         let visibility = &self.connection.visibility[side];
         match (visibility.gap, visibility.holes()) {
             (None, _) => false,

@@ -3,7 +3,7 @@
 use super::{Answer, View, absent, boolean, int, or_unknown, seconds, side, text, unknown, unless_one_sided, word};
 use crate::connection::{Basis, IcmpError, IcmpKind};
 use crate::evidence::WhyUnknown;
-use crate::units::{Origin, Side};
+use crate::units::{Origin, Side, StreamOffset};
 
 pub(in crate::evidence) fn tcp_open(view: &View<'_>) -> Answer {
     let connection = view.connection;
@@ -18,7 +18,10 @@ pub(in crate::evidence) fn tcp_open(view: &View<'_>) -> Answer {
         }
         (Some(syn), Some(answer)) => word("completed").at([syn, answer]),
         (Some(syn), None) => match tcp.server.rst {
-            Some(rst) if connection.basis == Basis::Syn => word("refused").at([syn, rst]),
+            // A refusal acknowledges the SYN and nothing else (RFC 9293 §3.10.7.1).
+            Some(rst) if connection.basis == Basis::Syn && tcp.server.acked == Some(StreamOffset(0)) => {
+                word("refused").at([syn, rst])
+            }
             // A client that acknowledges something had an answer, whether or not the capture holds it.
             _ if tcp.server.segments > 0 || tcp.client.acked.is_some() => word("completed").at([syn]),
             _ => match undelivered(view) {

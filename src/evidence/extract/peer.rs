@@ -10,8 +10,7 @@ use crate::violation::Violation;
 /// Asks the end.
 fn of_end(view: &View<'_>, ask: impl FnOnce(&EndSignal, Side) -> Answer) -> Answer {
     match view.end {
-        None if view.is_one_sided() => unknown(WhyUnknown::OneSided),
-        None => absent(),
+        None => view.no_end(),
         Some(_) => or_unknown(view.end_by().map(|(end, ender)| ask(end, ender))),
     }
 }

@@ -1,13 +1,18 @@
 //! Facts about a TLS handshake that cannot be read further.
 
 use super::{Answer, View, absent, boolean, int, or_unknown, side, text, unknown, word};
-use crate::connection::TlsFacts;
+use crate::connection::{Outcome, TlsFacts};
 use crate::evidence::WhyUnknown;
 use crate::units::Side;
 
 /// What is so when the server did not send what was looked for; unknown when not all it sent was seen.
 fn unless_hidden(view: &View<'_>, answer: Answer) -> Answer {
     or_unknown(view.bytes_of(Side::Server).map(|()| answer))
+}
+
+/// What is so when neither side sent what was looked for.
+fn unless_either_hidden(view: &View<'_>, answer: Answer) -> Answer {
+    or_unknown(view.bytes_of(Side::Client).and_then(|()| view.bytes_of(Side::Server)).map(|()| answer))
 }
 
 /// Asks TLS; every fact is absent without it.
@@ -20,6 +25,7 @@ fn failed(view: &View<'_>, tls: &TlsFacts) -> Result<bool, WhyUnknown> {
     let failed = tls.failed(view.connection.tcp_end().is_some());
     if failed && tls.fatal_alert().is_none() && tls.plain_answer().is_none() {
         // TCP ended, and that is all: the capture may lack the rest of the handshake.
+        view.bytes_of(Side::Client)?;
         view.bytes_of(Side::Server)?;
     }
     Ok(failed)
@@ -32,14 +38,14 @@ pub(in crate::evidence) fn outcome(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn alert(view: &View<'_>) -> Answer {
     of_tls(view, |tls| match tls.fatal_alert() {
         Some(alert) => int(alert.description.into()).at([alert.origin]),
-        None => or_unknown(view.bytes_of(Side::Client).map(|()| unless_hidden(view, absent()))),
+        None => unless_either_hidden(view, absent()),
     })
 }
 
 pub(in crate::evidence) fn alert_side(view: &View<'_>) -> Answer {
     of_tls(view, |tls| match tls.fatal_alert() {
         Some(alert) => side(alert.side).at([alert.origin]),
-        None => or_unknown(view.bytes_of(Side::Client).map(|()| unless_hidden(view, absent()))),
+        None => unless_either_hidden(view, absent()),
     })
 }
 
@@ -66,8 +72,14 @@ pub(in crate::evidence) fn to_plain_request(view: &View<'_>) -> Answer {
         Some(request) => or_unknown(
             view.response_watched().map(|()| boolean(view.connection.handshake.answered_with_tls).at([request.last])),
         ),
-        None => absent(),
+        None => no_request(view),
     }
+}
+
+/// There was no plain request: TLS was spoken from the start, or the capture does not tell.
+fn no_request(view: &View<'_>) -> Answer {
+    let hidden = view.connection.tls.is_none() && view.connection.handshake.outcome != Outcome::None;
+    if hidden { unknown(WhyUnknown::NotCaptured) } else { absent() }
 }
 
 pub(in crate::evidence) fn version(view: &View<'_>) -> Answer {
@@ -78,11 +90,11 @@ pub(in crate::evidence) fn version(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn ended_by(view: &View<'_>) -> Answer {
-    of_tls(view, |_| match view.connection.tcp_end() {
-        Some(end) if view.hides_end(end) => unknown(WhyUnknown::Gap),
-        Some(end) => side(end.by).at([end.at]),
-        None if view.is_one_sided() => unknown(WhyUnknown::OneSided),
-        None => absent(),
+    of_tls(view, |_| {
+        or_unknown(view.tcp_end().map(|end| match end {
+            Some(end) => side(end.by).at([end.at]),
+            None => absent(),
+        }))
     })
 }
 

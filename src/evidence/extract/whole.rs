@@ -32,18 +32,20 @@ pub(in crate::evidence) fn missing_bytes(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn open_at_capture_end(view: &View<'_>) -> Answer {
     match view.end {
         Some(end) => boolean(false).at([end.at]),
-        // The side that was not captured may have ended it.
-        None if view.is_one_sided() => unknown(WhyUnknown::OneSided),
-        None => match view.why_no_end() {
-            WhyUnknown::CaptureEnded => boolean(true).at(view.connection.last_payload),
-            why => unknown(why),
+        None => match view.unseen_end() {
+            Some(why) => unknown(why),
+            None => boolean(true).at(view.connection.last_payload),
         },
     }
 }
 
 pub(in crate::evidence) fn lifetime_s(view: &View<'_>) -> Answer {
-    let until = view.end.map(|end| end.at).or(view.connection.open_until).unwrap_or(view.connection.last);
-    seconds(view.connection.lifetime(until))
+    let connection = view.connection;
+    if connection.handshake.response.is_none() && connection.visibility.iter().any(|(_, side)| side.joined_late) {
+        return unknown(WhyUnknown::JoinedLate);
+    }
+    let until = view.end.map(|end| end.at).or(connection.open_until).unwrap_or(connection.last);
+    seconds(connection.lifetime(until))
 }
 
 pub(in crate::evidence) fn messages(view: &View<'_>) -> Answer {
