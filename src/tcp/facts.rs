@@ -1,5 +1,6 @@
 //! What is known about a flow beside its bytes.
 
+use crate::packet::{Segment, Tunnel};
 use crate::stream::{End, PerEnd};
 use crate::units::{Origin, PacketNumber, StreamOffset};
 
@@ -15,6 +16,92 @@ pub struct TcpFacts {
     /// Copies of segments that were recorded more than once: inside and outside of a tunnel, on several interfaces, by a
     /// mirror port. They are not counted as anything else.
     pub duplicates: u32,
+    /// Where they were recorded; `None` without any.
+    pub copies: Option<Box<CopyFacts>>,
+}
+
+/// Points of one connection, and hop limits of one end, that are told apart; further ones are not named.
+const MAX_POINTS: usize = 8;
+
+/// Through which points a connection was recorded more than once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CopyFacts {
+    /// Each point with the number of segments from it that other records had brought before. The first one is where the
+    /// first segment was recorded.
+    pub points: Vec<(Point, u32)>,
+    /// Hop limits of each end's segments: several where they were recorded before and after a router.
+    pub hop_limits: PerEnd<Vec<u8>>,
+}
+
+/// Where a segment was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Point {
+    /// The interface: [`Segment::interface`].
+    pub interface: u32,
+    /// The tunnel that it was found in.
+    pub tunnel: Option<Tunnel>,
+}
+
+impl Point {
+    pub(super) fn of(segment: &Segment<'_>) -> Self {
+        Self { interface: segment.interface, tunnel: segment.tunnel }
+    }
+}
+
+impl CopyFacts {
+    /// Takes note of a copy from `from`.
+    pub(super) fn note(&mut self, segment: &Segment<'_>, from: End) {
+        let point = Point::of(segment);
+        if let Some((_, count)) = self.points.iter_mut().find(|(known, _)| *known == point) {
+            *count = count.saturating_add(1);
+        } else if self.points.len() < MAX_POINTS {
+            self.points.push((point, 1));
+        }
+        self.note_hop_limit(segment, from);
+    }
+
+    /// A RST may come from something on the path, with a hop limit of its own.
+    pub(super) fn note_hop_limit(&mut self, segment: &Segment<'_>, from: End) {
+        if !segment.flags.rst() {
+            self.add_hop_limit(segment.hop_limit, from);
+        }
+    }
+
+    pub(super) fn add_hop_limit(&mut self, hop_limit: u8, from: End) {
+        let known = &mut self.hop_limits[from];
+        if !known.contains(&hop_limit) && known.len() < MAX_POINTS {
+            known.push(hop_limit);
+        }
+    }
+
+    /// What lies between the points.
+    #[must_use]
+    pub fn kinds(&self) -> CopyKinds {
+        let differs = |differ: fn(&Point, &Point) -> bool| {
+            self.points.first().is_some_and(|(first, _)| self.points.iter().any(|(point, _)| differ(first, point)))
+        };
+        let mut kinds = CopyKinds {
+            tunnel: differs(|a, b| a.tunnel != b.tunnel),
+            interface: differs(|a, b| a.interface != b.interface),
+            router: self.hop_limits.a.len() > 1 || self.hop_limits.b.len() > 1,
+            same_point: false,
+        };
+        kinds.same_point = kinds == CopyKinds::default();
+        kinds
+    }
+}
+
+/// What lies between the points that recorded one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CopyKinds {
+    /// One point is inside a tunnel, or in another one.
+    pub tunnel: bool,
+    /// They are different interfaces.
+    pub interface: bool,
+    /// A router: the hop limits differ.
+    pub router: bool,
+    /// Nothing: packets were recorded twice at one point, as mirror ports do.
+    pub same_point: bool,
 }
 
 impl TcpFacts {

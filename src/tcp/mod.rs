@@ -36,7 +36,7 @@ mod reorder;
 mod slab;
 mod table;
 
-pub use facts::{Anomalies, EndFacts, TcpFacts};
+pub use facts::{Anomalies, CopyFacts, CopyKinds, EndFacts, Point, TcpFacts};
 pub use flow::{Flow, FlowEnd, FlowNumber, FlowStart};
 pub use table::FlowTable;
 

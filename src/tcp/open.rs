@@ -1,12 +1,13 @@
 //! A flow that is open: what one more segment changes.
 
 use super::bases::Bases;
-use super::copies::{Copies, ELSEWHERE_SECONDS, Place, TWICE_SECONDS, repeats_for_no_reason};
+use super::copies::{Copies, Lately};
+use super::facts::{CopyFacts, Point};
 use super::half::{Anchored, Half, PeerView, Reassembly};
 use super::index::Network;
 use super::reorder::Budget;
 use super::{Flow, FlowEnd, FlowNumber, FlowStart, TcpFacts};
-use crate::packet::{Segment, SeqNumber, TcpFlags};
+use crate::packet::{Segment, SeqNumber};
 use crate::stream::{End, PerEnd, StreamEndKind, StreamSink};
 use crate::units::Origin;
 
@@ -27,25 +28,12 @@ pub(super) struct OpenFlow<S> {
     pub(super) lingers_since: Origin,
     first: Origin,
     last: Origin,
-    last_segment: Fingerprint,
     /// Where its first segment was recorded.
-    place: Place,
-    /// Some segment was recorded elsewhere, or twice.
-    has_copies: bool,
+    point: Point,
+    lately: Lately,
     halves: PerEnd<Half>,
     facts: TcpFacts,
     sink: S,
-}
-
-/// What two records of one segment have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fingerprint {
-    from: End,
-    seq: SeqNumber,
-    ack: Option<SeqNumber>,
-    flags: TcpFlags,
-    window: u16,
-    len: u32,
 }
 
 impl<S: StreamSink> OpenFlow<S> {
@@ -60,16 +48,8 @@ impl<S: StreamSink> OpenFlow<S> {
             lingers_since: start.origin,
             first: start.origin,
             last: start.origin,
-            last_segment: Fingerprint {
-                from: End::A,
-                seq: SeqNumber(0),
-                ack: None,
-                flags: TcpFlags::default(),
-                window: 0,
-                len: 0,
-            },
-            place: Place::of(segment),
-            has_copies: false,
+            point: Point::of(segment),
+            lately: Lately::default(),
             halves: PerEnd::default(),
             facts: TcpFacts::default(),
             sink,
@@ -86,14 +66,22 @@ impl<S: StreamSink> OpenFlow<S> {
     ) {
         let from = self.bases.end(segment.source);
         self.bases.note(segment);
-        if self.is_copy(from, segment, copies) {
-            self.facts.duplicates = self.facts.duplicates.saturating_add(1);
+        if self.lately.is_copy(self.number, segment, self.point != Point::of(segment), copies) {
+            self.note_copy(from, segment);
             self.last = segment.origin;
             return;
         }
         self.last = segment.origin;
         self.recently_used = segment.origin != self.first;
         self.facts.ends[from].segments += 1;
+        if let Some(copies) = &mut self.facts.copies {
+            copies.note_hop_limit(segment, from);
+        }
+        if let Some(conflict) = segment.fragment_conflict {
+            let anomalies = self.facts.ends[from].anomalies_mut();
+            anomalies.conflicting_overlaps += 1;
+            anomalies.first_conflict.get_or_insert((conflict.used, conflict.other));
+        }
         if segment.flags.syn() {
             self.syn(from, segment);
         }
@@ -126,7 +114,7 @@ impl<S: StreamSink> OpenFlow<S> {
     /// `segment` has the endpoints of this flow but cannot be of it: it comes from another tunnel, and its numbers are
     /// nowhere near.
     pub(super) fn is_of_another_network(&self, segment: &Segment<'_>) -> bool {
-        segment.tunnel != self.place.tunnel() && !self.continues(segment)
+        segment.tunnel != self.point.tunnel && !self.continues(segment)
     }
 
     /// The numbers of `segment` are near those of this flow, or nothing is known to compare with.
@@ -167,25 +155,17 @@ impl<S: StreamSink> OpenFlow<S> {
         Reassembly { from, half, facts, peer, budget, sink: &mut self.sink, context }
     }
 
-    fn is_copy(&mut self, from: End, segment: &Segment<'_>, copies: &mut Copies) -> bool {
-        if self.has_copies {
-            return copies.is_copy(self.number, segment);
-        }
-        // Until there is reason to look closer, only neighbours are compared.
-        let elsewhere = self.place != Place::of(segment);
-        let (seq, ack, flags, window) = (segment.seq, segment.ack, segment.flags, segment.window);
-        let this = Fingerprint { from, seq, ack, flags, window, len: segment.data_len() };
-        let same = std::mem::replace(&mut self.last_segment, this) == this;
-        let within = if elsewhere { ELSEWHERE_SECONDS } else { TWICE_SECONDS };
-        let since = segment.origin.seconds_since(&self.last);
-        let copy = same
-            && (elsewhere || repeats_for_no_reason(segment))
-            && since.is_some_and(|seconds| (0.0..within).contains(&seconds));
-        if elsewhere || copy {
-            self.has_copies = true;
-            copies.is_copy(self.number, segment);
-        }
-        copy
+    fn note_copy(&mut self, from: End, segment: &Segment<'_>) {
+        let TcpFacts { duplicates, copies, ends, .. } = &mut self.facts;
+        *duplicates = duplicates.saturating_add(1);
+        let copies = copies.get_or_insert_with(|| {
+            let mut copies = CopyFacts { points: vec![(self.point, 0)], ..CopyFacts::default() };
+            for end in End::BOTH {
+                ends[end].hop_limit.into_iter().for_each(|hops| copies.add_hop_limit(hops, end));
+            }
+            Box::new(copies)
+        });
+        copies.note(segment, from);
     }
 
     fn syn(&mut self, from: End, segment: &Segment<'_>) {
@@ -241,10 +221,13 @@ impl<S: StreamSink> OpenFlow<S> {
         if self.facts.ends[from].rst.is_some() {
             return;
         }
+        // Recorded before and after a router, the RST need not come from the point of the first data.
+        let copies = self.facts.copies.as_ref();
+        let is_usual = copies.is_some_and(|copies| copies.hop_limits[from].contains(&segment.hop_limit));
         let facts = &mut self.facts.ends[from];
         facts.rst = Some(segment.origin);
         facts.rst_offset = self.halves[from].offset_of(segment.seq, facts);
-        facts.rst_hop_limit = Some(segment.hop_limit);
+        facts.rst_hop_limit = facts.hop_limit.filter(|_| is_usual).or(Some(segment.hop_limit));
         let mut reassembly = self.reassembly(from, budget, context);
         reassembly.flush(segment.origin);
         reassembly.end(StreamEndKind::Rst, segment.origin);
