@@ -598,6 +598,7 @@ fn an_unknown_link_type_is_named_and_counted() {
     bytes[20..24].copy_from_slice(&147_u32.to_le_bytes()); // LINKTYPE_USER0, private use
     let path = write(&folder("link").join("user0.pcap"), &bytes);
     let text = run(&[&path]);
+    assert_eq!(text.code, Some(3));
     assert!(text.text().contains(&format!("unknown link type: {count}")), "{}", text.text());
     assert!(text.text().contains("147") || text.text().contains("USER0"), "{}", text.text());
     let [summary] = &run(&["-T", "jsonl", &path]).lines()[..] else { panic!("a summary alone") };

@@ -86,6 +86,10 @@ impl<W: Write> Job<'_, W> {
         }
         let closing = Closing { capture: &name, summary: analyzer.summary(), damage, dropped: packets.dropped() };
         self.close(&closing, &fleet, &kept, &places)?;
+        // Packets that nobody looked into may have held anything.
+        if closing.summary.skipped.unknown_link_type > 0 && self.status == ExitStatus::Analysed {
+            self.status = ExitStatus::Incomplete;
+        }
         self.end()
     }
 

@@ -5,7 +5,7 @@
 
 mod summary;
 
-pub use summary::{SightCounts, Summary};
+pub use summary::{CopyCounts, SightCounts, Summary};
 
 use crate::connection::{ClosePayload, Connection, Outcome};
 use crate::diagnosis::{Cause, Confidence, Diagnosis, Party, RuleId};

@@ -115,11 +115,14 @@ impl<'a> TextReport<'a> {
         };
         note("quality.dropped", closing.dropped.unwrap_or(0));
         note("quality.cut", summary.cut);
-        note("quality.duplicates", summary.duplicates);
         note("quality.fragment_conflicts", summary.fragment_conflicts);
         note("quality.gap", summary.seen_with.gap);
         note("quality.one_sided", summary.seen_with.one_sided);
         note("quality.joined_late", summary.seen_with.joined_late);
+        if summary.duplicates > 0 {
+            let kinds = summary.copied.named().into_iter().filter(|&(_, count)| count > 0).map(|(kind, _)| kind);
+            limits.push(self.copies("quality.duplicates", kinds, summary.duplicates));
+        }
         for damage in &closing.damage {
             limits.push(self.speaker.say_with("quality.damage", &[("what", &damage.what)]));
         }
@@ -155,10 +158,10 @@ impl<'a> TextReport<'a> {
         for (reason, count) in summary.skipped.named().into_iter().filter(|&(_, count)| count > 0) {
             let count = self.speaker.number(count);
             let mut text = self.speaker.say_with(&format!("skipped.{reason}"), &[("count", &count)]);
-            if reason == "unknown_link_type"
-                && let Some(link) = summary.skipped.first_unknown_link_type
-            {
-                let _ = write!(text, " ({})", link.name().map_or_else(|| link.0.to_string(), str::to_owned));
+            if reason == "unknown_link_type" {
+                let links = summary.skipped.unknown_links.iter().flatten();
+                let names = links.map(|(link, _)| link.name().map_or_else(|| link.0.to_string(), str::to_owned));
+                let _ = write!(text, " ({})", names.collect::<Vec<_>>().join(", "));
             }
             parts.push(text);
         }
@@ -213,6 +216,13 @@ impl<'a> TextReport<'a> {
             let quoted = self.speaker.say_with("punctuation.quoted", &[("text", &reason)]);
             self.labelled(out, self.speaker.say("label.reason"), &quoted);
         }
+        if let Some(copies) = &report.connection.copies {
+            let mut counts = fleet::CopyCounts::default();
+            counts.add(copies.seen.kinds());
+            let kinds = counts.named().into_iter().filter(|&(_, count)| count > 0).map(|(kind, _)| kind);
+            let note = self.copies("quality.duplicates", kinds, copies.segments.into());
+            self.labelled(out, self.speaker.say("label.note"), &note);
+        }
         let mut proofs = Vec::new();
         for evidence in diagnosis.because.iter().filter(|evidence| is_telling(evidence)).take(MOST_PROOFS) {
             let numbers: Vec<String> = evidence.packets.as_slice().iter().map(ToString::to_string).collect();
@@ -248,6 +258,12 @@ impl<'a> TextReport<'a> {
                 .collect();
             self.list(out, self.speaker.say("label.also"), &others);
         }
+    }
+
+    /// Which kinds of points recorded `count` segments again.
+    fn copies(&self, key: &str, kinds: impl Iterator<Item = &'static str>, count: u64) -> String {
+        let kinds: Vec<&str> = kinds.map(|kind| self.speaker.say(&format!("copies.{kind}"))).collect();
+        self.speaker.say_with(key, &[("points", &kinds.join(", ")), ("count", &self.speaker.number(count))])
     }
 
     /// The last observations and the filter that shows them in Wireshark.

@@ -43,6 +43,12 @@ pub struct Point {
 }
 
 impl Point {
+    /// Kind and number of the tunnel.
+    #[must_use]
+    pub fn tunnel_name(&self) -> Option<(&'static str, u32)> {
+        self.tunnel.map(|tunnel| (tunnel.kind.name(), tunnel.id))
+    }
+
     pub(super) fn of(segment: &Segment<'_>) -> Self {
         Self { interface: segment.interface, tunnel: segment.tunnel }
     }

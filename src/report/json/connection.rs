@@ -1,10 +1,10 @@
 //! One connection as JSON.
 
 use super::SCHEMA;
-use crate::connection::{ApiView, Connection, EndSignalKind};
+use crate::connection::{ApiView, Connection, Copies, EndSignalKind};
 use crate::connection::{CloseFrame, ClosePayload};
 use crate::evidence::{Known, Value, WhyUnknown};
-use crate::fleet::ConnectionReport;
+use crate::fleet::{ConnectionReport, CopyCounts};
 use crate::report::{Speaker, code_name, community_id, violation_reference};
 use crate::units::{Endpoint, Origin, Side};
 use serde::Serialize;
@@ -76,7 +76,28 @@ pub struct ConnectionObject {
     violations: Vec<ViolationObject>,
     violations_total: u64,
     visibility: VisibilityObject,
+    copies: Option<CopiesObject>,
     diagnosis: DiagnosisObject,
+}
+
+#[derive(Debug, Serialize)]
+struct CopiesObject {
+    segments: u32,
+    between: Vec<&'static str>,
+    points: Vec<PointObject>,
+}
+
+#[derive(Debug, Serialize)]
+struct PointObject {
+    interface: u32,
+    tunnel: Option<TunnelObject>,
+    copies: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct TunnelObject {
+    kind: &'static str,
+    id: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -238,6 +259,7 @@ impl ConnectionObject {
             violations: connection.violations.iter().map(violation).collect(),
             violations_total: connection.violations.len() as u64 + connection.violations_dropped,
             visibility: visibility(connection),
+            copies: connection.copies.as_ref().map(CopiesObject::from),
             diagnosis: diagnosis(report, speaker),
         }
     }
@@ -393,7 +415,54 @@ fn visibility(connection: &Connection) -> VisibilityObject {
             notes.push(format!("{side}: {} bytes cut by the snapshot length", tcp.anomalies().cut_bytes));
         }
     }
+    if let Some(copies) = &connection.copies {
+        notes.push(copies_note(copies));
+    }
     VisibilityObject { client: connection.visibility.client.name(), server: connection.visibility.server.name(), notes }
+}
+
+impl From<&Copies> for CopiesObject {
+    fn from(copies: &Copies) -> Self {
+        let mut counts = CopyCounts::default();
+        counts.add(copies.seen.kinds());
+        Self {
+            segments: copies.segments,
+            between: counts.named().into_iter().filter(|&(_, count)| count > 0).map(|(kind, _)| kind).collect(),
+            points: (copies.seen.points.iter())
+                .map(|(point, copies)| PointObject {
+                    interface: point.interface,
+                    tunnel: point.tunnel_name().map(|(kind, id)| TunnelObject { kind, id }),
+                    copies: *copies,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Which points recorded the same segments.
+fn copies_note(copies: &Copies) -> String {
+    let kinds = copies.seen.kinds();
+    let mut points: Vec<String> = (copies.seen.points.iter())
+        .map(|(point, _)| {
+            let tunnel = match point.tunnel_name() {
+                None if kinds.tunnel => "plain".to_owned(),
+                None => String::new(),
+                Some((kind, 0)) => kind.to_owned(),
+                Some((kind, id)) => format!("{kind} {id}"),
+            };
+            let interface = if kinds.interface { format!("interface {}", point.interface) } else { String::new() };
+            [tunnel, interface].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" on ")
+        })
+        .collect();
+    points.dedup();
+    if kinds.router {
+        points.push("before and after a router".to_owned());
+    }
+    if kinds.same_point {
+        points = vec!["each packet twice at one point".to_owned()];
+    }
+    points.retain(|point| !point.is_empty());
+    format!("duplicate capture point ({}): {} segments were copies, used once", points.join(", "), copies.segments)
 }
 
 fn diagnosis(report: &ConnectionReport, speaker: &Speaker) -> DiagnosisObject {

@@ -31,7 +31,9 @@ struct PacketsObject {
     skipped: u64,
     skipped_by_reason: BTreeMap<&'static str, u64>,
     cut: u64,
+    unknown_link_types: BTreeMap<String, u64>,
     duplicate_segments: u64,
+    duplicate_points: BTreeMap<&'static str, u64>,
     fragment_conflicts: u64,
     dropped_by_capture: Option<u64>,
 }
@@ -92,7 +94,11 @@ impl SummaryObject {
                 skipped: summary.skipped.total(),
                 skipped_by_reason: summary.skipped.named().into_iter().filter(|&(_, count)| count > 0).collect(),
                 cut: summary.cut,
+                unknown_link_types: (summary.skipped.unknown_links.iter().flatten())
+                    .map(|(link, count)| (link.to_string(), *count))
+                    .collect(),
                 duplicate_segments: summary.duplicates,
+                duplicate_points: summary.copied.named().into_iter().filter(|&(_, count)| count > 0).collect(),
                 fragment_conflicts: summary.fragment_conflicts,
                 dropped_by_capture: closing.dropped,
             },
