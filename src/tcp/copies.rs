@@ -30,12 +30,15 @@ const TWICE_SECONDS: f64 = 0.001;
 /// The same of different places. What is between them may queue for a while.
 const ELSEWHERE_SECONDS: f64 = 0.05;
 
-/// Equal packets with the same identification within this many seconds are the same; the clocks of two recording hosts
-/// may differ by more than what is between them takes.
+/// The same of different places when the identification is equal too; the clocks of two recording hosts may differ by more
+/// than what is between them takes.
 const SAME_PACKET_SECONDS: f64 = 1.0;
 
 /// Segments of a flow that are compared before it is known to have copies.
 const RECENT: usize = 6;
+
+/// Segments after that for which copies of those may still come.
+const STRAGGLERS: u8 = 4 * RECENT as u8;
 
 /// Bytes of payload that are compared at either end.
 const EDGE: usize = 32;
@@ -55,7 +58,7 @@ pub(super) struct Lately {
     times: [u32; RECENT],
     /// Where the next one goes.
     at: u8,
-    /// Segments since the flow is known to have copies; those before are not in the table.
+    /// Segments since the flow is known to have copies: they are in the table, those before are only here.
     since_known: u8,
     known: Known,
 }
@@ -82,8 +85,7 @@ impl Lately {
         copies: &mut Copies,
     ) -> bool {
         let Some(time) = segment.origin.time else { return false };
-        let early = usize::from(self.since_known) < RECENT;
-        let lately = early && self.recorded_lately(segment, time, elsewhere, copies);
+        let lately = self.since_known < STRAGGLERS && self.recorded_lately(segment, time, elsewhere, copies);
         if lately && !elsewhere && segment.flags.syn() {
             self.known = Known::EveryPacketTwice;
         }
@@ -97,16 +99,16 @@ impl Lately {
         copies.is_copy(number, segment, time, self.known == Known::EveryPacketTwice) || lately
     }
 
-    /// Whether `segment` is among the last ones; it is from now on.
+    /// Whether `segment` is among the last ones; it is from now on, while the table knows nothing of the flow.
     fn recorded_lately(&mut self, segment: &Segment<'_>, time: Timestamp, elsewhere: bool, copies: &Copies) -> bool {
         let print = copies.hasher.hash_one((
             (segment.source, segment.seq, segment.ack, segment.flags, segment.window),
             (segment.data_len(), segment.identification),
         ));
         let (print, now) = (print as u32 | 1, (time.nanos() >> 16) as u32);
-        let within = if segment.identification != 0 {
+        let within = if elsewhere && segment.identification != 0 {
             SAME_PACKET_SECONDS
-        } else if elsewhere || segment.flags.syn() {
+        } else if elsewhere || segment.identification != 0 || segment.flags.syn() {
             ELSEWHERE_SECONDS
         } else if repeats_for_no_reason(segment) {
             TWICE_SECONDS
@@ -119,6 +121,9 @@ impl Lately {
             let since = now.wrapping_sub(then).cast_signed().unsigned_abs();
             *known == print && (since < within)
         });
+        if self.known != Known::Nothing {
+            return found;
+        }
         let at = usize::from(self.at) % RECENT;
         (self.prints[at], self.times[at]) = (print, now);
         self.at = (at as u8 + 1) % RECENT as u8;
@@ -178,6 +183,8 @@ impl Copies {
         let Some(here) = known else { return true };
         let elsewhere = (0..PLACES).filter(|&at| at != here).map(|at| entry.sightings[at]).max();
         let sightings = entry.sightings[here].saturating_add(1);
+        // One place has one clock.
+        let same_packet = same_packet && (sightings == 1 || since < ELSEWHERE_SECONDS);
         // Real acknowledgements may come twice so soon too; the second one tells nothing that matters.
         let soon = since < TWICE_SECONDS && !twice;
         if sightings > 1 && if identified { same_packet } else { soon } {

@@ -411,8 +411,12 @@ fn visibility(connection: &Connection) -> VisibilityObject {
         if let Some(lost) = visibility.frames_lost {
             notes.push(format!("{side}: frame boundaries unknown from packet {}", lost.packet.value()));
         }
+        if let Some((used, other)) = tcp.anomalies().first_conflict {
+            let (used, other) = (used.value(), other.value());
+            notes.push(format!("{side}: packet {other} contradicts the bytes of packet {used}, which were used"));
+        }
         if visibility.cut {
-            notes.push(format!("{side}: {} bytes cut by the snapshot length", tcp.anomalies().cut_bytes));
+            notes.push(format!("{side}: {} bytes cut by snaplen (the snapshot length)", tcp.anomalies().cut_bytes));
         }
     }
     if let Some(copies) = &connection.copies {
