@@ -483,8 +483,8 @@ mod tests {
                 prop_assert_eq!(fragments.bytes, fragments.partial.values().map(Partial::cost).sum::<usize>());
                 prop_assert_eq!(fragments.partial.len(), fragments.by_age.len());
                 for partial in fragments.partial.values() {
-                    prop_assert!(partial.pieces.windows(2).all(|two| two[0].0 + two[0].1.len() <= two[1].0));
-                    prop_assert_eq!(partial.have, partial.pieces.iter().map(|(_, bytes)| bytes.len()).sum::<usize>());
+                    prop_assert!(partial.pieces.windows(2).all(|two| two[0].end() <= two[1].start));
+                    prop_assert_eq!(partial.have, partial.pieces.iter().map(|piece| piece.bytes.len()).sum::<usize>());
                 }
             }
         }

@@ -35,7 +35,9 @@ pub(super) fn network(link: LinkType, bytes: &[u8]) -> Result<&[u8], Skip> {
         LinkType::FRELAY_WITH_DIR => frame_relay(split::<1>(bytes)?.1),
         // Headers that name the link type of what follows; it is not one of them again.
         LinkType::PKTAP => pktap(bytes).and_then(|(link, rest)| not_wrapped(link).and_then(|link| network(link, rest))),
-        LinkType::PPI => wifi::ppi(bytes).and_then(|(link, rest)| not_wrapped(link).and_then(|link| network(link, rest))),
+        LinkType::PPI => {
+            wifi::ppi(bytes).and_then(|(link, rest)| not_wrapped(link).and_then(|link| network(link, rest)))
+        }
         unknown => Err(Skip::UnknownLinkType(unknown)),
     }
 }

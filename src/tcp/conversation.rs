@@ -118,7 +118,21 @@ impl Conversation {
         let ack = flags.ack().then_some(self.next[from.other()]);
         let data = data.as_bytes().to_vec();
         let (port, window, hop_limit, identification, cut, interface, tunnel) = (self.port, 1000, 64, 0, 0, 0, None);
-        self.sent.push(Sent { from, port, seq, ack, flags, window, hop_limit, identification, data, cut, interface, tunnel, delay });
+        self.sent.push(Sent {
+            from,
+            port,
+            seq,
+            ack,
+            flags,
+            window,
+            hop_limit,
+            identification,
+            data,
+            cut,
+            interface,
+            tunnel,
+            delay,
+        });
     }
 
     /// What a table makes of it.

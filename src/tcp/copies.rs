@@ -10,8 +10,8 @@
 //! - without either, time: what follows within [`TWICE_SECONDS`] is a copy. A SYN is not repeated within
 //!   [`ELSEWHERE_SECONDS`] (RFC 6298 §2 has 1 s), so where one was recorded twice, every other segment is too.
 //!
-//! Each flow compares with its last [`RECENT`] segments. Once one of them was a copy, one table serves all such flows: a
-//! segment that finds its entry taken by another is not recognised. That bounds the memory and loses nothing but a count.
+//! One table serves all flows: a segment that finds its entry taken by another is not recognised. That bounds the memory and
+//! loses nothing but a count.
 //!
 //! Not recognised: copies of another segmentation (before and after offload or a merging network card). They count as
 //! retransmissions.
@@ -34,104 +34,27 @@ const ELSEWHERE_SECONDS: f64 = 0.05;
 /// than what is between them takes.
 const SAME_PACKET_SECONDS: f64 = 1.0;
 
-/// Segments of a flow that are compared before it is known to have copies.
-const RECENT: usize = 6;
-
-/// Segments after that for which copies of those may still come.
-const STRAGGLERS: u8 = 4 * RECENT as u8;
-
 /// Bytes of payload that are compared at either end.
 const EDGE: usize = 32;
 
-/// Entries of the table; a power of two. At 40 bytes each, 640 KiB.
+/// Entries of the table; a power of two. At 40 bytes each, 640 KiB, of which few captures touch much.
 const ENTRIES: usize = 1 << 14;
 
 /// Places of which one entry keeps count; copies at further ones are copies.
 const PLACES: usize = 4;
 
-/// The last segments of a flow.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Lately {
-    /// Hashes, odd; 0 for none.
-    prints: [u32; RECENT],
-    /// When they were recorded, in units of 2¹⁶ ns, wrapping.
-    times: [u32; RECENT],
-    /// Where the next one goes.
-    at: u8,
-    /// Segments since the flow is known to have copies: they are in the table, those before are only here.
-    since_known: u8,
-    known: Known,
-}
-
 /// What is known of a flow's copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Known {
+pub(super) enum Known {
     #[default]
     Nothing,
-    /// There are some, or another place that may bring some.
+    /// There are some.
     Copies,
     /// Even a SYN was recorded twice at the same place.
     EveryPacketTwice,
 }
 
-impl Lately {
-    /// Whether `segment` was recorded before. `elsewhere`: at another point than the first segment of its flow. Segments
-    /// without a time are never copies.
-    pub(super) fn is_copy(
-        &mut self,
-        number: FlowNumber,
-        segment: &Segment<'_>,
-        elsewhere: bool,
-        copies: &mut Copies,
-    ) -> bool {
-        let Some(time) = segment.origin.time else { return false };
-        let lately = self.since_known < STRAGGLERS && self.recorded_lately(segment, time, elsewhere, copies);
-        if lately && !elsewhere && segment.flags.syn() {
-            self.known = Known::EveryPacketTwice;
-        }
-        if self.known == Known::Nothing {
-            if !lately && !elsewhere {
-                return false;
-            }
-            self.known = Known::Copies;
-        }
-        self.since_known = self.since_known.saturating_add(1);
-        copies.is_copy(number, segment, time, self.known == Known::EveryPacketTwice) || lately
-    }
-
-    /// Whether `segment` is among the last ones; it is from now on, while the table knows nothing of the flow.
-    fn recorded_lately(&mut self, segment: &Segment<'_>, time: Timestamp, elsewhere: bool, copies: &Copies) -> bool {
-        let print = copies.hasher.hash_one((
-            (segment.source, segment.seq, segment.ack, segment.flags, segment.window),
-            (segment.data_len(), segment.identification),
-        ));
-        let (print, now) = (print as u32 | 1, (time.nanos() >> 16) as u32);
-        let within = if elsewhere && segment.identification != 0 {
-            SAME_PACKET_SECONDS
-        } else if elsewhere || segment.identification != 0 || segment.flags.syn() {
-            ELSEWHERE_SECONDS
-        } else if repeats_for_no_reason(segment) {
-            TWICE_SECONDS
-        } else {
-            0.0
-        };
-        let within = (within * 1e9) as u32 >> 16;
-        let mut known = self.prints.iter().zip(self.times);
-        let found = known.any(|(known, then)| {
-            let since = now.wrapping_sub(then).cast_signed().unsigned_abs();
-            *known == print && (since < within)
-        });
-        if self.known != Known::Nothing {
-            return found;
-        }
-        let at = usize::from(self.at) % RECENT;
-        (self.prints[at], self.times[at]) = (print, now);
-        self.at = (at as u8 + 1) % RECENT as u8;
-        found
-    }
-}
-
-/// Recent segments of the flows that were recorded more than once.
+/// Recent segments of all flows.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     /// Empty until needed.
@@ -152,13 +75,23 @@ struct Recent {
 }
 
 impl Recent {
-    const NONE: Self = Self { key: 0, time: Timestamp::from_nanos(0), identification: 0, places: [0; PLACES], sightings: [0; PLACES] };
+    const NONE: Self =
+        Self { key: 0, time: Timestamp::from_nanos(0), identification: 0, places: [0; PLACES], sightings: [0; PLACES] };
 }
 
 impl Copies {
-    /// Whether `segment` of the flow `number` was recorded before; if not, it is remembered. `twice`: every packet comes
-    /// twice at the same place.
-    fn is_copy(&mut self, number: FlowNumber, segment: &Segment<'_>, time: Timestamp, twice: bool) -> bool {
+    /// Whether `segment` of the flow `number`, of whose copies so much is `known`, was recorded before; if not, it is
+    /// remembered. Segments without a time are never copies.
+    pub(super) fn is_copy(&mut self, number: FlowNumber, segment: &Segment<'_>, known: &mut Known) -> bool {
+        let Some(time) = segment.origin.time else { return false };
+        let copy = self.seen_before(number, segment, time, known);
+        if copy && *known == Known::Nothing {
+            *known = Known::Copies;
+        }
+        copy
+    }
+
+    fn seen_before(&mut self, number: FlowNumber, segment: &Segment<'_>, time: Timestamp, known: &mut Known) -> bool {
         if self.recent.is_empty() {
             self.recent = vec![Recent::NONE; ENTRIES];
         }
@@ -179,14 +112,20 @@ impl Copies {
             entry.sightings[0] = 1;
             return false;
         }
-        let known = (0..PLACES).find(|&at| entry.sightings[at] == 0 || entry.places[at] == place);
-        let Some(here) = known else { return true };
+        let here = (0..PLACES).find(|&at| entry.sightings[at] == 0 || entry.places[at] == place);
+        let Some(here) = here else { return true };
         let elsewhere = (0..PLACES).filter(|&at| at != here).map(|at| entry.sightings[at]).max();
         let sightings = entry.sightings[here].saturating_add(1);
         // One place has one clock.
         let same_packet = same_packet && (sightings == 1 || since < ELSEWHERE_SECONDS);
-        // Real acknowledgements may come twice so soon too; the second one tells nothing that matters.
-        let soon = since < TWICE_SECONDS && !twice;
+        if sightings > 1 && segment.flags.syn() && since < ELSEWHERE_SECONDS {
+            *known = Known::EveryPacketTwice;
+            return true;
+        }
+        let twice = *known == Known::EveryPacketTwice;
+        // Of real acknowledgements that come twice so soon, the second one tells nothing that matters; yet they are no
+        // sign of copies.
+        let soon = since < TWICE_SECONDS && !twice && (*known == Known::Copies || repeats_for_no_reason(segment));
         if sightings > 1 && if identified { same_packet } else { soon } {
             return true;
         }

@@ -1,7 +1,7 @@
 //! A flow that is open: what one more segment changes.
 
 use super::bases::Bases;
-use super::copies::{Copies, Lately};
+use super::copies::{Copies, Known};
 use super::facts::{CopyFacts, Point};
 use super::half::{Anchored, Half, PeerView, Reassembly};
 use super::index::Network;
@@ -30,7 +30,7 @@ pub(super) struct OpenFlow<S> {
     last: Origin,
     /// Where its first segment was recorded.
     point: Point,
-    lately: Lately,
+    copies_known: Known,
     halves: PerEnd<Half>,
     facts: TcpFacts,
     sink: S,
@@ -49,7 +49,7 @@ impl<S: StreamSink> OpenFlow<S> {
             first: start.origin,
             last: start.origin,
             point: Point::of(segment),
-            lately: Lately::default(),
+            copies_known: Known::default(),
             halves: PerEnd::default(),
             facts: TcpFacts::default(),
             sink,
@@ -66,7 +66,7 @@ impl<S: StreamSink> OpenFlow<S> {
     ) {
         let from = self.bases.end(segment.source);
         self.bases.note(segment);
-        if self.lately.is_copy(self.number, segment, self.point != Point::of(segment), copies) {
+        if copies.is_copy(self.number, segment, &mut self.copies_known) {
             self.note_copy(from, segment);
             self.last = segment.origin;
             return;
