@@ -172,6 +172,9 @@ impl Analyzer {
         while let Some(flow) = self.flows.pop_finished() {
             self.summary.duplicates += u64::from(flow.tcp.duplicates);
             let flow_end = flow.end;
+            if let Some(copies) = &flow.tcp.copies {
+                self.summary.copied.add(copies.kinds());
+            }
             let open_until = (flow.end == FlowEnd::CaptureEnded).then_some(self.last).flatten();
             match Stack::finish(flow, &mut self.shared) {
                 Finished::Connection(mut connection) => {

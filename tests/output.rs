@@ -601,13 +601,14 @@ fn row_08_an_unknown_link_type_is_named_and_counted_and_gives_three() {
     bytes[20..24].copy_from_slice(&147_u32.to_le_bytes()); // LINKTYPE_USER0, private use
     let path = write(&folder("link").join("user0.pcap"), &bytes);
     let text = run(&[&path]);
+    assert_eq!(text.code, Some(3));
     assert!(text.text().contains(&format!("unknown link type: {count}")), "{}", text.text());
     assert!(text.text().contains("147") && text.text().contains("cannot be read"), "{}", text.text());
     assert!(text.stderr.contains("147"), "{}", text.stderr);
     let json = run(&["-T", "jsonl", &path]);
     assert_eq!((text.code, json.code), (Some(3), Some(3)));
     let [summary] = &json.lines()[..] else { panic!("a summary alone") };
-    assert_eq!(summary["packets"]["unknown_link_type"], "147");
+    assert_eq!(summary["packets"]["unknown_link_types"], serde_json::json!({ "147": count }));
     assert_eq!(summary["packets"]["skipped_by_reason"]["unknown_link_type"], count);
     assert_eq!((&summary["packets"]["analysed"], &summary["packets"]["read"]), (&0.into(), &count.into()));
 }

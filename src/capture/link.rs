@@ -20,18 +20,32 @@ impl LinkType {
     pub const PPP_HDLC: Self = Self(50);
     /// PPPoE session packets from their PPPoE header on (RFC 2516).
     pub const PPP_ETHER: Self = Self(51);
+    /// ATM with LLC and SNAP (RFC 2684).
+    pub const ATM_RFC1483: Self = Self(100);
     /// Raw IP; the version is in the first four bits.
     pub const RAW: Self = Self(101);
     /// Cisco HDLC.
     pub const C_HDLC: Self = Self(104);
     /// 802.11 without radio information.
     pub const IEEE802_11: Self = Self(105);
+    /// Frame Relay (RFC 2427).
+    pub const FRELAY: Self = Self(107);
     /// OpenBSD loopback: 4 bytes of address family in network byte order.
     pub const LOOP: Self = Self(108);
+    /// OpenBSD's view on what IPsec encapsulates.
+    pub const ENC: Self = Self(109);
     /// Linux cooked capture, version 1: what `tcpdump -i any` wrote for long.
     pub const LINUX_SLL: Self = Self(113);
     /// 802.11 behind a radiotap header.
     pub const IEEE802_11_RADIOTAP: Self = Self(127);
+    /// 802.11 and others behind per-packet information.
+    pub const PPI: Self = Self(192);
+    /// PPP behind a byte for the direction.
+    pub const PPP_WITH_DIR: Self = Self(204);
+    /// Cisco HDLC behind a byte for the direction.
+    pub const C_HDLC_WITH_DIR: Self = Self(205);
+    /// Frame Relay behind a byte for the direction.
+    pub const FRELAY_WITH_DIR: Self = Self(206);
     /// MPLS label stack first.
     pub const MPLS: Self = Self(219);
     /// Raw IPv4.
@@ -40,6 +54,10 @@ impl LinkType {
     pub const IPV6: Self = Self(229);
     /// Linux netfilter log (`tcpdump -i nflog`).
     pub const NFLOG: Self = Self(239);
+    /// IP over InfiniBand (RFC 4391).
+    pub const IPOIB: Self = Self(242);
+    /// Any link type behind what Apple's tcpdump tells of interface and process.
+    pub const PKTAP: Self = Self(258);
     /// Linux cooked capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
 
@@ -291,6 +309,15 @@ mod tests {
             (LinkType::RAW, "RAW"),
             (LinkType::C_HDLC, "C_HDLC"),
             (LinkType::IEEE802_11, "IEEE802_11"),
+            (LinkType::ATM_RFC1483, "ATM_RFC1483"),
+            (LinkType::FRELAY, "FRELAY"),
+            (LinkType::ENC, "ENC"),
+            (LinkType::PPI, "PPI"),
+            (LinkType::PPP_WITH_DIR, "PPP_WITH_DIR"),
+            (LinkType::C_HDLC_WITH_DIR, "C_HDLC_WITH_DIR"),
+            (LinkType::FRELAY_WITH_DIR, "FRELAY_WITH_DIR"),
+            (LinkType::IPOIB, "IPOIB"),
+            (LinkType::PKTAP, "PKTAP"),
             (LinkType::LOOP, "LOOP"),
             (LinkType::LINUX_SLL, "LINUX_SLL"),
             (LinkType::IEEE802_11_RADIOTAP, "IEEE802_11_RADIOTAP"),

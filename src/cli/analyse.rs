@@ -124,8 +124,7 @@ impl<W: Write> Job<'_, W> {
         }
         let mut summary = analyzer.summary();
         summary.limits.add_capture(&packets.limit_hits());
-        if let Some(link) = summary.skipped.unknown_link_name() {
-            let count = summary.skipped.unknown_link_type;
+        for (link, count) in summary.skipped.unknown_link_names() {
             eprintln!("wsdissect: {count} packets cannot be read: unknown link type {link}");
             self.is_incomplete();
         }

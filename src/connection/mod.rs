@@ -30,7 +30,9 @@ pub use crate::tls::{TlsFacts, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};
 
 use crate::limits::Limits;
-use crate::tcp::EndFacts;
+pub use crate::tcp::{CopyKinds, Point};
+
+use crate::tcp::{CopyFacts, EndFacts};
 use crate::units::{Endpoint, Origin, PacketNumber, PerSide, Side, StreamOffset};
 use crate::violation::Violation;
 use crate::websocket::{self, Event};
@@ -79,6 +81,15 @@ pub enum Basis {
     FirstPacket,
 }
 
+/// Packets of a connection that were recorded more than once; each was used once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copies {
+    /// Segments recorded again, counted without the first time.
+    pub segments: u32,
+    /// Where, and what lies between the points.
+    pub seen: Box<CopyFacts>,
+}
+
 /// Everything known about one connection.
 #[derive(Debug, Clone)]
 pub struct Connection {
@@ -114,6 +125,8 @@ pub struct Connection {
     pub visibility: PerSide<Visibility>,
     /// What TCP showed of each side.
     pub tcp: PerSide<EndFacts>,
+    /// Where its packets were recorded more than once.
+    pub copies: Option<Copies>,
     /// The packet that opened TCP.
     pub syn: Option<Origin>,
     /// The packet that accepted it.
@@ -162,6 +175,7 @@ impl Connection {
             timeline: Timeline::new(limits),
             visibility: PerSide::default(),
             tcp: PerSide::default(),
+            copies: None,
             syn: None,
             syn_ack: None,
             icmp: Vec::new(),

@@ -1,6 +1,6 @@
 //! The numbers of a whole capture.
 
-use crate::connection::{Connection, Visibility};
+use crate::connection::{Connection, CopyKinds, Visibility};
 use crate::limits::LimitHits;
 use crate::packet::SkipCounts;
 use crate::units::Timestamp;
@@ -17,6 +17,8 @@ pub struct Summary {
     /// Segments recorded more than once, counted without the first time: inside and outside of a tunnel, on several
     /// interfaces, by a mirror port.
     pub duplicates: u64,
+    /// TCP connections with such segments.
+    pub copied: CopyCounts,
     /// IP fragments whose bytes contradict those of an earlier one.
     pub fragment_conflicts: u64,
     /// Packets recorded shorter than they were.
@@ -43,6 +45,39 @@ pub struct Summary {
     pub clock_step_s: f64,
     /// Of the connections reported, how many the capture shows only in part.
     pub seen_with: SightCounts,
+}
+
+/// TCP connections recorded at more than one point, by what lies between the points; one may count under several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CopyCounts {
+    /// Inside and outside of a tunnel.
+    pub tunnel: u64,
+    /// On several interfaces.
+    pub interface: u64,
+    /// Before and after a router.
+    pub router: u64,
+    /// Twice at one point.
+    pub same_point: u64,
+}
+
+impl CopyCounts {
+    pub(crate) fn add(&mut self, kinds: CopyKinds) {
+        self.tunnel += u64::from(kinds.tunnel);
+        self.interface += u64::from(kinds.interface);
+        self.router += u64::from(kinds.router);
+        self.same_point += u64::from(kinds.same_point);
+    }
+
+    /// Each kind's name and count, in a fixed order.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, u64); 4] {
+        [
+            ("tunnel", self.tunnel),
+            ("interface", self.interface),
+            ("router", self.router),
+            ("same_point", self.same_point),
+        ]
+    }
 }
 
 /// Connections that the capture does not show whole, by why. One connection may count under several.

@@ -5,9 +5,9 @@
 //! [`Limits`]: datagrams, bytes, and seconds of packet time; the oldest datagram goes first. Fragments of which the
 //! snapshot length took a part are not used.
 
-use super::{Skip, Tunnel};
+use super::{FragmentConflict, Skip, Tunnel};
 use crate::limits::Limits;
-use crate::units::Origin;
+use crate::units::{Origin, PacketNumber};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
@@ -64,7 +64,9 @@ struct Partial {
     number: u64,
     since: Origin,
     /// Without overlap, in order of their offset.
-    pieces: Vec<(usize, Vec<u8>)>,
+    pieces: Vec<Piece>,
+    /// The first pair that differs.
+    conflict: Option<FragmentConflict>,
     /// Bytes in the pieces.
     have: usize,
     /// Length of the datagram's payload, once its last fragment came.
@@ -73,6 +75,28 @@ struct Partial {
     /// Protocol and hop limit, of the first fragment once it came.
     protocol: u8,
     hop_limit: u8,
+}
+
+/// Bytes that came in one packet.
+#[derive(Debug)]
+struct Piece {
+    start: usize,
+    bytes: Vec<u8>,
+    packet: PacketNumber,
+}
+
+impl Piece {
+    fn end(&self) -> usize {
+        self.start + self.bytes.len()
+    }
+}
+
+/// What a whole datagram was put together from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Joined {
+    /// Fragments that came before the one that completed it.
+    pub(super) earlier: u64,
+    pub(super) conflict: Option<FragmentConflict>,
 }
 
 impl Fragments {
@@ -91,7 +115,7 @@ impl Fragments {
     }
 
     /// Takes in a fragment. If it was the last one missing, `datagram` is the IP packet as if it had never been cut up,
-    /// without options and extension headers, and the result is how many fragments came before this one.
+    /// without options and extension headers.
     ///
     /// # Errors
     ///
@@ -102,7 +126,7 @@ impl Fragments {
         tunnel: Option<Tunnel>,
         origin: Origin,
         datagram: &mut Vec<u8>,
-    ) -> Result<u64, Skip> {
+    ) -> Result<Joined, Skip> {
         let end = fragment.offset + fragment.payload.len();
         if fragment.payload.is_empty()
             || end > MAX_PAYLOAD
@@ -117,10 +141,13 @@ impl Fragments {
         }
         let Some(partial) = self.partial.get_mut(&key) else { return Err(Skip::Fragment) };
         let before = partial.cost();
-        let contradicts = partial.add(fragment, end);
+        let contradicted = partial.add(fragment, end, origin.packet);
+        if let Some(used) = contradicted {
+            partial.conflict.get_or_insert(FragmentConflict { used, other: origin.packet });
+        }
         let complete = partial.len == Some(partial.have);
         self.bytes = (self.bytes + partial.cost()).saturating_sub(before);
-        self.conflicts += u64::from(contradicts);
+        self.conflicts += u64::from(contradicted.is_some());
         if !complete {
             while self.bytes > self.most_bytes && self.give_up_oldest() {
                 self.limit_hits += 1;
@@ -129,7 +156,7 @@ impl Fragments {
         }
         let Some(partial) = self.remove(&key) else { return Err(Skip::Fragment) };
         partial.write(&fragment.of, datagram)?;
-        Ok(partial.fragments - 1)
+        Ok(Joined { earlier: partial.fragments - 1, conflict: partial.conflict })
     }
 
     fn open(&mut self, key: (Option<Tunnel>, Datagram), fragment: &Fragment<'_>, origin: Origin) {
@@ -140,8 +167,8 @@ impl Fragments {
         self.next_number += 1;
         self.by_age.insert(number, key);
         let (protocol, hop_limit) = (fragment.protocol, fragment.hop_limit);
-        let (pieces, have, len, fragments) = (Vec::new(), 0, None, 0);
-        let partial = Partial { number, since: origin, pieces, have, len, fragments, protocol, hop_limit };
+        let (pieces, conflict, have, len, fragments) = (Vec::new(), None, 0, None, 0);
+        let partial = Partial { number, since: origin, pieces, conflict, have, len, fragments, protocol, hop_limit };
         self.partial.insert(key, partial);
     }
 
@@ -175,13 +202,14 @@ impl Partial {
         self.have + self.pieces.len() * PIECE_OVERHEAD
     }
 
-    /// Takes in a fragment that ends at `end`; true if it contradicts an earlier one.
-    fn add(&mut self, fragment: &Fragment<'_>, end: usize) -> bool {
+    /// Takes in a fragment of the packet `number` that ends at `end`; the packet of an earlier one that it contradicts.
+    fn add(&mut self, fragment: &Fragment<'_>, end: usize, number: PacketNumber) -> Option<PacketNumber> {
         self.fragments += 1;
         if fragment.offset == 0 {
             (self.protocol, self.hop_limit) = (fragment.protocol, fragment.hop_limit);
         }
-        let reach = self.pieces.last().map_or(0, |(start, bytes)| start + bytes.len());
+        let last = self.pieces.last();
+        let reach = last.map_or(0, Piece::end);
         let fits = match (self.len, fragment.more) {
             (Some(len), true) => end <= len,
             (Some(len), false) => end == len,
@@ -189,38 +217,41 @@ impl Partial {
             (None, true) => true,
         };
         if !fits {
-            return true;
+            // Of which length the datagram is: the last piece stands for what says otherwise.
+            return Some(last.map_or(self.since.packet, |last| last.packet));
         }
         if !fragment.more {
             self.len = Some(end);
         }
-        self.place(fragment.offset, fragment.payload)
+        self.place(fragment.offset, fragment.payload, number)
     }
 
-    /// Keeps of `bytes` what is new; true if the rest differs from what is there.
-    fn place(&mut self, mut start: usize, mut bytes: &[u8]) -> bool {
-        let mut contradicts = false;
+    /// Keeps of `bytes` what is new; the packet that brought the first of the rest if it differs from what is there.
+    fn place(&mut self, mut start: usize, mut bytes: &[u8], packet: PacketNumber) -> Option<PacketNumber> {
+        let mut contradicted = None;
         // The first piece that reaches beyond `start`.
-        let mut at = self.pieces.partition_point(|(known, bytes)| known + bytes.len() <= start);
+        let mut at = self.pieces.partition_point(|piece| piece.end() <= start);
         while !bytes.is_empty() {
             let free =
-                self.pieces.get(at).map_or(bytes.len(), |(known, _)| known.saturating_sub(start)).min(bytes.len());
+                self.pieces.get(at).map_or(bytes.len(), |piece| piece.start.saturating_sub(start)).min(bytes.len());
             let (new, rest) = bytes.split_at(free);
             if !new.is_empty() {
-                self.pieces.insert(at, (start, new.to_vec()));
+                self.pieces.insert(at, Piece { start, bytes: new.to_vec(), packet });
                 self.have += new.len();
                 at += 1;
             }
             (start, bytes) = (start + free, rest);
-            if let Some((known, piece)) = self.pieces.get(at).filter(|_| !bytes.is_empty()) {
-                let same = &piece[start - known..];
+            if let Some(piece) = self.pieces.get(at).filter(|_| !bytes.is_empty()) {
+                let same = &piece.bytes[start - piece.start..];
                 let (again, rest) = bytes.split_at(same.len().min(bytes.len()));
-                contradicts |= again != &same[..again.len()];
+                if again != &same[..again.len()] {
+                    contradicted.get_or_insert(piece.packet);
+                }
                 (start, bytes) = (start + again.len(), rest);
                 at += 1;
             }
         }
-        contradicts
+        contradicted
     }
 
     /// The IP packet that was cut up.
@@ -229,7 +260,8 @@ impl Partial {
         match (of.source, of.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let length = u16::try_from(20 + self.have).map_err(|_| Skip::Malformed)?.to_be_bytes();
-                packet.extend([0x45, 0, length[0], length[1], 0, 0, 0, 0, self.hop_limit, self.protocol, 0, 0]);
+                let [.., i0, i1] = of.identification.to_be_bytes();
+                packet.extend([0x45, 0, length[0], length[1], i0, i1, 0, 0, self.hop_limit, self.protocol, 0, 0]);
                 packet.extend(source.octets().into_iter().chain(destination.octets()));
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
@@ -239,8 +271,8 @@ impl Partial {
             }
             _ => return Err(Skip::Malformed),
         }
-        for (_, bytes) in &self.pieces {
-            packet.extend_from_slice(bytes);
+        for piece in &self.pieces {
+            packet.extend_from_slice(&piece.bytes);
         }
         Ok(())
     }
@@ -451,8 +483,8 @@ mod tests {
                 prop_assert_eq!(fragments.bytes, fragments.partial.values().map(Partial::cost).sum::<usize>());
                 prop_assert_eq!(fragments.partial.len(), fragments.by_age.len());
                 for partial in fragments.partial.values() {
-                    prop_assert!(partial.pieces.windows(2).all(|two| two[0].0 + two[0].1.len() <= two[1].0));
-                    prop_assert_eq!(partial.have, partial.pieces.iter().map(|(_, bytes)| bytes.len()).sum::<usize>());
+                    prop_assert!(partial.pieces.windows(2).all(|two| two[0].end() <= two[1].start));
+                    prop_assert_eq!(partial.have, partial.pieces.iter().map(|piece| piece.bytes.len()).sum::<usize>());
                 }
             }
         }

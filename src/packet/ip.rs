@@ -15,6 +15,8 @@ pub(super) struct Ip<'a> {
     pub(super) destination: IpAddr,
     /// IPv4 time to live or IPv6 hop limit.
     pub(super) hop_limit: u8,
+    /// IPv4 identification; 0 where there is none.
+    pub(super) identification: u16,
     /// The recorded part of the TCP segment, without link layer padding.
     pub(super) payload: &'a [u8],
     /// Bytes of the TCP segment that were on the wire but not recorded.
@@ -36,13 +38,14 @@ pub(super) enum Carried<'a> {
 /// which decides everything else; a test holds the two together.
 pub(super) fn plain(bytes: &[u8]) -> Option<Ip<'_>> {
     match *bytes {
-        [0x45, _, l0, l1, _, _, f0, f1, hop_limit, 6, _, _, s0, s1, s2, s3, d0, d1, d2, d3, ..] => {
+        [0x45, _, l0, l1, i0, i1, f0, f1, hop_limit, 6, _, _, s0, s1, s2, s3, d0, d1, d2, d3, ..] => {
             let fragment = u16::from_be_bytes([f0, f1]) & 0x3fff != 0;
             let payload = bytes.get(20..usize::from(u16::from_be_bytes([l0, l1])))?;
             (!fragment).then_some(Ip {
                 source: Ipv4Addr::new(s0, s1, s2, s3).into(),
                 destination: Ipv4Addr::new(d0, d1, d2, d3).into(),
                 hop_limit,
+                identification: u16::from_be_bytes([i0, i1]),
                 payload,
                 cut: 0,
             })
@@ -55,6 +58,7 @@ pub(super) fn plain(bytes: &[u8]) -> Option<Ip<'_>> {
                 source: Ipv6Addr::from(*source).into(),
                 destination: Ipv6Addr::from(*destination).into(),
                 hop_limit,
+                identification: 0,
                 payload: rest.get(..length).filter(|payload| !payload.is_empty())?,
                 cut: 0,
             })
@@ -71,14 +75,14 @@ pub(super) fn carried(bytes: &[u8], not_recorded: usize) -> Result<Carried<'_>, 
         LaxHeaderSliceError::Content(_) => Skip::Malformed,
     })?;
     // The length claimed for the whole packet; 0 (or less than its header) means that the network card was to fill it in.
-    let (hop_limit, claimed) = match &ip {
+    let (hop_limit, identification, claimed) = match &ip {
         LaxIpSlice::Ipv4(v4) => {
             let total = usize::from(v4.header().total_len());
-            (v4.header().ttl(), (total >= v4.header().slice().len()).then_some(total))
+            (v4.header().ttl(), v4.header().identification(), (total >= v4.header().slice().len()).then_some(total))
         }
         LaxIpSlice::Ipv6(v6) => {
             let length = usize::from(v6.header().payload_length());
-            (v6.header().hop_limit(), (length > 0).then_some(40 + length))
+            (v6.header().hop_limit(), 0, (length > 0).then_some(40 + length))
         }
     };
     if ip.payload().fragmented {
@@ -96,7 +100,7 @@ pub(super) fn carried(bytes: &[u8], not_recorded: usize) -> Result<Carried<'_>, 
     };
     let (protocol, payload) = (payload.ip_number, payload.payload);
     Ok(if protocol == IpNumber::TCP {
-        Carried::Tcp(Ip { source, destination, hop_limit, payload, cut })
+        Carried::Tcp(Ip { source, destination, hop_limit, identification, payload, cut })
     } else {
         Carried::Other { protocol: protocol.0, payload, cut }
     })

@@ -24,6 +24,20 @@ pub(super) fn network(link: LinkType, bytes: &[u8]) -> Result<&[u8], Skip> {
         LinkType::MPLS => mpls(bytes),
         LinkType::IEEE802_11 => wifi::frame(bytes),
         LinkType::IEEE802_11_RADIOTAP => wifi::radiotap(bytes),
+        LinkType::FRELAY => frame_relay(bytes),
+        LinkType::ENC => Ok(split::<12>(bytes)?.1),
+        LinkType::NFLOG => nflog(bytes),
+        LinkType::IPOIB => ip_over_infiniband(bytes),
+        LinkType::ATM_RFC1483 => snap(bytes),
+        // The same behind one byte for the direction.
+        LinkType::PPP_WITH_DIR => ppp_framed(split::<1>(bytes)?.1),
+        LinkType::C_HDLC_WITH_DIR => cisco_hdlc(split::<1>(bytes)?.1),
+        LinkType::FRELAY_WITH_DIR => frame_relay(split::<1>(bytes)?.1),
+        // Headers that name the link type of what follows; it is not one of them again.
+        LinkType::PKTAP => pktap(bytes).and_then(|(link, rest)| not_wrapped(link).and_then(|link| network(link, rest))),
+        LinkType::PPI => {
+            wifi::ppi(bytes).and_then(|(link, rest)| not_wrapped(link).and_then(|link| network(link, rest)))
+        }
         unknown => Err(Skip::UnknownLinkType(unknown)),
     }
 }
@@ -39,9 +53,20 @@ pub(super) fn after_ethertype(mut ethertype: u16, mut bytes: &[u8]) -> Result<&[
     for _ in 0..MAX_SHIMS {
         match ethertype {
             0x0800 | 0x86dd => return Ok(bytes),
-            // IEEE 802.1Q, 802.1ad, and the number that early stacked tags used: priority and VLAN, then a type.
-            0x8100 | 0x88a8 | 0x9100 => {
+            // IEEE 802.1Q, 802.1ad, and the numbers that early stacked tags used: priority and VLAN, then a type. A VN-Tag
+            // (0x8926, between switch and virtual machine) has the same form.
+            0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300 | 0x8926 => {
                 let ([_, _, t0, t1], rest) = split(bytes)?;
+                (ethertype, bytes) = (u16::from_be_bytes([*t0, *t1]), rest);
+            }
+            // Longer ones: the port extension tag of IEEE 802.1BR, and Cisco's security group tag.
+            0x893f | 0x8909 => {
+                let ([.., t0, t1], rest) = split::<8>(bytes)?;
+                (ethertype, bytes) = (u16::from_be_bytes([*t0, *t1]), rest);
+            }
+            // An instance number, then a whole frame (IEEE 802.1ah).
+            0x88e7 => {
+                let ([.., t0, t1], rest) = split::<18>(bytes)?;
                 (ethertype, bytes) = (u16::from_be_bytes([*t0, *t1]), rest);
             }
             0x8847 | 0x8848 => return mpls(bytes),
@@ -67,18 +92,46 @@ fn snap_type(bytes: &[u8]) -> Result<(u16, &[u8]), Skip> {
     Ok((u16::from_be_bytes([*t0, *t1]), rest))
 }
 
-/// MPLS labels (RFC 3032) down to the bottom of the stack. The label does not say what it carries; IP is told by its
-/// version, anything else (pseudowires) is not ours.
+/// MPLS labels (RFC 3032) down to the bottom of the stack. The label does not say what it carries: IP is told by its
+/// version, an Ethernet pseudowire (RFC 4448) by the IP packet inside, with a control word in front or without.
 pub(super) fn mpls(mut bytes: &[u8]) -> Result<&[u8], Skip> {
     for _ in 0..MAX_SHIMS {
         let ([_, _, last, _], rest) = split(bytes)?;
         bytes = rest;
         if last & 1 == 1 {
             let version = bytes.first().ok_or(Skip::Cut)? >> 4;
-            return if matches!(version, 4 | 6) { Ok(bytes) } else { Err(Skip::NotIp) };
+            if looks_like_ip(bytes) {
+                return Ok(bytes);
+            }
+            let control_word = if version == 0 { bytes.get(4..) } else { None };
+            let inside = [control_word, Some(bytes)].into_iter().flatten().find_map(|frame| {
+                let ([.., t0, t1], rest) = split::<14>(frame).ok()?;
+                tagged_ip(u16::from_be_bytes([*t0, *t1]), rest)
+            });
+            return match inside {
+                Some(ip) => Ok(ip),
+                None if matches!(version, 4 | 6) => Ok(bytes),
+                None => Err(Skip::NotIp),
+            };
         }
     }
     Err(Skip::Malformed)
+}
+
+/// The IP packet in what may be an Ethernet frame; through VLAN tags, but not
+/// through further labels, since each would double the ways to read what follows.
+fn tagged_ip(mut ethertype: u16, mut bytes: &[u8]) -> Option<&[u8]> {
+    for _ in 0..MAX_SHIMS {
+        match ethertype {
+            0x0800 | 0x86dd => return Some(bytes).filter(|ip| looks_like_ip(ip)),
+            0x8100 | 0x88a8 => {
+                let ([_, _, t0, t1], rest) = split(bytes).ok()?;
+                (ethertype, bytes) = (u16::from_be_bytes([*t0, *t1]), rest);
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// Version and type, code, session, length (RFC 2516); code 0 is data, in PPP without its framing.
@@ -96,6 +149,8 @@ pub(super) fn ppp_framed(bytes: &[u8]) -> Result<&[u8], Skip> {
 fn ppp(bytes: &[u8]) -> Result<&[u8], Skip> {
     match bytes {
         [0x21 | 0x57, rest @ ..] | [0x00, 0x21 | 0x57, rest @ ..] => Ok(rest),
+        // RFC 3032 §4.3.
+        [0x02, 0x81, rest @ ..] => mpls(rest),
         [] | [0x00] => Err(Skip::Cut),
         _ => Err(Skip::NotIp),
     }
@@ -126,5 +181,73 @@ fn bsd_loopback(bytes: &[u8]) -> Result<&[u8], Skip> {
     match u32::from_be_bytes(*family).min(u32::from_le_bytes(*family)) {
         2 | 10 | 23 | 24 | 28 | 30 => Ok(rest),
         _ => Err(Skip::NotIp),
+    }
+}
+
+/// An address of two, three or four bytes, the last with its low bit set (ITU-T Q.922), then what Cisco sends, a type of
+/// the Ethernet registry, or a control byte and a protocol number (RFC 2427).
+fn frame_relay(bytes: &[u8]) -> Result<&[u8], Skip> {
+    let end = bytes.iter().take(4).position(|byte| byte & 1 == 1).ok_or(Skip::NotIp)?;
+    match bytes.get(end + 1..).ok_or(Skip::Cut)? {
+        [0x03, 0xcc | 0x8e, rest @ ..] => Ok(rest),
+        // An organisation of three bytes (none) and a type, perhaps with a byte of padding in front.
+        [0x03, 0x80, 0, 0, 0, t0, t1, rest @ ..] | [0x03, 0, 0x80, 0, 0, 0, t0, t1, rest @ ..] => {
+            after_ethertype(u16::from_be_bytes([*t0, *t1]), rest)
+        }
+        [t0 @ 0x08..=0xff, t1, rest @ ..] => after_ethertype(u16::from_be_bytes([*t0, *t1]), rest),
+        _ => Err(Skip::NotIp),
+    }
+}
+
+/// Family, version 0, resource, then attributes of which one is the packet: length with this header, type, value, filled
+/// up to four bytes, in the byte order of the recording machine.
+fn nflog(bytes: &[u8]) -> Result<&[u8], Skip> {
+    let ([_, version, _, _], mut rest) = split(bytes)?;
+    if *version != 0 {
+        return Err(Skip::NotIp);
+    }
+    loop {
+        let ([l0, l1, t0, t1], value) = split(rest)?;
+        // A type below 256 and a length tell the order: the type's high byte is 0.
+        let read = if *t1 == 0 { u16::from_le_bytes } else { u16::from_be_bytes };
+        let (length, kind) = (usize::from(read([*l0, *l1])), read([*t0, *t1]) & 0x7fff);
+        let length = length.checked_sub(4).ok_or(Skip::Malformed)?;
+        if kind == 9 {
+            return Ok(value.get(..length).unwrap_or(value));
+        }
+        rest = value.get(length.next_multiple_of(4)..).ok_or(Skip::Cut)?;
+    }
+}
+
+/// Global routing header (40 bytes), then a type and two bytes without meaning (RFC 4391 §6).
+fn ip_over_infiniband(bytes: &[u8]) -> Result<&[u8], Skip> {
+    let ([.., t0, t1, _, _], rest) = split::<44>(bytes)?;
+    after_ethertype(u16::from_be_bytes([*t0, *t1]), rest)
+}
+
+/// Apple's capture on several interfaces: length of this header, kind of record, link type, all little-endian.
+fn pktap(bytes: &[u8]) -> Result<(LinkType, &[u8]), Skip> {
+    let ([l0, l1, l2, l3, _, _, _, _, d0, d1, d2, d3], _) = split(bytes)?;
+    let length = u32::from_le_bytes([*l0, *l1, *l2, *l3]) as usize;
+    let link = u16::try_from(u32::from_le_bytes([*d0, *d1, *d2, *d3])).map_err(|_| Skip::Malformed)?;
+    if length < 12 {
+        return Err(Skip::Malformed);
+    }
+    Ok((LinkType(link), bytes.get(length..).ok_or(Skip::Cut)?))
+}
+
+fn not_wrapped(link: LinkType) -> Result<LinkType, Skip> {
+    if matches!(link, LinkType::PKTAP | LinkType::PPI) { Err(Skip::Malformed) } else { Ok(link) }
+}
+
+/// Whether version and lengths of an IP header make sense.
+pub(super) fn looks_like_ip(bytes: &[u8]) -> bool {
+    match *bytes {
+        [first @ 0x45..=0x4f, _, l0, l1, ..] => {
+            let (header, total) = (usize::from(first & 15) * 4, usize::from(u16::from_be_bytes([l0, l1])));
+            bytes.len() >= header && (total == 0 || total >= header)
+        }
+        [0x60..=0x6f, ..] => bytes.len() >= 40,
+        _ => false,
     }
 }

@@ -18,7 +18,7 @@ mod tunnel;
 mod wifi;
 
 pub use icmp::{IcmpError, IcmpKind};
-pub use segment::{Segment, SeqNumber, TcpFlags, TcpOptions};
+pub use segment::{FragmentConflict, Segment, SeqNumber, TcpFlags, TcpOptions};
 pub use skip::{Skip, SkipCounts};
 pub use tunnel::{Tunnel, TunnelKind};
 
@@ -72,7 +72,7 @@ impl Decoder {
         self.icmp = None;
         let not_recorded = (packet.original_len as usize).saturating_sub(packet.bytes.len());
         let origin = Origin { packet: packet.number, time: packet.time };
-        let seen = Sighting { origin, interface: packet.interface, tunnel: None };
+        let seen = Sighting { origin, interface: packet.interface, tunnel: None, fragment_conflict: None };
         link::network(packet.link, packet.bytes)
             .and_then(|network| match ip::plain(network) {
                 Some(ip) => Segment::parse(&ip, &seen),
@@ -147,7 +147,9 @@ impl Walk<'_> {
                 }
                 Carried::Fragment(fragment) => {
                     let (datagram, buffers) = buffers.split_first_mut().ok_or(Skip::Fragment)?;
-                    *self.joined += self.fragments.add(&fragment, self.seen.tunnel, self.seen.origin, datagram)?;
+                    let joined = self.fragments.add(&fragment, self.seen.tunnel, self.seen.origin, datagram)?;
+                    *self.joined += joined.earlier;
+                    self.seen.fragment_conflict = self.seen.fragment_conflict.or(joined.conflict);
                     return self.segment(buffers, datagram, 0);
                 }
             }

@@ -1,7 +1,7 @@
 //! One TCP segment.
 
 use super::{Skip, Tunnel, ip::Ip, split};
-use crate::units::{Endpoint, Origin};
+use crate::units::{Endpoint, Origin, PacketNumber};
 use etherparse::{TcpOptionElement, TcpSlice};
 use std::fmt;
 
@@ -102,6 +102,17 @@ pub(super) struct Sighting {
     pub(super) origin: Origin,
     pub(super) interface: u32,
     pub(super) tunnel: Option<Tunnel>,
+    pub(super) fragment_conflict: Option<FragmentConflict>,
+}
+
+/// Two fragments of one IP packet that hold different bytes for the same place: the packet whose bytes were used, and the
+/// one that contradicts it. The receiver may have taken either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FragmentConflict {
+    /// The packet whose bytes were used: the first one.
+    pub used: PacketNumber,
+    /// The packet that contradicts it.
+    pub other: PacketNumber,
 }
 
 /// One TCP segment as it was captured.
@@ -127,6 +138,11 @@ pub struct Segment<'a> {
     pub window: u16,
     /// IPv4 time to live or IPv6 hop limit, as it arrived at the point of capture.
     pub hop_limit: u8,
+    /// IPv4 identification: two packets with the same one, not 0, are one packet recorded twice. 0 in IPv6 and where the
+    /// sender leaves it out.
+    pub identification: u16,
+    /// The fragments that it was put together from contradict each other; the first such pair.
+    pub fragment_conflict: Option<FragmentConflict>,
     /// Options of a SYN; empty on other segments.
     pub options: TcpOptions,
     /// The recorded part of the data.
@@ -177,6 +193,8 @@ impl<'a> Segment<'a> {
             flags,
             window: u16::from_be_bytes([w0, w1]),
             hop_limit: ip.hop_limit,
+            identification: ip.identification,
+            fragment_conflict: seen.fragment_conflict,
             options: if flags.syn() { syn_options(ip.payload) } else { TcpOptions::default() },
             payload,
             payload_cut: u32::try_from(cut).unwrap_or(u32::MAX),

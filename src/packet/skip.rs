@@ -19,13 +19,16 @@ pub enum Skip {
     Malformed,
 }
 
+/// Unknown link types that are told apart; packets of further ones are only counted.
+const MAX_UNKNOWN_LINKS: usize = 4;
+
 /// How many packets were skipped for each reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SkipCounts {
     /// See [`Skip::UnknownLinkType`].
     pub unknown_link_type: u64,
-    /// The first link type that we could not read.
-    pub first_unknown_link_type: Option<LinkType>,
+    /// The first link types that we could not read, with the packets of each.
+    pub unknown_links: [Option<(LinkType, u64)>; MAX_UNKNOWN_LINKS],
     /// See [`Skip::NotIp`].
     pub not_ip: u64,
     /// See [`Skip::NotTcp`].
@@ -47,7 +50,10 @@ impl SkipCounts {
     fn counter(&mut self, skip: Skip) -> &mut u64 {
         match skip {
             Skip::UnknownLinkType(link) => {
-                self.first_unknown_link_type.get_or_insert(link);
+                let mut known = self.unknown_links.iter_mut();
+                if let Some(place) = known.find(|place| place.is_none_or(|(known, _)| known == link)) {
+                    place.get_or_insert((link, 0)).1 += 1;
+                }
                 &mut self.unknown_link_type
             }
             Skip::NotIp => &mut self.not_ip,
@@ -66,11 +72,10 @@ impl SkipCounts {
         }
     }
 
-    /// Name of the first link type that could not be read; its number when it has no name.
-    #[must_use]
-    pub fn unknown_link_name(&self) -> Option<String> {
-        let link = self.first_unknown_link_type?;
-        Some(link.name().map_or_else(|| link.0.to_string(), str::to_owned))
+    /// Names of the link types that could not be read, a number where there is no name, with the packets of each.
+    pub fn unknown_link_names(&self) -> impl Iterator<Item = (String, u64)> {
+        let name = |link: LinkType| link.name().map_or_else(|| link.0.to_string(), str::to_owned);
+        self.unknown_links.iter().flatten().map(move |&(link, count)| (name(link), count))
     }
 
     /// All skipped packets: the sum of the reasons.
@@ -114,6 +119,6 @@ mod tests {
         }
         assert_eq!(counts.named().map(|(_, count)| count), [2, 1, 1, 1, 1, 1]);
         assert_eq!(counts.total(), 7);
-        assert_eq!(counts.first_unknown_link_type, Some(LinkType(147)));
+        assert_eq!(counts.unknown_links, [Some((LinkType(147), 1)), Some((LinkType(148), 1)), None, None]);
     }
 }

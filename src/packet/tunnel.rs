@@ -24,7 +24,8 @@ pub struct Tunnel {
 /// Kinds of tunnels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TunnelKind {
-    /// IPv4 or IPv6 directly in IP (RFC 2003, RFC 2473, RFC 4213), or MPLS in IP (RFC 4023).
+    /// IPv4 or IPv6 directly in IP (RFC 2003, RFC 2473, RFC 4213), Ethernet in IP (RFC 3378), MPLS in IP (RFC 4023) or
+    /// in UDP (RFC 7510).
     IpInIp,
     /// Generic Routing Encapsulation (RFC 2784, RFC 2890), also that of PPTP (RFC 2637).
     Gre,
@@ -36,6 +37,24 @@ pub enum TunnelKind {
     Geneve,
     /// User plane of mobile networks (3GPP TS 29.281).
     GtpU,
+    /// TaZmen Sniffer Protocol: routers and access points send what they record.
+    Tzsp,
+}
+
+impl TunnelKind {
+    /// The name in output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::IpInIp => "ipip",
+            Self::Gre => "gre",
+            Self::Erspan => "erspan",
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+            Self::GtpU => "gtpu",
+            Self::Tzsp => "tzsp",
+        }
+    }
 }
 
 /// What a tunnel header leads to.
@@ -54,6 +73,8 @@ pub(super) fn inner(protocol: u8, payload: &[u8]) -> Result<Inner<'_>, Skip> {
         4 | 41 => Ok(plain(payload)),
         17 => udp(payload),
         47 => gre(payload),
+        // Two bytes of version.
+        97 => link::ethernet(split::<2>(payload)?.1).map(plain),
         137 => link::mpls(payload).map(plain),
         _ => Err(Skip::NotTcp),
     }
@@ -65,29 +86,21 @@ fn udp(bytes: &[u8]) -> Result<Inner<'_>, Skip> {
     for port in [[*d0, *d1], [*s0, *s1]].map(u16::from_be_bytes) {
         let inner = match port {
             // 8472 is what Linux and the container networks built on it use by default.
-            4789 | 8472 => vxlan(rest),
+            // 48879 is that of Cisco's fabrics.
+            4789 | 8472 | 48879 => vxlan(rest),
             4790 => vxlan_gpe(rest),
             6081 => geneve(rest),
             2152 => gtp_u(rest),
+            // RFC 7510.
+            6635 => link::mpls(rest).map(|network| Inner { kind: TunnelKind::IpInIp, id: 0, network }),
+            37008 => tzsp(rest),
             _ => continue,
         };
-        if let Some(inner) = inner.ok().filter(|inner| looks_like_ip(inner.network)) {
+        if let Some(inner) = inner.ok().filter(|inner| link::looks_like_ip(inner.network)) {
             return Ok(inner);
         }
     }
     Err(Skip::NotTcp)
-}
-
-/// Whether version and lengths of an IP header make sense.
-fn looks_like_ip(bytes: &[u8]) -> bool {
-    match *bytes {
-        [first @ 0x45..=0x4f, _, l0, l1, ..] => {
-            let (header, total) = (usize::from(first & 15) * 4, usize::from(u16::from_be_bytes([l0, l1])));
-            bytes.len() >= header && (total == 0 || total >= header)
-        }
-        [0x60..=0x6f, ..] => bytes.len() >= 40,
-        _ => false,
-    }
 }
 
 /// What a type of the Ethernet registry announces, with whole Ethernet frames among it ("transparent bridging").
@@ -219,6 +232,28 @@ fn gtp_u(bytes: &[u8]) -> Result<Inner<'_>, Skip> {
         }
     }
     Ok(Inner { kind: TunnelKind::GtpU, id: u32::from_be_bytes(*id), network: rest })
+}
+
+/// Version 1, a type (0 and 5 carry packets), what was recorded, then tags up to the one that ends them.
+fn tzsp(bytes: &[u8]) -> Result<Inner<'_>, Skip> {
+    let ([1, 0 | 5, p0, p1], mut rest) = split(bytes)? else { return Err(Skip::NotTcp) };
+    loop {
+        rest = match rest {
+            [1, after @ ..] => {
+                rest = after;
+                break;
+            }
+            [0, after @ ..] => after,
+            [_, length, after @ ..] => after.get(usize::from(*length)..).ok_or(Skip::Cut)?,
+            _ => return Err(Skip::Cut),
+        };
+    }
+    let network = match u16::from_be_bytes([*p0, *p1]) {
+        1 => link::ethernet(rest)?,
+        18 => super::wifi::frame(rest)?,
+        _ => return Err(Skip::NotIp),
+    };
+    Ok(Inner { kind: TunnelKind::Tzsp, id: 0, network })
 }
 
 #[cfg(test)]

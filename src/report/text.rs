@@ -214,7 +214,8 @@ impl<'a> TextReport<'a> {
             notes.push(self.speaker.say("quality.interrupted").to_owned());
         }
         if summary.duplicates > 0 {
-            notes.push(self.speaker.say_with("quality.duplicates", &[("count", &count(summary.duplicates))]));
+            let kinds = summary.copied.named().into_iter().filter(|&(_, count)| count > 0).map(|(kind, _)| kind);
+            notes.push(self.copies("quality.duplicates", kinds, summary.duplicates));
         }
         notes
     }
@@ -246,10 +247,9 @@ impl<'a> TextReport<'a> {
         for (reason, count) in summary.skipped.named().into_iter().filter(|&(_, count)| count > 0) {
             let count = self.speaker.number(count);
             let mut text = self.speaker.say_with(&format!("skipped.{reason}"), &[("count", &count)]);
-            if reason == "unknown_link_type"
-                && let Some(link) = summary.skipped.unknown_link_name()
-            {
-                let _ = write!(text, " ({link})");
+            if reason == "unknown_link_type" {
+                let names: Vec<String> = summary.skipped.unknown_link_names().map(|(name, _)| name).collect();
+                let _ = write!(text, " ({})", names.join(", "));
             }
             parts.push(text);
         }
@@ -261,9 +261,12 @@ impl<'a> TextReport<'a> {
 
     fn nothing(&self, out: &mut String, closing: &Closing<'_>) {
         let skipped = &closing.summary.skipped;
-        let text = match skipped.unknown_link_name() {
+        let links: Vec<String> = skipped.unknown_link_names().map(|(name, _)| name).collect();
+        let text = match links.is_empty() {
             _ if closing.summary.tls > 0 => self.speaker.say("nothing.tls").to_owned(),
-            Some(link) if closing.summary.analysed == 0 => self.speaker.say_with("nothing.link", &[("link", &link)]),
+            false if closing.summary.analysed == 0 => {
+                self.speaker.say_with("nothing.link", &[("link", &links.join(", "))])
+            }
             _ => self.speaker.say("nothing.none").to_owned(),
         };
         wrap(out, &text, 0, 0, self.width);
@@ -312,6 +315,13 @@ impl<'a> TextReport<'a> {
         }
         if let Some(ending) = self.ending(&report.connection) {
             self.labelled(out, self.speaker.say("label.end"), &ending);
+        }
+        if let Some(copies) = &report.connection.copies {
+            let mut counts = fleet::CopyCounts::default();
+            counts.add(copies.seen.kinds());
+            let kinds = counts.named().into_iter().filter(|&(_, count)| count > 0).map(|(kind, _)| kind);
+            let note = self.copies("quality.duplicates", kinds, copies.segments.into());
+            self.labelled(out, self.speaker.say("label.note"), &note);
         }
         let because = diagnosis.because.iter().filter(|evidence| is_telling(evidence)).take(MOST_PROOFS);
         let losses = LOSSES.into_iter().filter_map(FactId::by_name).map(|fact| report.facts.evidence(fact));
@@ -408,6 +418,12 @@ impl<'a> TextReport<'a> {
             }
             None => self.speaker.say_with("ending.unknown", &[("side", name)]),
         }
+    }
+
+    /// Which kinds of points recorded `count` segments again.
+    fn copies(&self, key: &str, kinds: impl Iterator<Item = &'static str>, count: u64) -> String {
+        let kinds: Vec<&str> = kinds.map(|kind| self.speaker.say(&format!("copies.{kind}"))).collect();
+        self.speaker.say_with(key, &[("points", &kinds.join(", ")), ("count", &self.speaker.number(count))])
     }
 
     /// The last observations and the filter that shows them in Wireshark.

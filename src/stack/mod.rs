@@ -10,7 +10,7 @@ mod search;
 mod tls;
 mod websocket;
 
-use crate::connection::{Basis, Connection, ConnectionId, EndSignalKind, Observation, Observed};
+use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed};
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::tcp::{EndFacts, Flow, FlowStart};
@@ -367,6 +367,7 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, tcp: crate::t
         }
     }
     let joined_late = tcp.syn.is_none() && tcp.syn_ack.is_none() && connection.handshake.request.is_none();
+    connection.copies = tcp.copies.clone().map(|seen| Copies { segments: tcp.duplicates, seen });
     connection.syn = tcp.syn.map(|(_, at)| at);
     connection.syn_ack = tcp.syn_ack.map(|(_, at)| at);
     connection.icmp = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();

@@ -19,6 +19,7 @@ pub(super) struct Sent {
     pub(super) flags: TcpFlags,
     pub(super) window: u16,
     pub(super) hop_limit: u8,
+    pub(super) identification: u16,
     pub(super) data: Vec<u8>,
     pub(super) cut: u32,
     pub(super) interface: u32,
@@ -116,8 +117,22 @@ impl Conversation {
         let delay = std::mem::replace(&mut self.delay, 10);
         let ack = flags.ack().then_some(self.next[from.other()]);
         let data = data.as_bytes().to_vec();
-        let (port, window, hop_limit, cut, interface, tunnel) = (self.port, 1000, 64, 0, 0, None);
-        self.sent.push(Sent { from, port, seq, ack, flags, window, hop_limit, data, cut, interface, tunnel, delay });
+        let (port, window, hop_limit, identification, cut, interface, tunnel) = (self.port, 1000, 64, 0, 0, 0, None);
+        self.sent.push(Sent {
+            from,
+            port,
+            seq,
+            ack,
+            flags,
+            window,
+            hop_limit,
+            identification,
+            data,
+            cut,
+            interface,
+            tunnel,
+            delay,
+        });
     }
 
     /// What a table makes of it.
@@ -148,6 +163,8 @@ impl Conversation {
                 flags: sent.flags,
                 window: sent.window,
                 hop_limit: sent.hop_limit,
+                identification: sent.identification,
+                fragment_conflict: None,
                 options: TcpOptions::default(),
                 payload: &sent.data,
                 payload_cut: sent.cut,

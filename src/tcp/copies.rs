@@ -2,56 +2,149 @@
 //! by a mirror port.
 //!
 //! A copy is equal in everything that TCP says: numbers, flags, window, length, and the payload as far as it is compared
-//! (its first and last [`EDGE`] bytes). What tells it from a retransmission is where it was recorded. Each place sees a
-//! retransmission once more itself, so of equal segments within [`ELSEWHERE_SECONDS`] the one that brings a place to no
-//! more sightings than another has is a copy. At the same place, only what follows within [`TWICE_SECONDS`] is one.
+//! (its first and last [`EDGE`] bytes). What tells it from a retransmission:
+//! - its IPv4 identification. A sender gives each packet another one, so an equal one (not 0) is the same packet, and at
+//!   the same place another one is another packet.
+//! - where it was recorded. Each place sees a retransmission once more itself, so of equal segments within
+//!   [`ELSEWHERE_SECONDS`] the one that brings a place to no more sightings than another has is a copy.
+//! - without either, time: what follows within [`TWICE_SECONDS`] is a copy. A SYN is not repeated within
+//!   [`ELSEWHERE_SECONDS`] (RFC 6298 §2 has 1 s), so where one was recorded twice, every other segment is too.
 //!
-//! Nothing is kept for flows recorded once. For the others, one table serves all flows: a segment that finds its entry
-//! taken by another is not recognised. That bounds the memory and loses nothing but a count.
+//! One table serves all flows: a segment that finds its entry taken by another is not recognised. That bounds the memory and
+//! loses nothing but a count.
 //!
 //! Not recognised: copies of another segmentation (before and after offload or a merging network card). They count as
 //! retransmissions.
 
 use super::FlowNumber;
 use crate::packet::{Segment, Tunnel};
+use crate::stream::{End, PerEnd};
 use crate::units::Timestamp;
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
 
 /// Equal segments of one place within this many seconds were recorded twice; no sender repeats itself that soon
 /// (RFC 6298 §2).
-pub(super) const TWICE_SECONDS: f64 = 0.001;
+const TWICE_SECONDS: f64 = 0.001;
 
 /// The same of different places. What is between them may queue for a while.
-pub(super) const ELSEWHERE_SECONDS: f64 = 0.05;
+const ELSEWHERE_SECONDS: f64 = 0.05;
+
+/// The same of different places when the identification is equal too; the clocks of two recording hosts may differ by more
+/// than what is between them takes.
+const SAME_PACKET_SECONDS: f64 = 1.0;
 
 /// Bytes of payload that are compared at either end.
 const EDGE: usize = 32;
 
-/// Entries of the table; a power of two. At 40 bytes each, 640 KiB.
+/// Entries of the table; a power of two. At 40 bytes each, 640 KiB, of which few captures touch much.
 const ENTRIES: usize = 1 << 14;
 
 /// Places of which one entry keeps count; copies at further ones are copies.
 const PLACES: usize = 4;
 
-/// Where a segment was recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Place {
-    interface: u32,
-    tunnel: Option<Tunnel>,
+/// Points of one connection, and hop limits of one end, that are told apart; further ones are not named.
+const MAX_POINTS: usize = 8;
+
+/// Through which points a connection was recorded more than once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CopyFacts {
+    /// Each point with the number of segments from it that other records had brought before. The first one is where the
+    /// first segment was recorded.
+    pub points: Vec<(Point, u32)>,
+    /// Hop limits of each end's segments: several where they were recorded before and after a router.
+    pub hop_limits: PerEnd<Vec<u8>>,
 }
 
-impl Place {
+/// Where a segment was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Point {
+    /// The interface: [`Segment::interface`].
+    pub interface: u32,
+    /// The tunnel that it was found in.
+    pub tunnel: Option<Tunnel>,
+}
+
+impl Point {
+    /// Kind and number of the tunnel.
+    #[must_use]
+    pub fn tunnel_name(&self) -> Option<(&'static str, u32)> {
+        self.tunnel.map(|tunnel| (tunnel.kind.name(), tunnel.id))
+    }
+
     pub(super) fn of(segment: &Segment<'_>) -> Self {
         Self { interface: segment.interface, tunnel: segment.tunnel }
     }
+}
 
-    pub(super) fn tunnel(&self) -> Option<Tunnel> {
-        self.tunnel
+impl CopyFacts {
+    /// Takes note of a copy from `from`.
+    pub(super) fn note(&mut self, segment: &Segment<'_>, from: End) {
+        let point = Point::of(segment);
+        if let Some((_, count)) = self.points.iter_mut().find(|(known, _)| *known == point) {
+            *count = count.saturating_add(1);
+        } else if self.points.len() < MAX_POINTS {
+            self.points.push((point, 1));
+        }
+        self.note_hop_limit(segment, from);
+    }
+
+    /// A RST may come from something on the path, with a hop limit of its own.
+    pub(super) fn note_hop_limit(&mut self, segment: &Segment<'_>, from: End) {
+        if !segment.flags.rst() {
+            self.add_hop_limit(segment.hop_limit, from);
+        }
+    }
+
+    pub(super) fn add_hop_limit(&mut self, hop_limit: u8, from: End) {
+        let known = &mut self.hop_limits[from];
+        if !known.contains(&hop_limit) && known.len() < MAX_POINTS {
+            known.push(hop_limit);
+        }
+    }
+
+    /// What lies between the points.
+    #[must_use]
+    pub fn kinds(&self) -> CopyKinds {
+        let differs = |differ: fn(&Point, &Point) -> bool| {
+            self.points.first().is_some_and(|(first, _)| self.points.iter().any(|(point, _)| differ(first, point)))
+        };
+        let mut kinds = CopyKinds {
+            tunnel: differs(|a, b| a.tunnel != b.tunnel),
+            interface: differs(|a, b| a.interface != b.interface),
+            router: self.hop_limits.a.len() > 1 || self.hop_limits.b.len() > 1,
+            same_point: false,
+        };
+        kinds.same_point = kinds == CopyKinds::default();
+        kinds
     }
 }
 
-/// Recent segments of the flows that were recorded more than once.
+/// What lies between the points that recorded one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CopyKinds {
+    /// One point is inside a tunnel, or in another one.
+    pub tunnel: bool,
+    /// They are different interfaces.
+    pub interface: bool,
+    /// A router: the hop limits differ.
+    pub router: bool,
+    /// Nothing: packets were recorded twice at one point, as mirror ports do.
+    pub same_point: bool,
+}
+
+/// What is known of a flow's copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Known {
+    #[default]
+    Nothing,
+    /// There are some.
+    Copies,
+    /// Even a SYN was recorded twice at the same place.
+    EveryPacketTwice,
+}
+
+/// Recent segments of all flows.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     /// Empty until needed.
@@ -66,19 +159,30 @@ struct Recent {
     key: u64,
     /// When it was last seen without being a copy.
     time: Timestamp,
+    /// Its IPv4 identification then.
+    identification: u16,
     places: [u32; PLACES],
     sightings: [u8; PLACES],
 }
 
 impl Recent {
-    const NONE: Self = Self { key: 0, time: Timestamp::from_nanos(0), places: [0; PLACES], sightings: [0; PLACES] };
+    const NONE: Self =
+        Self { key: 0, time: Timestamp::from_nanos(0), identification: 0, places: [0; PLACES], sightings: [0; PLACES] };
 }
 
 impl Copies {
-    /// Whether `segment` of the flow `number` was recorded before; if not, it is remembered. Segments without a time
-    /// are never copies.
-    pub(super) fn is_copy(&mut self, number: FlowNumber, segment: &Segment<'_>) -> bool {
+    /// Whether `segment` of the flow `number`, of whose copies so much is `known`, was recorded before; if not, it is
+    /// remembered. Segments without a time are never copies.
+    pub(super) fn is_copy(&mut self, number: FlowNumber, segment: &Segment<'_>, known: &mut Known) -> bool {
         let Some(time) = segment.origin.time else { return false };
+        let copy = self.seen_before(number, segment, time, known);
+        if copy && *known == Known::Nothing {
+            *known = Known::Copies;
+        }
+        copy
+    }
+
+    fn seen_before(&mut self, number: FlowNumber, segment: &Segment<'_>, time: Timestamp, known: &mut Known) -> bool {
         if self.recent.is_empty() {
             self.recent = vec![Recent::NONE; ENTRIES];
         }
@@ -87,35 +191,48 @@ impl Copies {
             (segment.data_len(), edges(segment.payload)),
         ));
         // What passed a router was recorded elsewhere too.
-        let place = self.hasher.hash_one((Place::of(segment), segment.hop_limit)) as u32;
+        let place = self.hasher.hash_one((Point::of(segment), segment.hop_limit)) as u32;
         let entry = &mut self.recent[key as usize % ENTRIES];
         let since = time.seconds_since(entry.time).abs();
-        if entry.key != key || since >= ELSEWHERE_SECONDS {
-            *entry = Recent { key, time, ..Recent::NONE };
+        let identification = segment.identification;
+        let identified = identification != 0 && entry.identification != 0;
+        let same_packet = identified && identification == entry.identification && since < SAME_PACKET_SECONDS;
+        if entry.key != key || (since >= ELSEWHERE_SECONDS && !same_packet) {
+            *entry = Recent { key, time, identification, ..Recent::NONE };
             entry.places[0] = place;
             entry.sightings[0] = 1;
             return false;
         }
-        let known = (0..PLACES).find(|&at| entry.sightings[at] == 0 || entry.places[at] == place);
-        let Some(here) = known else { return true };
+        let here = (0..PLACES).find(|&at| entry.sightings[at] == 0 || entry.places[at] == place);
+        let Some(here) = here else { return true };
         let elsewhere = (0..PLACES).filter(|&at| at != here).map(|at| entry.sightings[at]).max();
         let sightings = entry.sightings[here].saturating_add(1);
-        // Real acknowledgements may come twice so soon too; the second one tells nothing that matters.
-        if sightings > 1 && since < TWICE_SECONDS {
+        // One place has one clock.
+        let same_packet = same_packet && (sightings == 1 || since < ELSEWHERE_SECONDS);
+        if sightings > 1 && segment.flags.syn() && since < ELSEWHERE_SECONDS {
+            *known = Known::EveryPacketTwice;
+            return true;
+        }
+        let twice = *known == Known::EveryPacketTwice;
+        // Of real acknowledgements that come twice so soon, the second one tells nothing that matters; yet they are no
+        // sign of copies.
+        let soon = since < TWICE_SECONDS && !twice && (*known == Known::Copies || repeats_for_no_reason(segment));
+        if sightings > 1 && if identified { same_packet } else { soon } {
             return true;
         }
         entry.places[here] = place;
         entry.sightings[here] = sightings;
-        if elsewhere.is_some_and(|elsewhere| sightings <= elsewhere) {
+        let second = twice && !identified && sightings.is_multiple_of(2);
+        if same_packet || second || elsewhere.is_some_and(|elsewhere| sightings <= elsewhere) {
             return true;
         }
-        entry.time = time;
+        (entry.time, entry.identification) = (time, identification);
         false
     }
 }
 
 /// Bare acknowledgements may repeat at once (RFC 5681 §3.2), other segments may not.
-pub(super) fn repeats_for_no_reason(segment: &Segment<'_>) -> bool {
+fn repeats_for_no_reason(segment: &Segment<'_>) -> bool {
     segment.sequence_len() > 0 || segment.flags.rst()
 }
 

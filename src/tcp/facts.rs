@@ -1,7 +1,7 @@
 //! What is known about a flow beside its bytes.
 
 use super::resent::Resent;
-use super::{HopLimits, OutlivedReset, Reset};
+use super::{CopyFacts, HopLimits, OutlivedReset, Reset};
 use crate::packet::IcmpError;
 use crate::stream::{End, PerEnd};
 use crate::units::{Origin, PacketNumber, StreamOffset};
@@ -20,6 +20,8 @@ pub struct TcpFacts {
     pub duplicates: u32,
     /// ICMP errors that quote a segment of this flow, with the end that had sent it; the first few.
     pub icmp: Vec<(End, IcmpError)>,
+    /// Where they were recorded; `None` without any.
+    pub copies: Option<Box<CopyFacts>>,
 }
 
 impl TcpFacts {

@@ -192,6 +192,8 @@ mod tests {
             flags: TcpFlags::SYN,
             window: 0,
             hop_limit: 0,
+            identification: 0,
+            fragment_conflict: None,
             options: TcpOptions::default(),
             payload: &[],
             payload_cut: 0,

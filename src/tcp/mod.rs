@@ -42,6 +42,7 @@ mod reset;
 mod slab;
 mod table;
 
+pub use copies::{CopyFacts, CopyKinds, Point};
 pub use facts::{Anomalies, Conflict, EndFacts, LostTail, Pending, TcpFacts};
 pub use flow::{Flow, FlowEnd, FlowNumber, FlowStart};
 pub use resent::Resent;

@@ -1,13 +1,13 @@
 //! A flow that is open: what one more segment changes.
 
 use super::bases::Bases;
-use super::copies::{Copies, ELSEWHERE_SECONDS, Place, TWICE_SECONDS, repeats_for_no_reason};
+use super::copies::{Copies, CopyFacts, Known, Point};
 use super::delivered::Direction;
 use super::half::{Anchored, Half, PeerView, Reassembly};
 use super::index::Network;
 use super::reorder::{Budget, Span};
-use super::{Flow, FlowEnd, FlowNumber, FlowStart, HopLimits, OutlivedReset, Reset, TcpFacts};
-use crate::packet::{IcmpError, Segment, SeqNumber, TcpFlags};
+use super::{Conflict, Flow, FlowEnd, FlowNumber, FlowStart, HopLimits, OutlivedReset, Reset, TcpFacts};
+use crate::packet::{IcmpError, Segment, SeqNumber};
 use crate::stream::{End, PerEnd, StreamEndKind, StreamSink};
 use crate::units::Origin;
 
@@ -28,27 +28,14 @@ pub(super) struct OpenFlow<S> {
     pub(super) lingers_since: Origin,
     first: Origin,
     last: Origin,
-    last_segment: Fingerprint,
     /// Where its first segment was recorded.
-    place: Place,
-    /// Some segment was recorded elsewhere, or twice.
-    has_copies: bool,
+    point: Point,
+    copies_known: Known,
     /// Bytes that its consumer kept after the last segment.
     kept: u32,
     halves: PerEnd<Half>,
     facts: TcpFacts,
     sink: S,
-}
-
-/// What two records of one segment have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fingerprint {
-    from: End,
-    seq: SeqNumber,
-    ack: Option<SeqNumber>,
-    flags: TcpFlags,
-    window: u16,
-    len: u32,
 }
 
 impl<S: StreamSink> OpenFlow<S> {
@@ -63,16 +50,8 @@ impl<S: StreamSink> OpenFlow<S> {
             lingers_since: start.origin,
             first: start.origin,
             last: start.origin,
-            last_segment: Fingerprint {
-                from: End::A,
-                seq: SeqNumber(0),
-                ack: None,
-                flags: TcpFlags::default(),
-                window: 0,
-                len: 0,
-            },
-            place: Place::of(segment),
-            has_copies: false,
+            point: Point::of(segment),
+            copies_known: Known::default(),
             kept: 0,
             halves: PerEnd::default(),
             facts: TcpFacts::default(),
@@ -90,8 +69,10 @@ impl<S: StreamSink> OpenFlow<S> {
     ) {
         let from = self.bases.end(segment.source);
         self.bases.note(segment);
-        if self.is_copy(from, segment, copies) && !self.contradicts_delivered(from, segment, budget) {
-            self.facts.duplicates = self.facts.duplicates.saturating_add(1);
+        if copies.is_copy(self.number, segment, &mut self.copies_known)
+            && !self.contradicts_delivered(from, segment, budget)
+        {
+            self.note_copy(from, segment);
             self.last = segment.origin;
             return;
         }
@@ -99,6 +80,15 @@ impl<S: StreamSink> OpenFlow<S> {
         self.last = segment.origin;
         self.recently_used = segment.origin != self.first;
         self.facts.ends[from].segments += 1;
+        if let Some(copies) = &mut self.facts.copies {
+            copies.note_hop_limit(segment, from);
+        }
+        if let Some(conflict) = segment.fragment_conflict {
+            let anomalies = self.facts.ends[from].anomalies_mut();
+            anomalies.conflicting_overlaps += 1;
+            let other = Origin { packet: conflict.other, time: segment.origin.time };
+            anomalies.conflict.get_or_insert(Conflict { kept: conflict.used, other, acknowledged: false });
+        }
         if segment.flags.syn() {
             self.syn(from, segment);
         }
@@ -136,7 +126,7 @@ impl<S: StreamSink> OpenFlow<S> {
     /// `segment` has the endpoints of this flow but cannot be of it: it comes from another tunnel, and its numbers are
     /// nowhere near.
     pub(super) fn is_of_another_network(&self, segment: &Segment<'_>) -> bool {
-        segment.tunnel != self.place.tunnel() && !self.continues(segment)
+        segment.tunnel != self.point.tunnel && !self.continues(segment)
     }
 
     /// The numbers of `segment` are near those of this flow, or nothing is known to compare with.
@@ -200,25 +190,22 @@ impl<S: StreamSink> OpenFlow<S> {
         budget.delivered.contradicted_by(Direction { flow: self.number, from }, &span).is_some()
     }
 
-    fn is_copy(&mut self, from: End, segment: &Segment<'_>, copies: &mut Copies) -> bool {
-        if self.has_copies {
-            return copies.is_copy(self.number, segment);
+    fn note_copy(&mut self, from: End, segment: &Segment<'_>) {
+        let TcpFacts { duplicates, copies, ends, .. } = &mut self.facts;
+        *duplicates = duplicates.saturating_add(1);
+        let copies = copies.get_or_insert_with(|| {
+            let mut copies = CopyFacts { points: vec![(self.point, 0)], ..CopyFacts::default() };
+            for end in End::BOTH {
+                let known = ends[end].hop_limits.into_iter();
+                known.flat_map(|hops| [hops.lowest, hops.highest]).for_each(|hops| copies.add_hop_limit(hops, end));
+            }
+            Box::new(copies)
+        });
+        copies.note(segment, from);
+        // Recorded before and after a router, a RST need not come from the point of the first data.
+        if let Some(hops) = ends[from].hop_limits.as_mut().filter(|_| segment.sequence_len() > 0) {
+            hops.add(segment.hop_limit);
         }
-        // Until there is reason to look closer, only neighbours are compared.
-        let elsewhere = self.place != Place::of(segment);
-        let (seq, ack, flags, window) = (segment.seq, segment.ack, segment.flags, segment.window);
-        let this = Fingerprint { from, seq, ack, flags, window, len: segment.data_len() };
-        let same = std::mem::replace(&mut self.last_segment, this) == this;
-        let within = if elsewhere { ELSEWHERE_SECONDS } else { TWICE_SECONDS };
-        let since = segment.origin.seconds_since(&self.last);
-        let copy = same
-            && (elsewhere || repeats_for_no_reason(segment))
-            && since.is_some_and(|seconds| (0.0..within).contains(&seconds));
-        if elsewhere || copy {
-            self.has_copies = true;
-            copies.is_copy(self.number, segment);
-        }
-        copy
     }
 
     fn syn(&mut self, from: End, segment: &Segment<'_>) {

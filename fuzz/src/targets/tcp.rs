@@ -57,6 +57,8 @@ fn play(input: &[u8]) {
             flags,
             window: u16::from(script.window) << 8,
             hop_limit: script.hop_limit,
+            identification: 0,
+            fragment_conflict: None,
             options: TcpOptions { window_scale: flags.syn().then_some(script.window), mss: None },
             payload: &data,
             payload_cut: script.cut.into(),

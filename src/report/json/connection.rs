@@ -1,10 +1,10 @@
 //! One connection as JSON.
 
 use super::SCHEMA;
-use crate::connection::{ApiView, Connection, EndSignalKind};
+use crate::connection::{ApiView, Connection, Copies, EndSignalKind};
 use crate::connection::{CloseFrame, ClosePayload, Hole};
 use crate::evidence::{FactId, Known, Value, WhyUnknown};
-use crate::fleet::{CaptureLimit, ConnectionReport, capture_limits};
+use crate::fleet::{CaptureLimit, ConnectionReport, CopyCounts, capture_limits};
 use crate::report::{Speaker, code_name, community_id, violation_reference};
 use crate::stream::GapReason;
 use crate::units::{Endpoint, Origin, PacketNumber, Side};
@@ -80,7 +80,28 @@ pub struct ConnectionObject {
     violations_total: u64,
     conflicts: Vec<ConflictObject>,
     visibility: VisibilityObject,
+    copies: Option<CopiesObject>,
     diagnosis: DiagnosisObject,
+}
+
+#[derive(Debug, Serialize)]
+struct CopiesObject {
+    segments: u32,
+    between: Vec<&'static str>,
+    points: Vec<PointObject>,
+}
+
+#[derive(Debug, Serialize)]
+struct PointObject {
+    interface: u32,
+    tunnel: Option<TunnelObject>,
+    copies: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct TunnelObject {
+    kind: &'static str,
+    id: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -329,6 +350,7 @@ impl ConnectionObject {
             violations_total: connection.violations.len() as u64 + connection.violations_dropped,
             conflicts: Side::BOTH.into_iter().filter_map(|side| conflict(connection, side)).collect(),
             visibility: visibility(connection),
+            copies: connection.copies.as_ref().map(CopiesObject::from),
             diagnosis: diagnosis(report, speaker),
         }
     }
@@ -523,7 +545,7 @@ fn visibility(connection: &Connection) -> VisibilityObject {
             }
         }
         if visibility.cut {
-            notes.push(format!("{side}: {} bytes cut by the snapshot length", tcp.anomalies().cut_bytes));
+            notes.push(format!("{side}: {} bytes cut by snaplen (the snapshot length)", tcp.anomalies().cut_bytes));
         }
         if tcp.anomalies().limit_bytes > 0 {
             notes.push(format!("{side}: {} bytes not waited for (limit reorder)", tcp.anomalies().limit_bytes));
@@ -536,8 +558,55 @@ fn visibility(connection: &Connection) -> VisibilityObject {
             ));
         }
     }
+    if let Some(copies) = &connection.copies {
+        notes.push(copies_note(copies));
+    }
     let (client, server) = (connection.visibility.client.name(), connection.visibility.server.name());
     VisibilityObject { client, server, holes, notes }
+}
+
+impl From<&Copies> for CopiesObject {
+    fn from(copies: &Copies) -> Self {
+        let mut counts = CopyCounts::default();
+        counts.add(copies.seen.kinds());
+        Self {
+            segments: copies.segments,
+            between: counts.named().into_iter().filter(|&(_, count)| count > 0).map(|(kind, _)| kind).collect(),
+            points: (copies.seen.points.iter())
+                .map(|(point, copies)| PointObject {
+                    interface: point.interface,
+                    tunnel: point.tunnel_name().map(|(kind, id)| TunnelObject { kind, id }),
+                    copies: *copies,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Which points recorded the same segments.
+fn copies_note(copies: &Copies) -> String {
+    let kinds = copies.seen.kinds();
+    let mut points: Vec<String> = (copies.seen.points.iter())
+        .map(|(point, _)| {
+            let tunnel = match point.tunnel_name() {
+                None if kinds.tunnel => "plain".to_owned(),
+                None => String::new(),
+                Some((kind, 0)) => kind.to_owned(),
+                Some((kind, id)) => format!("{kind} {id}"),
+            };
+            let interface = if kinds.interface { format!("interface {}", point.interface) } else { String::new() };
+            [tunnel, interface].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" on ")
+        })
+        .collect();
+    points.dedup();
+    if kinds.router {
+        points.push("before and after a router".to_owned());
+    }
+    if kinds.same_point {
+        points = vec!["each packet twice at one point".to_owned()];
+    }
+    points.retain(|point| !point.is_empty());
+    format!("duplicate capture point ({}): {} segments were copies, used once", points.join(", "), copies.segments)
 }
 
 fn diagnosis(report: &ConnectionReport, speaker: &Speaker) -> DiagnosisObject {
