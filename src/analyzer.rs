@@ -64,7 +64,7 @@ pub struct Analyzer {
     summary: Summary,
     last: Option<Origin>,
     clocks: Clocks,
-    ready: VecDeque<ConnectionReport>,
+    ready: VecDeque<Box<Connection>>,
     attempts: Attempts,
 }
 
@@ -137,7 +137,11 @@ impl Analyzer {
 
     /// The next report that is ready, in the order in which connections ended.
     pub fn next_report(&mut self) -> Option<ConnectionReport> {
-        self.ready.pop_front()
+        // The facts of a connection take several times its memory, and at the end of a capture all that are open come at once.
+        let connection = self.ready.pop_front()?;
+        let facts = evidence::collect(&connection);
+        let diagnosis = diagnose(&self.rules, &facts);
+        Some(ConnectionReport { connection, facts, diagnosis })
     }
 
     /// What has been seen so far.
@@ -196,11 +200,9 @@ impl Analyzer {
     fn report(&mut self, mut connection: Box<Connection>) {
         let last = connection.open_until.unwrap_or(connection.last);
         connection.clock_steps = self.clocks.between(connection.first.packet, last.packet);
-        let facts = evidence::collect(&connection);
-        let diagnosis = diagnose(&self.rules, &facts);
         self.summary.connections += 1;
         self.summary.seen_with.add(&connection);
-        self.ready.push_back(ConnectionReport { connection, facts, diagnosis });
+        self.ready.push_back(connection);
     }
 }
 
