@@ -240,10 +240,17 @@ impl Attempts {
         let alone = nothing_else && self.websocket_servers.is_empty();
         let (wanted, rest): (Vec<_>, Vec<_>) = self.waiting.into_iter().partition(|connection| {
             let known = self.websocket_servers.contains(&connection.endpoints[Side::Server]);
-            alone || (known && was_cut_short(connection))
+            !has_just_opened(connection) && (alone || (known && was_cut_short(connection)))
         });
         (wanted, rest.len() as u64)
     }
+}
+
+/// Whether the capture ended so soon after TCP opened that the client had no time to ask.
+fn has_just_opened(connection: &Connection) -> bool {
+    let until = connection.open_until.filter(|_| connection.tcp_end().is_none());
+    let seconds = until.zip(connection.syn_ack).and_then(|(until, answer)| until.seconds_since(&answer));
+    seconds.is_some_and(|seconds| seconds < HUNG_UP_SECONDS)
 }
 
 /// Whether an attempt without payload failed, rather than that nobody wanted more of it.
