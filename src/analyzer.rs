@@ -212,6 +212,10 @@ impl Analyzer {
 /// browsers that open connections in advance. Then the server must have hung up before the client could ask.
 #[derive(Debug, Default)]
 struct Attempts {
+    #[expect(
+        clippy::vec_box,
+        reason = "they come in boxes, and a growing list of the connections themselves would be copied"
+    )]
     waiting: Vec<Box<Connection>>,
     websocket_servers: HashSet<Endpoint>,
 }
@@ -236,21 +240,14 @@ impl Attempts {
     }
 
     /// The attempts to report, and how many are left.
-    fn tied_to_websocket(self, nothing_else: bool) -> (Vec<Box<Connection>>, u64) {
+    fn tied_to_websocket(self, nothing_else: bool) -> (VecDeque<Box<Connection>>, u64) {
         let alone = nothing_else && self.websocket_servers.is_empty();
-        let (wanted, rest): (Vec<_>, Vec<_>) = self.waiting.into_iter().partition(|connection| {
+        let (wanted, rest): (VecDeque<_>, VecDeque<_>) = self.waiting.into_iter().partition(|connection| {
             let known = self.websocket_servers.contains(&connection.endpoints[Side::Server]);
-            !has_just_opened(connection) && (alone || (known && was_cut_short(connection)))
+            alone || (known && was_cut_short(connection))
         });
         (wanted, rest.len() as u64)
     }
-}
-
-/// Whether the capture ended so soon after TCP opened that the client had no time to ask.
-fn has_just_opened(connection: &Connection) -> bool {
-    let until = connection.open_until.filter(|_| connection.tcp_end().is_none());
-    let seconds = until.zip(connection.syn_ack).and_then(|(until, answer)| until.seconds_since(&answer));
-    seconds.is_some_and(|seconds| seconds < HUNG_UP_SECONDS)
 }
 
 /// Whether an attempt without payload failed, rather than that nobody wanted more of it.

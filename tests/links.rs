@@ -213,7 +213,7 @@ const LINKS: &[(&str, u16, Tshark, Wrap)] = &[
     ("Wi-Fi behind radiotap", 127, Agrees, |ip| [&[0, 0, 8, 0, 0, 0, 0, 0], &wifi(0x08, &[], ip)[..]].concat()),
     ("Wi-Fi behind PPI", 192, Agrees, |ip| [&[0, 0, 8, 0, 105, 0, 0, 0], &wifi(0x08, &[], ip)[..]].concat()),
     ("Apple's tap", 258, Agrees, |ip| {
-        let mut header = vec![0; 108];
+        let mut header = [0; 108];
         (header[0], header[4], header[8]) = (108, 1, 1);
         [&header[..], &ethernet(&[], ip)].concat()
     }),
