@@ -24,6 +24,7 @@ mod held;
 mod mask;
 mod nesting;
 mod opcode;
+mod partial;
 mod probe;
 mod resync;
 mod rules;

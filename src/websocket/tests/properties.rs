@@ -87,6 +87,8 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![
             vec(any::<u8>(), 0..20),
             (0usize..=12).prop_map(|len| b"HTTP/1.1 200"[..len].to_vec()),
+            (select(&["GET /x", "HEAD /", "POST /", "PUT /", "PATCH /", "DELETE /", "OPTIONS *"][..]), 0usize..=9)
+                .prop_map(|(request, len)| request.as_bytes()[..len.min(request.len())].to_vec()),
         ].prop_map(Step::Garbage),
     ]
 }
@@ -227,7 +229,7 @@ fn lines(seen: &[Seen]) -> Vec<String> {
 
 fn sort_header_rules(lines: &mut [String]) {
     let headers =
-        lines.iter().take_while(|line| !line.contains("utf8") && !line.contains("inflate") && !line.contains("close_"));
+        lines.iter().take_while(|line| !["utf8", "inflate", "close_code"].iter().any(|word| line.contains(word)));
     let count = headers.count();
     lines[..count].sort_unstable();
 }
