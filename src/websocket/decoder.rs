@@ -376,7 +376,7 @@ impl Decoder {
         {
             self.judge_first(first, at, feed);
             rules::judge_second(second, self.sender, |rule, detail| self.violation(rule, detail, at, feed));
-            self.judge_length(header.opcode, header.length(), at, feed);
+            self.judge_length(header.opcode, header.length(), feed.origin, at, feed);
             self.begin_frame(header, at, feed.origin, feed);
             return usize::from(header.header_len);
         }
@@ -439,11 +439,8 @@ impl Decoder {
         if let Some(length) = partial.length()
             && LengthField::parse(&bytes[..new.start]).is_none()
         {
-            let now = feed.origin;
-            // It may have been certain before, and the other side may have answered that.
-            feed.origin = partial.illegal_length.unwrap_or(now);
-            self.judge_length(Opcode::from_low_bits(first), length, offset, feed);
-            feed.origin = now;
+            let illegal_since = partial.illegal_length.unwrap_or(feed.origin);
+            self.judge_length(Opcode::from_low_bits(first), length, illegal_since, offset, feed);
         }
     }
 
@@ -486,14 +483,20 @@ impl Decoder {
         };
     }
 
+    /// Judges a length. That it is illegal may have been certain before its last byte came, in `illegal_since`, and the
+    /// other side may have answered that.
     fn judge_length<S: EventSink>(
         &mut self,
         opcode: Opcode,
         length: LengthField,
+        illegal_since: Origin,
         offset: StreamOffset,
         feed: &mut Feed<'_, S>,
     ) {
+        let now = std::mem::replace(&mut feed.origin, illegal_since);
         rules::judge_length(opcode, length, |rule, detail| self.violation(rule, detail, offset, feed));
+        feed.origin = now;
+        rules::judge_close_length(opcode, length, |rule, detail| self.violation(rule, detail, offset, feed));
     }
 
     /// A header is complete, and judged.

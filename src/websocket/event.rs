@@ -4,7 +4,7 @@ use super::close::ClosePayload;
 use super::header::FrameHeader;
 use super::opcode::Opcode;
 use crate::units::{Origin, Side, StreamOffset};
-use crate::violation::Violation;
+use crate::violation::{CharacterFault, Violation};
 
 /// Where the decoder's events go.
 pub trait EventSink {
@@ -185,8 +185,8 @@ pub enum Utf8State {
 pub(super) struct TextFault {
     /// Where the wrong character starts.
     pub(super) offset: u64,
-    /// Its first byte; `None` when the text ends inside it.
-    pub(super) value: Option<u8>,
+    /// What is wrong with it.
+    pub(super) what: CharacterFault,
 }
 
 /// A complete Close frame.

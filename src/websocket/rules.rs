@@ -7,7 +7,7 @@ use super::close::CloseCode;
 use super::header::{LengthField, Rsv};
 use super::opcode::Opcode;
 use crate::units::Side;
-use crate::violation::{Detail, ViolationRule};
+use crate::violation::{CharacterFault, Detail, ViolationRule};
 
 /// The longest payload of a control frame in bytes (RFC 6455 §5.5).
 pub(super) const CONTROL_PAYLOAD_MAX: usize = 125;
@@ -78,6 +78,10 @@ pub(super) fn judge_length(opcode: Opcode, length: LengthField, mut broken: impl
     if opcode.is_control() && length.value > CONTROL_PAYLOAD_MAX as u64 {
         broken(ViolationRule::ControlFrameTooLong, Detail::Length(length.value));
     }
+}
+
+/// The length of a Close frame, once all its bytes are there.
+pub(super) fn judge_close_length(opcode: Opcode, length: LengthField, mut broken: impl FnMut(ViolationRule, Detail)) {
     if opcode == Opcode::Close && length.value == 1 {
         broken(ViolationRule::ClosePayloadOneByte, Detail::None);
     }
@@ -121,8 +125,8 @@ pub(super) fn judge_close(payload: &[u8], judged: usize, mut broken: impl FnMut(
         && wrong(judged_reason).is_none()
     {
         let offset = fault.valid_up_to();
-        let detail = Detail::Byte { offset: offset as u64, value: reason.get(offset).copied() };
-        broken(ViolationRule::InvalidUtf8CloseReason, detail);
+        let fault = CharacterFault::of(reason[offset], reason.get(offset + 1).copied());
+        broken(ViolationRule::InvalidUtf8CloseReason, Detail::Character { offset: offset as u64, fault });
     }
 }
 
@@ -132,7 +136,8 @@ pub(super) fn judge_close_end(payload: &[u8], mut broken: impl FnMut(ViolationRu
         && let Err(fault) = std::str::from_utf8(reason)
         && fault.error_len().is_none()
     {
-        let detail = Detail::Byte { offset: fault.valid_up_to() as u64, value: None };
+        let offset = fault.valid_up_to() as u64;
+        let detail = Detail::Character { offset, fault: CharacterFault::Cut };
         broken(ViolationRule::InvalidUtf8CloseReason, detail);
     }
 }
@@ -156,7 +161,9 @@ mod tests {
         let opcode = Opcode::from_low_bits(bytes[0]);
         judge_first(bytes[0], given, &mut broken);
         judge_second(bytes[1], sender, &mut broken);
-        judge_length(opcode, LengthField::parse(bytes).expect("complete"), &mut broken);
+        let length = LengthField::parse(bytes).expect("complete");
+        judge_length(opcode, length, &mut broken);
+        judge_close_length(opcode, length, &mut broken);
         found
     }
 

@@ -165,7 +165,10 @@ fn what_another_compressor_wrote() {
     let lens: Vec<_> = bench.messages().iter().map(|message| message.inflated_len).collect();
     assert_eq!(lens, [Some(16), Some(27), Some(11)]);
     assert_eq!(bench.rules(), [Rule::InvalidUtf8Text]);
-    assert_eq!(bench.violations()[0].detail, Detail::Byte { offset: 8, value: Some(0xED) });
+    assert_eq!(
+        bench.violations()[0].detail,
+        Detail::Character { offset: 8, fault: CharacterFault::Surrogate(0xED, 0xA0) }
+    );
 }
 
 // Frame rules: the table of header rules is in `rules`; here they are met in a stream.
@@ -332,7 +335,7 @@ fn the_fault_is_told_once_with_its_packet() {
     bench.push(&frame(0x00, b"\xA0\x80")).push(&frame(0x80, b"\xFF"));
     let [violation] = &bench.violations()[..] else { panic!("one violation") };
     assert_eq!(violation.rule, Rule::InvalidUtf8Text);
-    assert_eq!(violation.detail, Detail::Byte { offset: 7, value: Some(0xED) });
+    assert_eq!(violation.detail, Detail::Character { offset: 7, fault: CharacterFault::Surrogate(0xED, 0xA0) });
     assert_eq!((violation.at, violation.offset), (packet(3), Some(StreamOffset(12))));
     assert_eq!(utf8_states(&bench), [Utf8State::Invalid { offset: 7, value: Some(0xED), packet: packet(3) }]);
 }
@@ -349,7 +352,7 @@ fn a_fault_counts_even_if_the_message_never_ends() {
 fn a_text_must_not_end_inside_a_character() {
     let bench = server(&[frame(0x01, b"a\xE2\x82"), frame(0x80, b""), frame(0x01, b"\xE2\x82")].concat());
     assert_eq!(bench.rules(), [Rule::InvalidUtf8Text]);
-    assert_eq!(bench.violations()[0].detail, Detail::Byte { offset: 1, value: None });
+    assert_eq!(bench.violations()[0].detail, Detail::Character { offset: 1, fault: CharacterFault::Cut });
     assert_eq!(utf8_states(&bench), [Utf8State::Invalid { offset: 1, value: None, packet: packet(1) }]);
 }
 
@@ -437,8 +440,14 @@ fn close_payloads_are_judged() {
         (b"\x03\xED", Some((Rule::CloseCodeInvalid, Detail::Code(1005)))),
         (b"\x03\xE7", Some((Rule::CloseCodeInvalid, Detail::Code(999)))),
         (b"\x13\x88", Some((Rule::CloseCodeInvalid, Detail::Code(5000)))),
-        (b"\x03\xE8ab\xFF", Some((Rule::InvalidUtf8CloseReason, Detail::Byte { offset: 2, value: Some(0xFF) }))),
-        (b"\x03\xE8ab\xC3", Some((Rule::InvalidUtf8CloseReason, Detail::Byte { offset: 2, value: None }))),
+        (
+            b"\x03\xE8ab\xFF",
+            Some((Rule::InvalidUtf8CloseReason, Detail::Character { offset: 2, fault: CharacterFault::Unused(0xFF) })),
+        ),
+        (
+            b"\x03\xE8ab\xC3",
+            Some((Rule::InvalidUtf8CloseReason, Detail::Character { offset: 2, fault: CharacterFault::Cut })),
+        ),
     ] {
         let bench = server(&frame(0x88, payload));
         let found: Vec<_> = bench.violations().into_iter().map(|v| (v.rule, v.detail)).collect();

@@ -185,7 +185,7 @@ fn lines(seen: &[Seen]) -> Vec<String> {
         let line = match seen {
             Seen::Violation(violation) => {
                 let fault = match violation.detail {
-                    Detail::Byte { offset, value } => format!(" {:?}", (offset, value)),
+                    Detail::Character { offset, fault } => format!(" {:?}", (offset, fault.first_byte())),
                     _ => String::new(),
                 };
                 let line = format!("@{} {}{fault}", violation.offset.map_or(0, |offset| offset.0), violation.rule);
