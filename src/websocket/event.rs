@@ -20,11 +20,12 @@ pub trait EventSink {
 
 /// One thing that happened in one side's stream.
 ///
-/// A frame gives `Frame`, its violations and payload, `FrameEnd`, and then what it completed: `Message`, `Control` or
-/// `Close`, with the violations that only the whole shows in front of it.
+/// A frame gives the violations of its header, `Frame`, its payload and the violations in it, `FrameEnd`, and then what it
+/// completed: `Message`, `Control` or `Close`, with the violations that only the whole shows in front of it. Of a header
+/// that is cut off there are only violations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// A frame's header is complete; its payload may never come.
+    /// A frame's header is complete and was judged; its payload may never come.
     Frame(Frame),
     /// A frame is complete.
     FrameEnd(FrameEnd),
