@@ -138,8 +138,13 @@ pub enum Detail {
     None,
     /// The opcode on the wire.
     Opcode(u8),
-    /// The three reserved bits as a number, RSV1 = 4, RSV2 = 2, RSV3 = 1.
-    Rsv(u8),
+    /// Reserved bits.
+    Rsv {
+        /// The three bits as a number, RSV1 = 4, RSV2 = 2, RSV3 = 1.
+        bits: u8,
+        /// The opcode of the frame that has them.
+        opcode: u8,
+    },
     /// The payload length on the wire, in bytes.
     Length(u64),
     /// The Close code on the wire.
@@ -162,7 +167,7 @@ impl fmt::Display for Detail {
         match self {
             Self::None => Ok(()),
             Self::Opcode(opcode) => write!(f, "opcode 0x{opcode:X}"),
-            Self::Rsv(bits) => write!(f, "RSV bits {bits:03b}"),
+            Self::Rsv { bits, opcode } => write!(f, "RSV bits {bits:03b}, opcode 0x{opcode:X}"),
             Self::Length(len) => write!(f, "length {len}"),
             Self::Code(code) => write!(f, "code {code}"),
             Self::Character { offset, fault } => match fault.first_byte() {

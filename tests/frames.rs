@@ -576,6 +576,16 @@ fn row_76_reserved_bits_alone_and_where_compression_forbids_them() {
     for (first, payload) in [(0xA1, &b"text"[..]), (0x92, b"\xFF"), (0xC1, b"\xFF\xFE"), (0xF9, b"")] {
         both_sides("rsv_nonzero", first, payload);
     }
+    // RSV1 alone at the start of a message is how compression marks it; nothing else is.
+    for (first, compressed) in [(0xC1, true), (0xC2, true), (0xA1, false), (0xF1, false), (0xC9, false), (0xE2, false)]
+    {
+        let mut c = talk();
+        c.connect().upgrade();
+        c.server().bytes(&[first, 0]);
+        refuse(&mut c, By::Client, 1002);
+        let rule = if compressed { "violation-compressed-unnegotiated" } else { "violation-rsv" };
+        assert_eq!(only(c)["diagnosis"]["rule"], rule, "{first:02x}");
+    }
     let listed = faults();
     for rule in ["rsv1_on_control", "rsv1_on_continuation"] {
         assert!(listed.iter().any(|fault| fault.rule == rule && fault.deflate));

@@ -213,6 +213,7 @@ pub static FACTS: &[Fact] = &[
     fact("peer.other_kind_before", BOOL, peer::other_kind_before, "The peer had sent messages of the other kind earlier, and the connection went on."),
     fact("peer.largest_before", BYTES, peer::largest_before, "Largest earlier message of the peer that went through."),
     fact("peer.violation", TEXT, peer::violation, "Name of the first framing rule that the peer broke."),
+    fact("peer.compression_mark", BOOL, peer::compression_mark, "That violation is RSV1 alone on the first frame of a message, which is how permessage-deflate marks a compressed one."),
     fact("peer.violation_s", SECONDS, peer::violation_s, "From that violation to the first sign of the end."),
     fact("peer.messages", INT, peer::messages, "Data messages of the peer."),
     fact("own.violation", TEXT, peer::own_violation, "Name of the first framing rule that the ender itself broke."),

@@ -45,7 +45,7 @@ pub(super) fn judge_first(byte: u8, given: Circumstances, mut broken: impl FnMut
         }
     }
     if unexplained.bits() != 0 {
-        broken(ViolationRule::RsvNonzero, Detail::Rsv(unexplained.bits()));
+        broken(ViolationRule::RsvNonzero, Detail::Rsv { bits: unexplained.bits(), opcode: opcode.value() });
     }
 
     match opcode {
@@ -170,13 +170,13 @@ mod tests {
     #[test]
     fn each_rule_is_told_alone() {
         for (bytes, given, rule, detail) in [
-            (&[0xC1, 0][..], SERVER, Rule::RsvNonzero, Detail::Rsv(4)),
-            (&[0xA1, 0], SERVER, Rule::RsvNonzero, Detail::Rsv(2)),
-            (&[0x91, 0], DEFLATE, Rule::RsvNonzero, Detail::Rsv(1)),
-            (&[0xE1, 0], DEFLATE, Rule::RsvNonzero, Detail::Rsv(2)),
+            (&[0xC1, 0][..], SERVER, Rule::RsvNonzero, Detail::Rsv { bits: 4, opcode: 1 }),
+            (&[0xA1, 0], SERVER, Rule::RsvNonzero, Detail::Rsv { bits: 2, opcode: 1 }),
+            (&[0x91, 0], DEFLATE, Rule::RsvNonzero, Detail::Rsv { bits: 1, opcode: 1 }),
+            (&[0xE1, 0], DEFLATE, Rule::RsvNonzero, Detail::Rsv { bits: 2, opcode: 1 }),
             // Without the extension RSV1 is just a reserved bit, wherever it stands.
-            (&[0xC9, 0], SERVER, Rule::RsvNonzero, Detail::Rsv(4)),
-            (&[0xC0, 0], INSIDE, Rule::RsvNonzero, Detail::Rsv(4)),
+            (&[0xC9, 0], SERVER, Rule::RsvNonzero, Detail::Rsv { bits: 4, opcode: 9 }),
+            (&[0xC0, 0], INSIDE, Rule::RsvNonzero, Detail::Rsv { bits: 4, opcode: 0 }),
             (&[0xC9, 0], DEFLATE, Rule::Rsv1OnControl, Detail::Opcode(9)),
             (&[0xC8, 0], DEFLATE_INSIDE, Rule::Rsv1OnControl, Detail::Opcode(8)),
             (&[0xC0, 0], DEFLATE_INSIDE, Rule::Rsv1OnContinuation, Detail::None),

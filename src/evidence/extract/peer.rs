@@ -5,7 +5,7 @@ use crate::connection::{Content, EndSignal, MessageNote};
 use crate::connection::{Opcode, Utf8State};
 use crate::evidence::WhyUnknown;
 use crate::units::Side;
-use crate::violation::Violation;
+use crate::violation::{Detail, Violation};
 
 /// Asks the end.
 fn of_end(view: &View<'_>, ask: impl FnOnce(&EndSignal, Side) -> Answer) -> Answer {
@@ -102,6 +102,18 @@ fn framing_violation<'a>(view: &View<'a>, culprit: Side, end: &EndSignal) -> Opt
 pub(in crate::evidence) fn violation(view: &View<'_>) -> Answer {
     of_end(view, |end, ender| match framing_violation(view, ender.other(), end) {
         Some(violation) => text(violation.rule.name()).at([violation.at]),
+        None => or_unknown(view.judged(ender.other()).map(|()| absent())),
+    })
+}
+
+/// Whether the violation looks like compression that was not agreed on (RFC 7692 §6).
+pub(in crate::evidence) fn compression_mark(view: &View<'_>) -> Answer {
+    of_end(view, |end, ender| match framing_violation(view, ender.other(), end) {
+        Some(violation) => {
+            let is_first_of_message = |opcode| [Opcode::Text, Opcode::Binary].map(Opcode::value).contains(&opcode);
+            let marked = matches!(violation.detail, Detail::Rsv { bits: 4, opcode } if is_first_of_message(opcode));
+            boolean(marked).at([violation.at])
+        }
         None => or_unknown(view.judged(ender.other()).map(|()| absent())),
     })
 }
