@@ -324,16 +324,19 @@ fn a_habit_does_not_hide_the_fault_that_ended_the_connection() {
     for _ in 0..100 {
         c.client().frame(Frame::text("never masked").masking(Masking::Clear));
     }
+    c.wait(30.0);
     let packet = c.count() as u64 + 1;
-    c.client().frame(Frame::new(opcode::TEXT, *b"o\xFF").masking(Masking::Clear));
-    refuse(&mut c, By::Server, 1007);
+    c.client().frame(Frame::new(0xB, *b"?").masking(Masking::Clear));
+    refuse(&mut c, By::Server, 1002);
     let connection = only(c);
     assert_eq!(connection["violations_total"], 102);
     let told = told(&connection);
     assert_eq!(told.len(), Limits::default().violations);
     assert!(told.windows(2).all(|pair| pair[0].2 <= pair[1].2), "in packet order");
     let last = told.last().expect("many");
-    assert_eq!((&last.0[..], last.2), ("invalid_utf8_text", packet));
+    assert_eq!((&last.0[..], last.2), ("reserved_opcode", packet));
+    let diagnosis = &connection["diagnosis"];
+    assert_eq!((&diagnosis["rule"], &diagnosis["party"]), (&"violation-opcode".into(), &"client".into()));
 }
 
 // The rows of the feature table.
