@@ -509,6 +509,50 @@ fn http_in_the_stream_is_recognised_wherever_it_is_cut() {
 }
 
 #[test]
+fn http_that_is_cut_off_is_known_by_four_bytes() {
+    for (stream, expected) in [
+        (&b"HTTP"[..], vec![Rule::HttpInWebsocket]),
+        (b"GET ", vec![Rule::HttpInWebsocket]),
+        // So short, it may as well be a frame, and as such it breaks these.
+        (b"HT", vec![Rule::RsvNonzero, Rule::ControlFrameFragmented]),
+        (b"PUT", vec![Rule::RsvNonzero, Rule::UnexpectedContinuation]),
+    ] {
+        let mut ended = server(stream);
+        assert_eq!(ended.rules(), [], "{stream:?}: more may come");
+        assert_eq!(ended.finish().rules(), expected, "{stream:?}");
+        let mut before_hole = server(stream);
+        assert_eq!(before_hole.gap(Some(100)).rules(), expected, "{stream:?} before a hole");
+    }
+}
+
+#[test]
+fn a_header_that_is_cut_off_is_judged_by_what_came() {
+    for (header, expected) in [
+        (&[0x83][..], vec![Rule::ReservedOpcode]),
+        (&[0x81, 0x80], vec![Rule::MaskedServerFrame]),
+        (&[0x89, 0x7E], vec![Rule::ControlFrameTooLong]),
+        // Too long or in too long a form: the last byte would have told.
+        (&[0x89, 0x7E, 0], vec![Rule::ControlFrameTooLong]),
+        (&[0x89, 0x7E, 0, 5], vec![Rule::BadLengthEncoding]),
+        (&[0x82, 0x7F, 0x80], vec![Rule::BadLengthEncoding]),
+        (&[0x82, 0x7E, 0], vec![]),
+        (&[0x81], vec![]),
+    ] {
+        let mut bench = Bench::new(Side::Server, None);
+        for byte in header {
+            bench.push(&[*byte]);
+        }
+        assert_eq!(bench.finish().rules(), expected, "{header:02x?}");
+        let mut before_hole = server(header);
+        assert_eq!(before_hole.gap(Some(100)).rules(), expected, "{header:02x?} before a hole");
+    }
+    // The packet is the one that left no way out, not the one that tells which rule it is.
+    let mut bench = Bench::new(Side::Server, None);
+    bench.push(&[0x89]).push(&[0x7E]).push(&[0]).push(&[5]);
+    assert_eq!((bench.rules(), bench.violations()[0].at), (vec![Rule::BadLengthEncoding], packet(2)));
+}
+
+#[test]
 fn what_only_begins_like_http_is_a_frame() {
     let stream = [b"HTTP/2".to_vec(), vec![b'x'; 80], frame(0x89, b"ok")].concat();
     for cut in 0..=8 {
