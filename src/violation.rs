@@ -138,18 +138,23 @@ pub enum Detail {
     None,
     /// The opcode on the wire.
     Opcode(u8),
-    /// The three reserved bits as a number, RSV1 = 4, RSV2 = 2, RSV3 = 1.
-    Rsv(u8),
+    /// Reserved bits.
+    Rsv {
+        /// The three bits as a number, RSV1 = 4, RSV2 = 2, RSV3 = 1.
+        bits: u8,
+        /// The opcode of the frame that has them.
+        opcode: u8,
+    },
     /// The payload length on the wire, in bytes.
     Length(u64),
     /// The Close code on the wire.
     Code(u16),
-    /// The first faulty byte: its offset in the (inflated) payload of the message and its value.
-    Byte {
-        /// Offset in bytes from the start of the message.
+    /// The first character that is not UTF-8.
+    Character {
+        /// Where it starts, in bytes from the start of the (inflated) message or Close reason.
         offset: u64,
-        /// The byte there; `None` when the message ended inside a character.
-        value: Option<u8>,
+        /// What is wrong with it.
+        fault: CharacterFault,
     },
     /// Several frames, for rules that are counted.
     Frames(u64),
@@ -162,13 +167,73 @@ impl fmt::Display for Detail {
         match self {
             Self::None => Ok(()),
             Self::Opcode(opcode) => write!(f, "opcode 0x{opcode:X}"),
-            Self::Rsv(bits) => write!(f, "RSV bits {bits:03b}"),
+            Self::Rsv { bits, opcode } => write!(f, "RSV bits {bits:03b}, opcode 0x{opcode:X}"),
             Self::Length(len) => write!(f, "length {len}"),
             Self::Code(code) => write!(f, "code {code}"),
-            Self::Byte { offset, value: Some(value) } => write!(f, "byte 0x{value:02X} at offset {offset}"),
-            Self::Byte { offset, value: None } => write!(f, "message ends inside a character at offset {offset}"),
+            Self::Character { offset, fault } => match fault.first_byte() {
+                Some(byte) => write!(f, "byte 0x{byte:02X} at offset {offset}: {fault}"),
+                None => write!(f, "{fault} at offset {offset}"),
+            },
             Self::Frames(count) => write!(f, "{count} frames"),
             Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// What is wrong with a character that is not UTF-8 (RFC 3629 §3, §4), with the bytes that show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CharacterFault {
+    /// 80–BF where a character should begin.
+    Stray(u8),
+    /// C0, C1 or F5–FF, which no character has.
+    Unused(u8),
+    /// A character in more bytes than it needs.
+    Overlong(u8, u8),
+    /// U+D800 to U+DFFF, the halves of UTF-16 pairs.
+    Surrogate(u8, u8),
+    /// Beyond U+10FFFF.
+    TooLarge(u8, u8),
+    /// Begun with this byte and not gone on with.
+    BrokenOff(u8),
+    /// The text ends inside it.
+    Cut,
+}
+
+impl CharacterFault {
+    /// What is wrong with a character that begins with `first`, where `second` is the byte behind it.
+    #[must_use]
+    pub fn of(first: u8, second: Option<u8>) -> Self {
+        match (first, second) {
+            (0x80..=0xBF, _) => Self::Stray(first),
+            (0xC0 | 0xC1 | 0xF5.., _) => Self::Unused(first),
+            (0xE0, Some(second @ 0x80..=0x9F)) | (0xF0, Some(second @ 0x80..=0x8F)) => Self::Overlong(first, second),
+            (0xED, Some(second @ 0xA0..=0xBF)) => Self::Surrogate(first, second),
+            (0xF4, Some(second @ 0x90..=0xBF)) => Self::TooLarge(first, second),
+            _ => Self::BrokenOff(first),
+        }
+    }
+
+    /// The first byte of the character; `None` when only its end is missing.
+    #[must_use]
+    pub fn first_byte(self) -> Option<u8> {
+        match self {
+            Self::Stray(byte) | Self::Unused(byte) | Self::BrokenOff(byte) => Some(byte),
+            Self::Overlong(byte, _) | Self::Surrogate(byte, _) | Self::TooLarge(byte, _) => Some(byte),
+            Self::Cut => None,
+        }
+    }
+}
+
+impl fmt::Display for CharacterFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stray(_) => f.write_str("a continuation byte where a character should begin"),
+            Self::Unused(_) => f.write_str("never used in UTF-8"),
+            Self::Overlong(_, second) => write!(f, "with 0x{second:02X} a longer form than the character needs"),
+            Self::Surrogate(_, second) => write!(f, "with 0x{second:02X} a surrogate, half of a UTF-16 pair"),
+            Self::TooLarge(_, second) => write!(f, "with 0x{second:02X} beyond U+10FFFF"),
+            Self::BrokenOff(_) => f.write_str("a character that breaks off"),
+            Self::Cut => f.write_str("text ends inside a character"),
         }
     }
 }

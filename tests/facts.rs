@@ -538,6 +538,13 @@ fn table() -> Vec<Row> {
             .unknown(hole_inside_text, Gap)
             .unknown(cut_inside_text, CutByCapture)
             .unknown(waited_too_long, Limit),
+        fact("peer.compression_mark")
+            .seen(compressed_without_agreement, true, &["bad"])
+            .seen(client_fault, false, &["bad"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided)
+            .unknown(joined_late, JoinedLate),
         fact("peer.violation_s")
             .seen(client_fault, Span("bad", "close"), &["bad", "close"])
             .absent(farewell)
@@ -1044,6 +1051,17 @@ fn client_fault() -> Scene {
 
 fn client_fault_timeless() -> Scene {
     Scene { timeless: true, ..client_fault() }
+}
+
+/// The client marks a message as compressed, although nothing was agreed on.
+fn compressed_without_agreement() -> Scene {
+    let mut scene = open();
+    scene.next("bad").client().frame(Frame::text("odd").rsv(support::frames::rsv::RSV1)).wait(1.0);
+    scene.next("close").server().close(1002, "");
+    scene.talk().client().close(1002, "");
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
 }
 
 /// The client sets a reserved bit, and closes in the end itself.

@@ -13,8 +13,10 @@ mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::io::Read;
 use support::{Acks, Capture, Conversation, Frame, Length, Side, Upgrade};
 use wsdissect::capture::Reader;
+use wsdissect::connection::Utf8State;
 use wsdissect::limits::Limits;
 use wsdissect::{Analyzer, Options};
 
@@ -183,7 +185,15 @@ fn a_long_connection_is_no_heavier_than_a_short_one() {
 // Hostile captures.
 
 /// The most bytes in use while a capture is read and analysed under these bounds, and whether one of them was reached.
-fn peak(capture: &[u8], limits: Limits) -> (i64, bool) {
+fn peak(capture: impl Read, limits: Limits) -> (i64, bool) {
+    let (start, mut analyzer) = read(capture, limits);
+    while analyzer.next_report().is_some() {}
+    let is_reached = analyzer.summary().limits.named().iter().any(|(_, count)| *count > 0);
+    (COUNTS.get().peak - start, is_reached)
+}
+
+/// The bytes in use before a capture is read, and what has read it; the reports that the end brings are still in it.
+fn read(capture: impl Read, limits: Limits) -> (i64, Analyzer) {
     // What is loaded once is not counted.
     let options = Options { limits, ..Options::default() };
     let start = COUNTS.get().live;
@@ -195,9 +205,55 @@ fn peak(capture: &[u8], limits: Limits) -> (i64, bool) {
         while analyzer.next_report().is_some() {}
     }
     analyzer.finish();
-    while analyzer.next_report().is_some() {}
-    let is_reached = analyzer.summary().limits.named().iter().any(|(_, count)| *count > 0);
-    (COUNTS.get().peak - start, is_reached)
+    (start, analyzer)
+}
+
+/// A capture with one huge text message of the server's in one frame, made while it is read.
+struct HugeMessage {
+    /// Bytes that are ready, and how many of them are read.
+    ready: Vec<u8>,
+    read: usize,
+    /// The record of a segment full of payload, to be sent again and again with the next sequence number.
+    record: Vec<u8>,
+    left: u64,
+}
+
+impl HugeMessage {
+    /// Payload of a segment, as with segmentation offload.
+    const SEGMENT: usize = 32_768;
+    /// Where the sequence number is in a pcap record of TCP over IPv4 over Ethernet.
+    const SEQUENCE: usize = 16 + 14 + 20 + 4;
+
+    fn new(len: u64) -> Self {
+        let (mut c, _) = warm(&Upgrade::default());
+        c.mss(Self::SEGMENT).acks(Acks::Never);
+        let mut header = Frame::text("").length(Length::Claim(len)).encode(None);
+        header.resize(Self::SEGMENT, b'x');
+        c.server().bytes(&header);
+        let before = Capture::of([c]).pcap();
+        let record = before[before.len() - Self::SEGMENT - Self::SEQUENCE - 16..].to_vec();
+        let payload = record.len() - Self::SEGMENT;
+        let record = [&record[..payload], &[b'x'; Self::SEGMENT]].concat();
+        let (first, rest) = (Self::SEGMENT as u64 - 10, Self::SEGMENT as u64);
+        Self { ready: before, read: 0, record, left: (len - first).div_ceil(rest) }
+    }
+}
+
+impl Read for HugeMessage {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.read == self.ready.len() && self.left > 0 {
+            self.left -= 1;
+            let field = Self::SEQUENCE..Self::SEQUENCE + 4;
+            let sequence = u32::from_be_bytes(self.record[field.clone()].try_into().expect("four bytes"));
+            self.record[field].copy_from_slice(&sequence.wrapping_add(Self::SEGMENT as u32).to_be_bytes());
+            self.ready.clone_from(&self.record);
+            self.read = 0;
+        }
+        let len = buffer.len().min(self.ready.len() - self.read);
+        buffer[..len].copy_from_slice(&self.ready[self.read..self.read + len]);
+        self.read += len;
+        Ok(len)
+    }
 }
 
 const MIB: i64 = 1 << 20;
@@ -205,7 +261,7 @@ const MIB: i64 = 1 << 20;
 /// The read buffer and what an analysis has from the start: measured with a single connection.
 fn baseline() -> i64 {
     let (c, _) = warm(&Upgrade::default());
-    peak(&Capture::of([c]).pcap(), Limits::default()).0
+    peak(&Capture::of([c]).pcap()[..], Limits::default()).0
 }
 
 #[test]
@@ -216,7 +272,7 @@ fn a_head_without_end_is_not_kept() {
     for i in 0..20_000 {
         c.client().bytes(format!("X-Header-{i}: {}\r\n", "x".repeat(400)).as_bytes());
     }
-    let (peak, is_reached) = peak(&Capture::of([c]).pcap(), Limits::default());
+    let (peak, is_reached) = peak(&Capture::of([c]).pcap()[..], Limits::default());
     assert!(is_reached, "the bound on heads is reached");
     assert!(peak < baseline() + MIB, "{peak} bytes for 8 MiB of header lines");
 }
@@ -229,8 +285,21 @@ fn a_message_without_end_is_not_kept() {
     for _ in 0..10_000 {
         c.client().frame(Frame::new(0, [2; 1400]).fin(false));
     }
-    let (peak, _) = peak(&Capture::of([c]).pcap(), Limits::default());
+    let (peak, _) = peak(&Capture::of([c]).pcap()[..], Limits::default());
     assert!(peak < baseline() + MIB, "{peak} bytes for a message of 13 MiB");
+}
+
+/// A text of 2 GB in one frame, looked at to its last byte: no more memory than for a short one.
+#[test]
+fn row_51_a_message_of_2_gb_is_not_kept() {
+    const LEN: u64 = 2_000_000_000 / HugeMessage::SEGMENT as u64 * HugeMessage::SEGMENT as u64 - 10;
+    let (start, mut analyzer) = read(HugeMessage::new(LEN), Limits::default());
+    let report = analyzer.next_report().expect("one connection");
+    let peak = COUNTS.get().peak - start;
+    let message = report.connection.traffic.server.last_message.expect("it is complete");
+    assert_eq!((message.size, message.utf8), (LEN, Utf8State::Valid));
+    println!("peak: {peak} bytes for a message of {LEN} bytes");
+    assert!(peak < baseline() + MIB, "{peak} bytes for a message of {LEN} bytes");
 }
 
 #[test]
@@ -238,7 +307,7 @@ fn a_frame_that_claims_everything_is_not_believed() {
     let (mut c, _) = warm(&Upgrade::default());
     c.server().frame(Frame::binary(&[1; 1000]).length(Length::Claim(u64::MAX >> 1)));
     c.client().frame(Frame::new(8, [1; 125]).length(Length::Claim(1 << 40)));
-    let (peak, _) = peak(&Capture::of([c]).pcap(), Limits::default());
+    let (peak, _) = peak(&Capture::of([c]).pcap()[..], Limits::default());
     assert!(peak < baseline() + MIB, "{peak} bytes");
 }
 
@@ -249,7 +318,7 @@ fn a_compressed_bomb_is_not_kept() {
     c.acks(Acks::Never);
     c.client().binary(&vec![0; 64 << 20]);
     let limits = Limits { inflated_message_bytes: 1 << 20, ..Limits::default() };
-    let (peak, is_reached) = peak(&Capture::of([c]).pcap(), limits);
+    let (peak, is_reached) = peak(&Capture::of([c]).pcap()[..], limits);
     assert!(is_reached, "the bound on inflating is reached");
     assert!(peak < baseline() + 2 * MIB, "{peak} bytes for a message of 64 MiB");
 }
@@ -264,7 +333,7 @@ fn bytes_out_of_order_are_bounded() {
         c.client().frame(Frame::binary(&[1; 1400]));
     }
     let limits = Limits { reorder_bytes_per_end: 1 << 20, reorder_bytes_total: 2 << 20, ..Limits::default() };
-    let (peak, is_reached) = peak(&Capture::of([c]).pcap(), limits);
+    let (peak, is_reached) = peak(&Capture::of([c]).pcap()[..], limits);
     assert!(is_reached, "the bound on reordering is reached");
     assert!(peak < baseline() + 4 * MIB, "{peak} bytes for 27 MiB behind a hole");
 }
@@ -279,7 +348,7 @@ fn connections_are_bounded() {
             c.client().text("hi");
             c
         });
-        peak(&Capture::of(conversations).pcap(), Limits { flows: 500, ..Limits::default() })
+        peak(&Capture::of(conversations).pcap()[..], Limits { flows: 500, ..Limits::default() })
     };
     let ((few, _), (many, is_reached)) = (open(1000), open(8000));
     assert!(is_reached, "the bound on connections is reached");
@@ -300,7 +369,7 @@ fn row_126_memory_is_flat_over_closed_connections() {
             c.server().fin();
             c
         });
-        peak(&Capture::of(conversations).pcap(), Limits { flows: 500, ..Limits::default() }).0
+        peak(&Capture::of(conversations).pcap()[..], Limits { flows: 500, ..Limits::default() }).0
     };
     let (short, long) = (talk(1000), talk(10_000));
     println!("peak: {short} bytes for 1000 connections, {long} for 10,000");
@@ -315,6 +384,6 @@ fn violations_are_bounded() {
     for _ in 0..50_000 {
         c.client().frame(Frame::new(0, [1]).rsv(0b011));
     }
-    let (peak, _) = peak(&Capture::of([c]).pcap(), Limits::default());
+    let (peak, _) = peak(&Capture::of([c]).pcap()[..], Limits::default());
     assert!(peak < baseline() + MIB, "{peak} bytes for 50,000 broken frames");
 }

@@ -115,7 +115,8 @@ pub struct Connection {
     pub closing: ClosingHandshake,
     /// Signs that the connection is ending, in packet order; a handful at most.
     pub ending: Vec<EndSignal>,
-    /// Rules that were broken, in packet order, at most [`Limits::violations`].
+    /// Rules that were broken, in packet order, at most [`Limits::violations`]: the first of each rule and side, and the
+    /// first of the others.
     pub violations: Vec<Violation>,
     /// Violations beyond that bound.
     pub violations_dropped: u64,
@@ -263,8 +264,17 @@ impl Connection {
         self.observe(violation.at, Some(violation.side), Observed::Violation(violation.rule));
         if self.violations.len() < limits.violations {
             self.violations.push(violation);
-        } else {
-            self.violations_dropped += 1;
+            return;
+        }
+        self.violations_dropped += 1;
+        // A client that never masks fills the list; what it breaks at last is worth more than one more of the same.
+        let same = |one: &Violation, other: &Violation| (one.rule, one.side) == (other.rule, other.side);
+        let kept = &self.violations;
+        if !kept.iter().any(|known| same(known, &violation))
+            && let Some(repeated) = (1..kept.len()).rfind(|&i| kept[..i].iter().any(|known| same(known, &kept[i])))
+        {
+            self.violations.remove(repeated);
+            self.violations.push(violation);
         }
     }
 

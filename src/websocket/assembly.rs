@@ -317,8 +317,8 @@ impl Open {
         match (self.kind, &self.fault) {
             (MessageKind::Binary, _) => Utf8State::NotText,
             (MessageKind::Text, Some(fault)) => {
-                let (TextFault { offset, value }, packet) = **fault;
-                Utf8State::Invalid { offset, value, packet }
+                let (TextFault { offset, what }, packet) = **fault;
+                Utf8State::Invalid { offset, value: what.first_byte(), packet }
             }
             (MessageKind::Text, None) if self.content_state() == Content::Whole => Utf8State::Valid,
             (MessageKind::Text, None) => Utf8State::Unknown,
@@ -381,7 +381,7 @@ impl<S: EventSink> Inspector<'_, S> {
             side: self.sender,
             at: self.origin,
             offset: Some(self.frame),
-            detail: Detail::Byte { offset: fault.offset, value: fault.value },
+            detail: Detail::Character { offset: fault.offset, fault: fault.what },
         }));
     }
 }

@@ -1,5 +1,7 @@
 //! The bytes of one side, from wherever they are cut, to events.
 
+mod headers;
+
 use super::assembly::{Assembly, Feed};
 use super::close::ClosePayload;
 use super::deflate::Deflate;
@@ -10,8 +12,9 @@ use super::header::FrameHeader;
 use super::mask::PayloadBytes;
 use super::nesting::Nesting;
 use super::opcode::Opcode;
+use super::partial::PartialHeader;
 use super::resync::{Proof, Search, Thresholds};
-use super::rules::{self, CONTROL_PAYLOAD_MAX, Circumstances};
+use super::rules::{self, CONTROL_PAYLOAD_MAX};
 use super::scratch::Scratch;
 use crate::units::{Origin, Side, StreamOffset};
 use crate::violation::{Detail, Violation, ViolationRule};
@@ -35,7 +38,8 @@ pub struct Decoder {
     /// Stops counting at the end of its range.
     frames_after_close: u32,
     close_sent: bool,
-    /// Frames were lost, and the message under way then may still go on.
+    /// A message whose first frame is not known may go on: frames were lost, or the fragment that began it was told as
+    /// a fault already.
     may_continue: bool,
     had_hole: bool,
     sender: Side,
@@ -83,16 +87,6 @@ struct Lost {
     search: Search,
 }
 
-/// The first bytes of a header that came in pieces.
-#[derive(Clone, Copy)]
-struct PartialHeader {
-    bytes: [u8; FrameHeader::MAX_LEN],
-    len: u8,
-    offset: StreamOffset,
-    /// The packet with the first of the bytes; there is one as soon as `len` is not 0.
-    first: Option<Origin>,
-}
-
 /// The frame whose payload is arriving.
 struct Current {
     header: FrameHeader,
@@ -119,13 +113,6 @@ enum Role {
 struct ControlPayload {
     bytes: [u8; CONTROL_PAYLOAD_MAX],
     len: u8,
-}
-
-/// What a header can be taken for while it arrives.
-enum Examined {
-    Unclear,
-    Header(FrameHeader),
-    Http,
 }
 
 impl Decoder {
@@ -247,6 +234,7 @@ impl Decoder {
                 }
             }
             (State::Payload(_) | State::Header(_), _) => {
+                self.judge_cut_header(scratch, sink);
                 self.assembly.shut();
                 let budget = &mut scratch.searches;
                 let rsv1 = self.assembly.deflate_negotiated();
@@ -298,6 +286,7 @@ impl Decoder {
         if let State::Lost(lost) = &mut self.state {
             lost.search.forget(&mut scratch.searches);
         }
+        self.judge_cut_header(scratch, sink);
         let (frame, message) = (self.open_frame(), self.open_message());
         if frame.is_some() || message.is_some() {
             sink.event(Event::Unfinished(Unfinished { sender: self.sender, frame, message }));
@@ -379,47 +368,7 @@ impl Decoder {
         self.assembly.lose_context();
     }
 
-    /// Takes header bytes from the start of `rest` (not empty) and returns how many.
-    fn push_header<S: EventSink>(&mut self, rest: &[u8], at: StreamOffset, feed: &mut Feed<'_, S>) -> usize {
-        let State::Header(partial) = &mut self.state else { return rest.len() };
-        if partial.len == 0
-            && rest.first() != HTTP.first()
-            && let Some(header) = FrameHeader::parse(rest)
-        {
-            self.begin_frame(header, at, feed.origin, feed);
-            return usize::from(header.header_len);
-        }
-
-        let mut used = 0;
-        for byte in rest {
-            partial.append(*byte, at, feed.origin);
-            used += 1;
-            match partial.examine() {
-                Examined::Unclear => {}
-                Examined::Http => {
-                    let offset = partial.offset;
-                    self.violation(ViolationRule::HttpInWebsocket, Detail::None, offset, feed);
-                    self.assembly.shut();
-                    self.state = State::Foreign { since: offset, at: feed.origin };
-                    break;
-                }
-                Examined::Header(header) => {
-                    let partial = *partial;
-                    self.begin_frame(header, partial.offset, partial.first.unwrap_or(feed.origin), feed);
-                    // Only what began like HTTP is held back longer than its header, and it claims 84 bytes of
-                    // payload, so all that was held back is payload.
-                    let held_back = partial.bytes().get(usize::from(header.header_len)..).unwrap_or_default();
-                    if !held_back.is_empty() {
-                        self.push_payload(held_back, feed);
-                    }
-                    break;
-                }
-            }
-        }
-        used
-    }
-
-    /// A header is complete.
+    /// A header is complete, and judged.
     fn begin_frame<S: EventSink>(
         &mut self,
         header: FrameHeader,
@@ -428,23 +377,6 @@ impl Decoder {
         feed: &mut Feed<'_, S>,
     ) {
         feed.sink.event(Event::Frame(Frame { sender: self.sender, header, offset, first }));
-        if self.close_sent {
-            self.frames_after_close = self.frames_after_close.saturating_add(1);
-            if self.frames_after_close == 1 {
-                self.violation(ViolationRule::DataAfterClose, Detail::Frames(1), offset, feed);
-            }
-        }
-        // The message under way when frames were lost may go on; only its first frame would have told what it is.
-        let continues = self.may_continue && header.opcode == Opcode::Continuation;
-        let given = Circumstances {
-            sender: self.sender,
-            deflate: self.assembly.deflate_negotiated(),
-            rsv1_unknown: self.assembly.is_guessing(),
-            message_open: self.assembly.is_open() || continues,
-        };
-        self.may_continue &= !header.opcode.is_data() || (continues && !header.fin);
-        rules::judge(&header, given, |rule, detail| self.violation(rule, detail, offset, feed));
-
         let role = match header.opcode {
             Opcode::Text | Opcode::Binary => {
                 let kind = if header.opcode == Opcode::Text { MessageKind::Text } else { MessageKind::Binary };
@@ -478,18 +410,23 @@ impl Decoder {
             // A frame with missing bytes is not read: what was kept of it would not be its payload.
             Role::Control(_) if frame.missing > 0 => {}
             Role::Control(kept) => {
-                if complete && kept.is_none() {
-                    let mut whole = ControlPayload::EMPTY;
-                    whole.append(payload);
-                    self.end_frame(Some(&whole), feed);
-                    return used;
+                let mut earlier = kept.take();
+                let mut whole = ControlPayload::EMPTY;
+                let control = earlier.as_deref_mut().unwrap_or(&mut whole);
+                let judged = control.bytes().len();
+                control.append(payload);
+                if frame.header.opcode == Opcode::Close {
+                    let offset = frame.offset;
+                    rules::judge_close(control.bytes(), judged, |rule, detail| {
+                        self.violation(rule, detail, offset, feed);
+                    });
                 }
-                kept.get_or_insert_with(|| Box::new(ControlPayload::EMPTY)).append(payload);
                 if complete {
-                    let kept = kept.take();
-                    self.end_frame(kept.as_deref(), feed);
-                    return used;
+                    self.end_frame(Some(control), feed);
+                } else if let State::Payload(Current { role: Role::Control(kept), .. }) = &mut self.state {
+                    *kept = Some(earlier.unwrap_or_else(|| Box::new(whole)));
                 }
+                return used;
             }
         }
         if complete {
@@ -528,39 +465,17 @@ impl Decoder {
             Opcode::Close => {
                 self.close_sent = true;
                 if let Some(control) = control {
+                    // We ourselves cut an over-long reason, perhaps inside a character.
+                    if header.payload_len <= CONTROL_PAYLOAD_MAX as u64 {
+                        rules::judge_close_end(control.bytes(), |rule, detail| {
+                            self.violation(rule, detail, offset, feed);
+                        });
+                    }
                     let payload = ClosePayload::parse(control.bytes());
-                    self.judge_close(&payload, header.payload_len, offset, feed);
                     feed.sink.event(Event::Close(CloseFrame { payload, first, last, offset }));
                 }
             }
             Opcode::Reserved(_) => {}
-        }
-    }
-
-    /// RFC 6455 §5.5.1 and §7.4.
-    fn judge_close<S: EventSink>(
-        &mut self,
-        payload: &ClosePayload,
-        claimed_len: u64,
-        offset: StreamOffset,
-        feed: &mut Feed<'_, S>,
-    ) {
-        match payload {
-            ClosePayload::Empty => {}
-            ClosePayload::OneByte(_) => self.violation(ViolationRule::ClosePayloadOneByte, Detail::None, offset, feed),
-            ClosePayload::Status { code, reason } => {
-                if !code.allowed_on_wire() {
-                    self.violation(ViolationRule::CloseCodeInvalid, Detail::Code(code.0), offset, feed);
-                }
-                if let Err(fault) = std::str::from_utf8(reason.as_bytes()) {
-                    let value = fault.error_len().and_then(|_| reason.as_bytes().get(fault.valid_up_to())).copied();
-                    // We ourselves cut an over-long reason, perhaps inside a character.
-                    if value.is_some() || claimed_len <= CONTROL_PAYLOAD_MAX as u64 {
-                        let detail = Detail::Byte { offset: fault.valid_up_to() as u64, value };
-                        self.violation(ViolationRule::InvalidUtf8CloseReason, detail, offset, feed);
-                    }
-                }
-            }
         }
     }
 
@@ -588,41 +503,9 @@ impl std::fmt::Debug for Decoder {
     }
 }
 
-/// How an HTTP response starts. Read as a frame this would be a fragmented Close with RSV1 and 84 bytes: three
-/// violations at once, so nothing legal is mistaken for it.
-const HTTP: &[u8] = b"HTTP/1.";
-
 impl State {
     fn expecting_header() -> Self {
-        Self::Header(PartialHeader { bytes: [0; FrameHeader::MAX_LEN], len: 0, offset: StreamOffset(0), first: None })
-    }
-}
-
-impl PartialHeader {
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
-    }
-
-    /// Adds one byte. `at` is where the chunk that it comes from starts; it counts only for the first byte.
-    fn append(&mut self, byte: u8, at: StreamOffset, origin: Origin) {
-        if self.first.is_none() {
-            self.offset = at;
-            self.first = Some(origin);
-        }
-        if let Some(slot) = self.bytes.get_mut(usize::from(self.len)) {
-            *slot = byte;
-            self.len += 1;
-        }
-    }
-
-    fn examine(&self) -> Examined {
-        if self.bytes() == HTTP {
-            Examined::Http
-        } else if HTTP.starts_with(self.bytes()) {
-            Examined::Unclear
-        } else {
-            FrameHeader::parse(self.bytes()).map_or(Examined::Unclear, Examined::Header)
-        }
+        Self::Header(PartialHeader::EMPTY)
     }
 }
 

@@ -4,7 +4,7 @@ use super::close::ClosePayload;
 use super::header::FrameHeader;
 use super::opcode::Opcode;
 use crate::units::{Origin, Side, StreamOffset};
-use crate::violation::Violation;
+use crate::violation::{CharacterFault, Violation};
 
 /// Where the decoder's events go.
 pub trait EventSink {
@@ -20,11 +20,12 @@ pub trait EventSink {
 
 /// One thing that happened in one side's stream.
 ///
-/// A frame gives `Frame`, its violations and payload, `FrameEnd`, and then what it completed: `Message`, `Control` or
-/// `Close`, with the violations that only the whole shows in front of it.
+/// A frame gives the violations of its header, `Frame`, its payload and the violations in it, `FrameEnd`, and then what it
+/// completed: `Message`, `Control` or `Close`, with the violations that only the whole shows in front of it. Of a header
+/// that is cut off there are only violations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// A frame's header is complete; its payload may never come.
+    /// A frame's header is complete and was judged; its payload may never come.
     Frame(Frame),
     /// A frame is complete.
     FrameEnd(FrameEnd),
@@ -185,8 +186,8 @@ pub enum Utf8State {
 pub(super) struct TextFault {
     /// Where the wrong character starts.
     pub(super) offset: u64,
-    /// Its first byte; `None` when the text ends inside it.
-    pub(super) value: Option<u8>,
+    /// What is wrong with it.
+    pub(super) what: CharacterFault,
 }
 
 /// A complete Close frame.

@@ -73,23 +73,56 @@ impl FrameHeader {
     /// Whether the length uses the shortest form that holds it and its top bit is clear (RFC 6455 §5.2).
     #[must_use]
     pub fn length_is_well_encoded(&self) -> bool {
+        self.length().is_well_encoded()
+    }
+
+    pub(super) fn length(&self) -> LengthField {
         let key_len = if self.masking_key.is_some() { 4 } else { 0 };
-        match self.header_len.saturating_sub(2 + key_len) {
+        LengthField { value: self.payload_len, extended_len: self.header_len.saturating_sub(2 + key_len) }
+    }
+}
+
+/// The payload length as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LengthField {
+    /// What it says.
+    pub(super) value: u64,
+    /// Bytes after the second that it takes: 0, 2 or 8.
+    extended_len: u8,
+}
+
+impl LengthField {
+    /// The length field of the header that starts with `bytes`; the masking key need not be there.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (&second, rest) = bytes.get(1..)?.split_first()?;
+        length_field(second, rest).ok().map(|(_, length)| length)
+    }
+
+    /// Whether it has the shortest form that holds it and its top bit is clear (RFC 6455 §5.2).
+    pub(super) fn is_well_encoded(self) -> bool {
+        match self.extended_len {
             0 => true,
-            2 => self.payload_len > 125,
-            _ => self.payload_len > u64::from(u16::MAX) && self.payload_len >> 63 == 0,
+            2 => self.value > 125,
+            _ => self.value > u64::from(u16::MAX) && self.value >> 63 == 0,
         }
     }
+}
+
+/// The payload length, from its first seven bits in the header's second byte on.
+fn length_field(second: u8, input: &[u8]) -> IResult<&[u8], LengthField> {
+    let (rest, value) = match second & 0x7F {
+        126 => be_u16.map(u64::from).parse(input)?,
+        127 => be_u64.parse(input)?,
+        short => (input, u64::from(short)),
+    };
+    // At most 8, so the cast keeps the value.
+    Ok((rest, LengthField { value, extended_len: (input.len() - rest.len()) as u8 }))
 }
 
 /// RFC 6455 §5.2, base framing protocol, up to and including the masking key.
 fn frame_header(input: &[u8]) -> IResult<&[u8], FrameHeader> {
     let (rest, (first, second)) = (be_u8, be_u8).parse(input)?;
-    let (rest, payload_len) = match second & 0x7F {
-        126 => be_u16.map(u64::from).parse(rest)?,
-        127 => be_u64.parse(rest)?,
-        short => (rest, u64::from(short)),
-    };
+    let (rest, length) = length_field(second, rest)?;
     let (rest, masking_key) = if second & 0x80 != 0 {
         let (rest, key) = take(4usize).parse(rest)?;
         (rest, <[u8; 4]>::try_from(key).ok())
@@ -101,7 +134,7 @@ fn frame_header(input: &[u8]) -> IResult<&[u8], FrameHeader> {
         rsv: Rsv::from_first_byte(first),
         opcode: Opcode::from_low_bits(first),
         masking_key,
-        payload_len,
+        payload_len: length.value,
         // At most 14, so the cast keeps the value.
         header_len: (input.len() - rest.len()) as u8,
     };

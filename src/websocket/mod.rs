@@ -3,8 +3,11 @@
 //!
 //! A [`Decoder`] takes the bytes of one side in whatever pieces they arrive and tells an [`EventSink`] what they are.
 //!
-//! - **A frame is judged as it arrives.** Its header is told and judged when its last byte is there; payload is looked
-//!   at and forgotten piece by piece. A violation in a frame that never ends still counts.
+//! - **A frame is judged as it arrives**, by the first byte that shows a fault: a reserved opcode by one, a missing mask by
+//!   two, a Close code by the two it has, wherever segments are cut. A header is told when its last byte is there; payload
+//!   is looked at and forgotten piece by piece. A receiver may close at that first byte, so a violation in a header or a
+//!   frame that never ends still counts.
+//! - **One fault is one violation.** Fragments that go on with what should not have been begun are its rest.
 //! - **Nothing piles up.** Between two calls a decoder keeps at most 14 bytes of a header, 125 of a control payload, 3
 //!   of a cut character, and the window of one inflater. Buffers are shared by all connections in a [`Scratch`].
 //! - **A violation does not stop anything** as long as it is clear where the next frame starts. What cannot be judged
@@ -24,6 +27,7 @@ mod held;
 mod mask;
 mod nesting;
 mod opcode;
+mod partial;
 mod probe;
 mod resync;
 mod rules;

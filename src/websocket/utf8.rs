@@ -3,6 +3,7 @@
 //! Keeps at most the three bytes of a character that the pieces cut apart.
 
 use super::event::TextFault;
+use crate::violation::CharacterFault;
 
 /// Checks one text in pieces.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,7 +25,7 @@ impl Utf8Checker {
                 self.checked += fault.valid_up_to() as u64;
                 let remaining = &rest[fault.valid_up_to()..];
                 if fault.error_len().is_some() {
-                    return Err(self.fault(remaining.first().copied()));
+                    return Err(self.fault(remaining));
                 }
                 self.keep(remaining);
             }
@@ -34,7 +35,7 @@ impl Utf8Checker {
 
     /// The text is complete; it must not end inside a character.
     pub(super) fn finish(&self) -> Result<(), TextFault> {
-        if self.carry_len == 0 { Ok(()) } else { Err(self.fault(None)) }
+        if self.carry_len == 0 { Ok(()) } else { Err(self.fault(&[])) }
     }
 
     /// Ends the character that earlier pieces began; returns what follows it in `piece`.
@@ -55,7 +56,7 @@ impl Utf8Checker {
                     self.checked += len as u64;
                     return Ok(&piece[taken + 1..]);
                 }
-                Err(fault) if fault.error_len().is_some() => return Err(self.fault(Some(character[0]))),
+                Err(fault) if fault.error_len().is_some() => return Err(self.fault(&character[..len])),
                 Err(_) => {}
             }
         }
@@ -70,14 +71,20 @@ impl Utf8Checker {
         self.carry_len = len as u8;
     }
 
-    fn fault(&self, value: Option<u8>) -> TextFault {
-        TextFault { offset: self.checked, value }
+    /// `character` starts where the text goes wrong; without a byte, it ends there.
+    fn fault(&self, character: &[u8]) -> TextFault {
+        let what = match character {
+            [] => CharacterFault::Cut,
+            [first, rest @ ..] => CharacterFault::of(*first, rest.first().copied()),
+        };
+        TextFault { offset: self.checked, what }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use CharacterFault::{BrokenOff, Cut, Overlong, Stray, Surrogate, TooLarge, Unused};
 
     fn check(pieces: &[&[u8]]) -> Result<(), TextFault> {
         let mut checker = Utf8Checker::default();
@@ -87,37 +94,37 @@ mod tests {
         checker.finish()
     }
 
-    /// A text and its first fault: offset and value.
-    type Case = (&'static [u8], Option<(u64, Option<u8>)>);
+    /// A text and its first fault.
+    type Case = (&'static [u8], Option<(u64, CharacterFault)>);
 
-    /// Texts and the offset and value Python 3.11's `bytes.decode()` reports (`UnicodeDecodeError.start`), with `None`
-    /// for its "unexpected end of data".
+    /// Texts and the offset Python 3.11's `bytes.decode()` reports (`UnicodeDecodeError.start`), with `Cut` for its
+    /// "unexpected end of data". What else is wrong stands in the table of RFC 3629 §4.
     const CASES: [Case; 15] = [
         (b"", None),
         (b"Hello", None),
         ("κόσμε €𐍈".as_bytes(), None),
         // Noncharacters are legal: U+FFFE, U+FFFF, U+10FFFF.
         (b"\xEF\xBF\xBE\xEF\xBF\xBF\xF4\x8F\xBF\xBF", None),
-        (b"\xFF", Some((0, Some(0xFF)))),
-        (b"ab\x80", Some((2, Some(0x80)))),
+        (b"\xFF", Some((0, Unused(0xFF)))),
+        (b"ab\x80", Some((2, Stray(0x80)))),
         // A surrogate, RFC 6455's favourite.
-        (b"\xCE\xBA\xE1\xBD\xB9\xCF\x83\xCE\xBC\xCE\xB5\xED\xA0\x80edited", Some((11, Some(0xED)))),
+        (b"\xCE\xBA\xE1\xBD\xB9\xCF\x83\xCE\xBC\xCE\xB5\xED\xA0\x80edited", Some((11, Surrogate(0xED, 0xA0)))),
         // Overlong forms.
-        (b"\xC0\xAF", Some((0, Some(0xC0)))),
-        (b"x\xE0\x80\xAF", Some((1, Some(0xE0)))),
-        (b"\xF0\x80\x80\xAF", Some((0, Some(0xF0)))),
+        (b"\xC0\xAF", Some((0, Unused(0xC0)))),
+        (b"x\xE0\x80\xAF", Some((1, Overlong(0xE0, 0x80)))),
+        (b"\xF0\x80\x80\xAF", Some((0, Overlong(0xF0, 0x80)))),
         // Beyond U+10FFFF.
-        (b"\xF4\x90\x80\x80", Some((0, Some(0xF4)))),
-        (b"\xF5", Some((0, Some(0xF5)))),
+        (b"\xF4\x90\x80\x80", Some((0, TooLarge(0xF4, 0x90)))),
+        (b"\xF5", Some((0, Unused(0xF5)))),
         // Ends inside a character.
-        (b"a\xC3", Some((1, None))),
-        (b"\xF0\x9F\x98", Some((0, None))),
+        (b"a\xC3", Some((1, Cut))),
+        (b"\xF0\x9F\x98", Some((0, Cut))),
         // A character broken off by ASCII.
-        (b"\xE2\x82x", Some((0, Some(0xE2)))),
+        (b"\xE2\x82x", Some((0, BrokenOff(0xE2)))),
     ];
 
-    fn expected(case: Option<(u64, Option<u8>)>) -> Result<(), TextFault> {
-        case.map_or(Ok(()), |(offset, value)| Err(TextFault { offset, value }))
+    fn expected(case: Option<(u64, CharacterFault)>) -> Result<(), TextFault> {
+        case.map_or(Ok(()), |(offset, what)| Err(TextFault { offset, what }))
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::connection::{Content, EndSignal, MessageNote};
 use crate::connection::{Opcode, Utf8State};
 use crate::evidence::WhyUnknown;
 use crate::units::Side;
-use crate::violation::Violation;
+use crate::violation::{Detail, Violation};
 
 /// Asks the end.
 fn of_end(view: &View<'_>, ask: impl FnOnce(&EndSignal, Side) -> Answer) -> Answer {
@@ -95,15 +95,38 @@ pub(in crate::evidence) fn own_messages(view: &View<'_>) -> Answer {
 }
 
 /// The first framing rule that `culprit` broke not later than the end.
+///
+/// What the other side has borne for a while is a habit and no cause: a rule that was broken for the first time right
+/// before the end goes before it.
 fn framing_violation<'a>(view: &View<'a>, culprit: Side, end: &EndSignal) -> Option<&'a Violation> {
-    view.connection.violations.iter().find(|violation| {
-        violation.side == culprit && !violation.rule.is_of_handshake() && violation.at.packet <= end.at.packet
-    })
+    let broken = || {
+        view.connection.violations.iter().filter(|violation| {
+            violation.side == culprit && !violation.rule.is_of_handshake() && violation.at.packet <= end.at.packet
+        })
+    };
+    let is_new = |violation: &&Violation| broken().find(|first| first.rule == violation.rule) == Some(*violation);
+    let is_recent = |violation: &&Violation| end.at.seconds_since(&violation.at).is_some_and(|s| s <= RECENT_SECONDS);
+    broken().find(|violation| is_recent(violation) && is_new(violation)).or_else(|| broken().next())
 }
+
+/// As long before the end, a violation may have set it off: the slowest stack measured took one second.
+const RECENT_SECONDS: f64 = 2.0;
 
 pub(in crate::evidence) fn violation(view: &View<'_>) -> Answer {
     of_end(view, |end, ender| match framing_violation(view, ender.other(), end) {
         Some(violation) => text(violation.rule.name()).at([violation.at]),
+        None => or_unknown(view.judged(ender.other()).map(|()| absent())),
+    })
+}
+
+/// Whether the violation looks like compression that was not agreed on (RFC 7692 §6).
+pub(in crate::evidence) fn compression_mark(view: &View<'_>) -> Answer {
+    of_end(view, |end, ender| match framing_violation(view, ender.other(), end) {
+        Some(violation) => {
+            let is_first_of_message = |opcode| [Opcode::Text, Opcode::Binary].map(Opcode::value).contains(&opcode);
+            let marked = matches!(violation.detail, Detail::Rsv { bits: 4, opcode } if is_first_of_message(opcode));
+            boolean(marked).at([violation.at])
+        }
         None => or_unknown(view.judged(ender.other()).map(|()| absent())),
     })
 }

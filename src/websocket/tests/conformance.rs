@@ -165,7 +165,10 @@ fn what_another_compressor_wrote() {
     let lens: Vec<_> = bench.messages().iter().map(|message| message.inflated_len).collect();
     assert_eq!(lens, [Some(16), Some(27), Some(11)]);
     assert_eq!(bench.rules(), [Rule::InvalidUtf8Text]);
-    assert_eq!(bench.violations()[0].detail, Detail::Byte { offset: 8, value: Some(0xED) });
+    assert_eq!(
+        bench.violations()[0].detail,
+        Detail::Character { offset: 8, fault: CharacterFault::Surrogate(0xED, 0xA0) }
+    );
 }
 
 // Frame rules: the table of header rules is in `rules`; here they are met in a stream.
@@ -332,7 +335,7 @@ fn the_fault_is_told_once_with_its_packet() {
     bench.push(&frame(0x00, b"\xA0\x80")).push(&frame(0x80, b"\xFF"));
     let [violation] = &bench.violations()[..] else { panic!("one violation") };
     assert_eq!(violation.rule, Rule::InvalidUtf8Text);
-    assert_eq!(violation.detail, Detail::Byte { offset: 7, value: Some(0xED) });
+    assert_eq!(violation.detail, Detail::Character { offset: 7, fault: CharacterFault::Surrogate(0xED, 0xA0) });
     assert_eq!((violation.at, violation.offset), (packet(3), Some(StreamOffset(12))));
     assert_eq!(utf8_states(&bench), [Utf8State::Invalid { offset: 7, value: Some(0xED), packet: packet(3) }]);
 }
@@ -349,7 +352,7 @@ fn a_fault_counts_even_if_the_message_never_ends() {
 fn a_text_must_not_end_inside_a_character() {
     let bench = server(&[frame(0x01, b"a\xE2\x82"), frame(0x80, b""), frame(0x01, b"\xE2\x82")].concat());
     assert_eq!(bench.rules(), [Rule::InvalidUtf8Text]);
-    assert_eq!(bench.violations()[0].detail, Detail::Byte { offset: 1, value: None });
+    assert_eq!(bench.violations()[0].detail, Detail::Character { offset: 1, fault: CharacterFault::Cut });
     assert_eq!(utf8_states(&bench), [Utf8State::Invalid { offset: 1, value: None, packet: packet(1) }]);
 }
 
@@ -437,8 +440,14 @@ fn close_payloads_are_judged() {
         (b"\x03\xED", Some((Rule::CloseCodeInvalid, Detail::Code(1005)))),
         (b"\x03\xE7", Some((Rule::CloseCodeInvalid, Detail::Code(999)))),
         (b"\x13\x88", Some((Rule::CloseCodeInvalid, Detail::Code(5000)))),
-        (b"\x03\xE8ab\xFF", Some((Rule::InvalidUtf8CloseReason, Detail::Byte { offset: 2, value: Some(0xFF) }))),
-        (b"\x03\xE8ab\xC3", Some((Rule::InvalidUtf8CloseReason, Detail::Byte { offset: 2, value: None }))),
+        (
+            b"\x03\xE8ab\xFF",
+            Some((Rule::InvalidUtf8CloseReason, Detail::Character { offset: 2, fault: CharacterFault::Unused(0xFF) })),
+        ),
+        (
+            b"\x03\xE8ab\xC3",
+            Some((Rule::InvalidUtf8CloseReason, Detail::Character { offset: 2, fault: CharacterFault::Cut })),
+        ),
     ] {
         let bench = server(&frame(0x88, payload));
         let found: Vec<_> = bench.violations().into_iter().map(|v| (v.rule, v.detail)).collect();
@@ -497,6 +506,50 @@ fn http_in_the_stream_is_recognised_wherever_it_is_cut() {
     }
     let after_close = server(&[frame(0x88, b""), b"HTTP/1.1 200".to_vec()].concat());
     assert_eq!(after_close.rules(), [Rule::HttpInWebsocket]);
+}
+
+#[test]
+fn http_that_is_cut_off_is_known_by_four_bytes() {
+    for (stream, expected) in [
+        (&b"HTTP"[..], vec![Rule::HttpInWebsocket]),
+        (b"GET ", vec![Rule::HttpInWebsocket]),
+        // So short, it may as well be a frame, and as such it breaks these.
+        (b"HT", vec![Rule::RsvNonzero, Rule::ControlFrameFragmented]),
+        (b"PUT", vec![Rule::RsvNonzero, Rule::UnexpectedContinuation]),
+    ] {
+        let mut ended = server(stream);
+        assert_eq!(ended.rules(), [], "{stream:?}: more may come");
+        assert_eq!(ended.finish().rules(), expected, "{stream:?}");
+        let mut before_hole = server(stream);
+        assert_eq!(before_hole.gap(Some(100)).rules(), expected, "{stream:?} before a hole");
+    }
+}
+
+#[test]
+fn a_header_that_is_cut_off_is_judged_by_what_came() {
+    for (header, expected) in [
+        (&[0x83][..], vec![Rule::ReservedOpcode]),
+        (&[0x81, 0x80], vec![Rule::MaskedServerFrame]),
+        (&[0x89, 0x7E], vec![Rule::ControlFrameTooLong]),
+        // Too long or in too long a form: the last byte would have told.
+        (&[0x89, 0x7E, 0], vec![Rule::ControlFrameTooLong]),
+        (&[0x89, 0x7E, 0, 5], vec![Rule::BadLengthEncoding]),
+        (&[0x82, 0x7F, 0x80], vec![Rule::BadLengthEncoding]),
+        (&[0x82, 0x7E, 0], vec![]),
+        (&[0x81], vec![]),
+    ] {
+        let mut bench = Bench::new(Side::Server, None);
+        for byte in header {
+            bench.push(&[*byte]);
+        }
+        assert_eq!(bench.finish().rules(), expected, "{header:02x?}");
+        let mut before_hole = server(header);
+        assert_eq!(before_hole.gap(Some(100)).rules(), expected, "{header:02x?} before a hole");
+    }
+    // The packet is the one that left no way out, not the one that tells which rule it is.
+    let mut bench = Bench::new(Side::Server, None);
+    bench.push(&[0x89]).push(&[0x7E]).push(&[0]).push(&[5]);
+    assert_eq!((bench.rules(), bench.violations()[0].at), (vec![Rule::BadLengthEncoding], packet(2)));
 }
 
 #[test]

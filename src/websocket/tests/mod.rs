@@ -9,7 +9,7 @@ mod resync;
 use super::*;
 use crate::limits::Limits;
 use crate::units::{Origin, PacketNumber, Side, StreamOffset};
-use crate::violation::{Detail, Violation, ViolationRule};
+use crate::violation::{CharacterFault, Detail, Violation, ViolationRule};
 
 const KEY: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 

@@ -40,6 +40,8 @@ struct Reference {
     context_lost: bool,
     closed: bool,
     late: bool,
+    /// The continuation frames that follow belong to a frame that should not have been sent.
+    rest_of_a_fault: bool,
 }
 
 /// Everything that can be said of a stream that ends after `stream`.
@@ -71,11 +73,13 @@ impl Reference {
                 }
                 return;
             }
-            if rest.starts_with(b"HTTP/1.") {
+            let http = HTTP.iter().find(|start| start.starts_with(&rest[..rest.len().min(start.len())]));
+            if http.is_some() && rest.len() >= 4 {
                 self.lines.push(format!("@{at} http_in_websocket"));
                 return;
             }
-            let Some((key_at, len)) = Self::length(rest).filter(|_| !b"HTTP/1.".starts_with(rest)) else {
+            self.header(setup, at, rest);
+            let Some((key_at, len)) = Self::length(rest).filter(|_| http.is_none()) else {
                 self.lines.push("unfinished".into());
                 return;
             };
@@ -90,7 +94,8 @@ impl Reference {
             let payload: Vec<u8> =
                 rest[start..start + seen].iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect();
             let whole = seen as u64 == len;
-            self.frame(setup, at, rest[0], masked, key_at, len, &payload, whole);
+            self.lines.push(format!("@{at} frame {:02x} masked {masked} len {len}", rest[0]));
+            self.frame(setup, at, rest[0], len, &payload, whole);
             if !whole {
                 self.lines.push("unfinished".into());
                 return;
@@ -108,21 +113,11 @@ impl Reference {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of a frame, once")]
-    fn frame(
-        &mut self,
-        setup: &Setup,
-        at: usize,
-        first: u8,
-        masked: bool,
-        key_at: usize,
-        len: u64,
-        payload: &[u8],
-        whole: bool,
-    ) {
+    /// What the header at the start of `rest` breaks, or as much of it as is there.
+    fn header(&mut self, setup: &Setup, at: usize, rest: &[u8]) {
+        let first = rest[0];
         let (fin, rsv, opcode) = (first & 0x80 != 0, first >> 4 & 7, first & 15);
         let control = opcode >= 8;
-        self.lines.push(format!("@{at} frame {first:02x} masked {masked} len {len}"));
         let mut broken = Vec::new();
         if self.closed && !self.late {
             self.late = true;
@@ -142,36 +137,65 @@ impl Reference {
         if (3..8).contains(&opcode) || opcode > 10 {
             broken.push("reserved_opcode");
         }
-        if opcode == 0 && self.message.is_none() {
+        if opcode == 0 && self.message.is_none() && !self.rest_of_a_fault {
             broken.push("unexpected_continuation");
         }
         if (opcode == 1 || opcode == 2) && self.message.is_some() {
             broken.push("interleaved_data_frame");
         }
-        if key_at == 4 && len < 126 || key_at == 10 && !(65_536..1 << 63).contains(&len) {
-            broken.push("bad_length_encoding");
-        }
-        if setup.masks && !masked {
-            broken.push("unmasked_client_frame");
-        }
-        if !setup.masks && masked {
-            broken.push("masked_server_frame");
-        }
-        if control && len > 125 {
-            broken.push("control_frame_too_long");
-        }
         if control && !fin {
             broken.push("control_frame_fragmented");
         }
+        match opcode {
+            1 | 2 => self.rest_of_a_fault = false,
+            0 if fin => self.rest_of_a_fault = false,
+            _ if !fin && self.message.is_none() => self.rest_of_a_fault = true,
+            _ => {}
+        }
+        if let Some(second) = rest.get(1) {
+            let masked = second & 0x80 != 0;
+            if setup.masks && !masked {
+                broken.push("unmasked_client_frame");
+            }
+            if !setup.masks && masked {
+                broken.push("masked_server_frame");
+            }
+            match (Self::length(rest), second & 0x7F) {
+                (Some((key_at, len)), _) => {
+                    if key_at == 4 && len < 126 || key_at == 10 && !(65_536..1 << 63).contains(&len) {
+                        broken.push("bad_length_encoding");
+                    }
+                    if control && len > 125 {
+                        broken.push("control_frame_too_long");
+                    }
+                    if opcode == 8 && len == 1 {
+                        broken.push("close_payload_one_byte");
+                    }
+                }
+                // The rest of the length never comes.
+                (None, 127) if rest.len() > 2 && rest[2] >= 128 || rest.len() >= 8 && rest[2..8] == [0; 6] => {
+                    broken.push("bad_length_encoding");
+                }
+                (None, _) if control => broken.push("control_frame_too_long"),
+                (None, _) => {}
+            }
+        }
         broken.sort_unstable();
         self.lines.extend(broken.iter().map(|rule| format!("@{at} {rule}")));
+    }
 
+    fn frame(&mut self, setup: &Setup, at: usize, first: u8, len: u64, payload: &[u8], whole: bool) {
+        let (fin, rsv, opcode) = (first & 0x80 != 0, first >> 4 & 7, first & 15);
         if opcode == 1 || opcode == 2 {
             self.begin(setup, opcode == 1, rsv);
         }
         let belongs = opcode <= 2 && self.message.is_some();
         if belongs {
             self.payload(at, payload);
+        }
+        let kept = &payload[..payload.len().min(125)];
+        if opcode == 8 {
+            self.close_content(at, kept);
         }
         if !whole {
             return;
@@ -180,7 +204,6 @@ impl Reference {
         if belongs && fin {
             self.end_message(setup, at);
         }
-        let kept = &payload[..payload.len().min(125)];
         match opcode {
             8 => self.close(at, kept, len),
             9 | 10 => self.lines.push(format!("control {opcode} {}", hex(kept))),
@@ -303,27 +326,35 @@ impl Reference {
         }
     }
 
+    /// What a Close payload breaks as far as it came.
+    fn close_content(&mut self, at: usize, payload: &[u8]) {
+        if payload.len() < 2 {
+            return;
+        }
+        let code = big_endian(&payload[..2]);
+        let legal = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014].contains(&code)
+            || (3000..5000).contains(&code);
+        if !legal {
+            self.lines.push(format!("@{at} close_code_invalid"));
+        }
+        if let Some(fault @ (_, Some(_))) = first_fault(&payload[2..]) {
+            self.lines.push(format!("@{at} invalid_utf8_close_reason {fault:?}"));
+        }
+    }
+
     fn close(&mut self, at: usize, payload: &[u8], claimed: u64) {
         self.closed = true;
-        if payload.len() == 1 {
-            self.lines.push(format!("@{at} close_payload_one_byte"));
-        }
-        if payload.len() >= 2 {
-            let code = big_endian(&payload[..2]);
-            let legal = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014].contains(&code)
-                || (3000..5000).contains(&code);
-            if !legal {
-                self.lines.push(format!("@{at} close_code_invalid"));
-            }
-            match first_fault(&payload[2..]) {
-                Some((_, None)) if claimed > 125 => {}
-                Some(fault) => self.lines.push(format!("@{at} invalid_utf8_close_reason {fault:?}")),
-                None => {}
-            }
+        if claimed <= 125
+            && let Some(fault @ (_, None)) = payload.get(2..).and_then(first_fault)
+        {
+            self.lines.push(format!("@{at} invalid_utf8_close_reason {fault:?}"));
         }
         self.lines.push(format!("close {}", hex(payload)));
     }
 }
+
+/// How a response begins, and requests of the usual methods.
+const HTTP: [&[u8]; 8] = [b"HTTP/1.", b"GET /", b"HEAD /", b"POST /", b"PUT /", b"PATCH /", b"DELETE /", b"OPTIONS "];
 
 struct Inflated {
     clear: Vec<u8>,
