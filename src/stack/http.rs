@@ -7,14 +7,15 @@
 //! Where the capture misses a head or part of it, the stage changes all the same as soon as it is clear that it must: the
 //! start of a 101 was seen, or the client sends frames behind an upgrade request.
 
+use super::early::{Crossing, Early};
 use super::websocket::WebSocketStage;
 use super::{Shared, Stage, Traffic, new_connection, record_end, record_gap, side_of};
 use crate::connection::{Basis, Connection, EndSignalKind, Observed, Outcome};
 use crate::http::{self, Request, RequestReader, Response, ResponseReader, Step};
+use crate::limits::Limits;
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd};
 use crate::tcp::FlowStart;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
-use crate::violation::ViolationRule;
 use crate::websocket::{self, Decoder, DecoderConfig, Deflate};
 use std::collections::VecDeque;
 
@@ -54,6 +55,8 @@ pub(super) struct HttpStage {
     has_heads: bool,
     /// What the server sent before any request it could answer.
     early: Held,
+    /// What either side sent while the answer to an upgrade request was awaited.
+    sent_early: Early,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -100,6 +103,7 @@ impl HttpStage {
             server_seen: false,
             has_heads: false,
             early: Held::default(),
+            sent_early: Early::default(),
         }
     }
 
@@ -165,6 +169,8 @@ impl HttpStage {
     fn client_bytes(&mut self, start: &FlowStart, shared: &mut Shared, mut chunk: Chunk<'_>) -> Next {
         while !chunk.bytes.is_empty() {
             if self.awaits_upgrade() {
+                let request = self.connection.as_ref().and_then(|connection| connection.handshake.request.as_ref());
+                self.sent_early.client_sent(chunk.origin, chunk.offset, request.map(|request| request.last));
                 self.hold(&chunk);
                 return if self.lost.server || self.held.overflow.is_some() {
                     self.upgrade_by_frames(shared)
@@ -209,10 +215,14 @@ impl HttpStage {
             return;
         }
         self.awaited.push_back(Awaited::Upgrade);
+        self.sent_early.restart();
         let client = self.client;
         let connection = self.connection.get_or_insert_with(|| Box::new(new_connection(start, client, &shared.limits)));
         connection.payload(request.last);
         connection.observe(request.last, Some(Side::Client), Observed::Request);
+        for violation in http::check_request(&request) {
+            connection.violation(violation, &shared.limits);
+        }
         connection.handshake.outcome = Outcome::None;
         connection.handshake.response = None;
         connection.handshake.request = Some(request);
@@ -230,6 +240,11 @@ impl HttpStage {
                     return Next::Stay;
                 }
                 Step::Failed(why) => {
+                    if self.begins_too_early(why, &chunk) {
+                        let Some(next) = next_head(chunk) else { return Next::Stay };
+                        (self.responses, chunk) = (ResponseReader::new(), next);
+                        continue;
+                    }
                     if let Some(connection) = &mut self.connection {
                         connection.handshake.outcome = Outcome::Failed;
                         let is_tls = crate::tls::looks_like_tls(chunk.bytes).unwrap_or(false);
@@ -241,7 +256,7 @@ impl HttpStage {
                 Step::Head(response) => {
                     (self.switching, self.has_heads) = (false, true);
                     chunk = rest(chunk, consumed);
-                    if let Some(mut stage) = self.response(start, shared, response) {
+                    if let Some(mut stage) = self.response(start, shared, response, chunk.offset) {
                         if !chunk.bytes.is_empty() {
                             stage.chunk(shared, chunk);
                         }
@@ -253,12 +268,35 @@ impl HttpStage {
         Next::Stay
     }
 
+    /// Whether the server speaks WebSocket where its response is awaited, as one does that writes to a connection before
+    /// its handshake is through. The response may follow.
+    fn begins_too_early(&mut self, why: http::WhyNotHttp, chunk: &Chunk<'_>) -> bool {
+        let is_awaited = self.awaited.front() == Some(&Awaited::Upgrade) && why == http::WhyNotHttp::NotHttp;
+        if !is_awaited || self.dead.server {
+            return false;
+        }
+        if !self.sent_early.server_began() {
+            // Nothing is agreed on yet that could set other bits; and many protocols begin with what might be a fragment.
+            let is_whole = chunk.bytes.first().is_some_and(|byte| byte & 0xF0 == 0x80);
+            if !is_whole || !websocket::begins_with_frame(Side::Server, chunk.bytes) {
+                return false;
+            }
+            self.sent_early.server_sent(chunk.origin, chunk.offset);
+            if let Some(connection) = &mut self.connection {
+                connection.handshake.outcome = Outcome::Failed;
+                connection.handshake.answered_with_other = true;
+            }
+        }
+        true
+    }
+
     /// Takes in one response; gives the next stage when it switches protocols.
     fn response(
         &mut self,
         start: &FlowStart,
         shared: &mut Shared,
         response: Box<Response>,
+        end: StreamOffset,
     ) -> Option<Box<WebSocketStage>> {
         if response.is_interim() {
             return None;
@@ -272,28 +310,30 @@ impl HttpStage {
         let connection = self.connection.get_or_insert_with(|| Box::new(new_connection(start, client, &shared.limits)));
         connection.payload(response.last);
         connection.observe(response.last, Some(Side::Server), Observed::Response(response.status));
-        let request = connection.handshake.request.as_deref();
-        let violations = request.map(|request| http::check(request, Some(&response))).unwrap_or_default();
-        let refusable = violations.iter().any(|violation| client_must_refuse(violation.rule));
-        for violation in violations {
+        let request = connection.handshake.request.as_deref().filter(|_| awaited == Some(Awaited::Upgrade));
+        let faults = http::check_response(request, &response);
+        let spoilt = self.sent_early.server_began() || faults.iter().any(|fault| fault.rule.spoils_101());
+        let frames = switches || self.held.begins_with_frame(client);
+        for violation in self.sent_early.before(&response, end, frames).into_iter().chain(faults) {
             connection.violation(violation, &shared.limits);
         }
-        connection.handshake.outcome = match (switches, refusable) {
+        connection.handshake.outcome = match (switches, spoilt) {
             (true, false) => Outcome::Accepted,
             (true, true) => Outcome::Failed,
             (false, _) => Outcome::Rejected,
         };
+        connection.handshake.answered_with_other = false;
         if switches {
             connection.handshake.negotiated = http::negotiated(connection.handshake.request.as_deref(), &response);
         } else {
             connection.end_signal(EndSignalKind::HandshakeRejected, Side::Server, response.last);
         }
         connection.handshake.response = Some(response);
-        if switches { Some(self.upgrade(shared)) } else { self.replay_as_http(start, shared) }
+        if switches { Some(self.upgrade(shared, end)) } else { self.replay_as_http(start, shared) }
     }
 
     /// The 101 came: from here on both directions are frames.
-    fn upgrade(&mut self, shared: &mut Shared) -> Box<WebSocketStage> {
+    fn upgrade(&mut self, shared: &mut Shared, end: StreamOffset) -> Box<WebSocketStage> {
         let connection = self.connection.take().expect("set by the caller, `response`");
         let deflate = connection.handshake.negotiated.deflate;
         let config = |sender: Side| {
@@ -310,8 +350,12 @@ impl HttpStage {
             Decoder::new(config(Side::Client))
         };
         let decoders = PerSide { client, server: Decoder::new(config(Side::Server)) };
+        let response = connection.handshake.response.as_ref().map(|response| response.last);
         let mut stage = Box::new(WebSocketStage::new(self.client, Basis::Upgrade, connection, decoders));
         std::mem::take(&mut self.held).replay(shared, &mut stage);
+        if let Some(response) = response.filter(|_| !self.sent_early.client_went_on()) {
+            stage.watch_crossing(Crossing::new(&self.sent_early, response, end));
+        }
         stage
     }
 
@@ -448,8 +492,20 @@ impl HttpStage {
         }
     }
 
-    pub(super) fn finish(self) -> Option<Box<Connection>> {
-        self.connection
+    pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
+        if from != self.client {
+            self.sent_early.acknowledged(upto);
+        }
+    }
+
+    pub(super) fn finish(mut self, limits: &Limits) -> Option<Box<Connection>> {
+        let mut connection = self.connection.take()?;
+        if connection.handshake.response.is_none() && !self.lost.server {
+            for violation in self.sent_early.unanswered(self.held.begins_with_frame(self.client)) {
+                connection.violation(violation, limits);
+            }
+        }
+        Some(connection)
     }
 }
 
@@ -525,21 +581,15 @@ impl Held {
     }
 }
 
+/// The part of a chunk that begins with a status line, if one is in it.
+fn next_head(chunk: Chunk<'_>) -> Option<Chunk<'_>> {
+    const STATUS_LINE: &[u8] = b"HTTP/1.1 ";
+    let at = chunk.bytes.windows(STATUS_LINE.len()).position(|bytes| bytes == STATUS_LINE)?;
+    Some(rest(chunk, at))
+}
+
 /// What is left of a chunk after its first `consumed` bytes.
 fn rest(chunk: Chunk<'_>, consumed: usize) -> Chunk<'_> {
     let bytes = chunk.bytes.get(consumed..).unwrap_or_default();
     Chunk { offset: chunk.offset.plus(consumed as u64), bytes, ..chunk }
-}
-
-/// The faults of a 101 over which RFC 6455 §4.1 tells the client to fail the connection.
-fn client_must_refuse(rule: ViolationRule) -> bool {
-    matches!(
-        rule,
-        ViolationRule::BadAccept
-            | ViolationRule::MissingAccept
-            | ViolationRule::MissingUpgradeToken
-            | ViolationRule::UnrequestedSubprotocol
-            | ViolationRule::UnrequestedExtension
-            | ViolationRule::ExtensionParameterInvalid
-    )
 }

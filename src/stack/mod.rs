@@ -5,6 +5,7 @@
 //! [`Connection`] that the stage owns. TCP connections that hold nothing of interest fall to [`Stage::Opaque`], which
 //! keeps nothing.
 
+mod early;
 mod http;
 mod search;
 mod tls;
@@ -132,7 +133,7 @@ impl Stack {
             }
             Stage::Http(stage) => {
                 let client = stage.client();
-                match stage.finish() {
+                match stage.finish(&shared.limits) {
                     Some(connection) => (client, Basis::Upgrade, Finished::Connection(connection)),
                     None => return Finished::Other(Traffic::Http),
                 }
@@ -247,8 +248,10 @@ impl StreamSink for Stack {
     }
 
     fn acknowledged(&mut self, from: End, upto: StreamOffset) {
-        if let Stage::WebSocket(stage) = &mut self.stage {
-            stage.acknowledged(from, upto);
+        match &mut self.stage {
+            Stage::Http(stage) => stage.acknowledged(from, upto),
+            Stage::WebSocket(stage) => stage.acknowledged(from, upto),
+            _ => {}
         }
     }
 

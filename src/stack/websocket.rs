@@ -1,7 +1,9 @@
 //! An upgraded connection: each direction has its frame decoder, and all they find goes into the connection.
 
+use super::early::Crossing;
 use super::{Shared, record_end, record_gap, side_of};
 use crate::connection::{Basis, Connection, Outcome};
+use crate::http;
 use crate::limits::Limits;
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd, StreamEndKind};
 use crate::units::{Origin, PerSide, Side, StreamOffset};
@@ -19,6 +21,8 @@ pub(super) struct WebSocketStage {
     cut_head_end: Option<StreamOffset>,
     /// That the server accepted is known only from the frames of the client.
     answer_unseen: bool,
+    /// The client has not sent anything behind the 101 yet.
+    crossing: Option<Crossing>,
 }
 
 impl WebSocketStage {
@@ -41,6 +45,7 @@ impl WebSocketStage {
             finished: PerSide::default(),
             cut_head_end: None,
             answer_unseen: false,
+            crossing: None,
         }
     }
 
@@ -76,6 +81,11 @@ impl WebSocketStage {
         self.gap(shared, gap);
     }
 
+    /// The client's next bytes are its first behind the 101.
+    pub(super) fn watch_crossing(&mut self, crossing: Crossing) {
+        self.crossing = Some(crossing);
+    }
+
     pub(super) fn kept_bytes(&self) -> usize {
         self.decoders.client.kept_bytes() + self.decoders.server.kept_bytes()
     }
@@ -83,8 +93,15 @@ impl WebSocketStage {
     pub(super) fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
         let side = side_of(chunk.from, self.client);
         self.connection.visibility[side].note_bytes(chunk.origin);
+        if side == Side::Client
+            && let Some(crossing) = self.crossing.take()
+            && let Some(violation) = crossing.judge(chunk.origin, chunk.offset)
+        {
+            self.connection.violation(violation, &shared.limits);
+        }
         let (decoder, mut recorder) = self.parts(side, shared);
         decoder.push(&mut shared.scratch, chunk.offset, chunk.origin, chunk.bytes, &mut recorder);
+        self.note_http_status(side, &chunk);
         self.connection.payload(chunk.origin);
     }
 
@@ -102,6 +119,11 @@ impl WebSocketStage {
     }
 
     pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
+        if from != self.client
+            && let Some(crossing) = &mut self.crossing
+        {
+            crossing.acknowledged(upto);
+        }
         self.connection.acknowledged(side_of(from, self.client), upto);
     }
 
@@ -147,6 +169,21 @@ impl WebSocketStage {
             |violation: &&mut Violation| violation.rule == ViolationRule::DataAfterClose && violation.side == side;
         if let Some(violation) = self.connection.violations.iter_mut().find(broken) {
             violation.detail = Detail::Frames(frames);
+        }
+    }
+
+    /// Says of an HTTP message in the place of a frame what its status line says, if that is in the chunk.
+    fn note_http_status(&mut self, side: Side, chunk: &Chunk<'_>) {
+        let is_new = |violation: &&mut Violation| {
+            violation.rule == ViolationRule::HttpInWebsocket
+                && violation.side == side
+                && violation.detail == Detail::None
+        };
+        let Some(violation) = self.connection.violations.last_mut().filter(is_new) else { return };
+        let Some(at) = violation.offset.and_then(|offset| offset.0.checked_sub(chunk.offset.0)) else { return };
+        let line = usize::try_from(at).ok().and_then(|at| chunk.bytes.get(at..)).unwrap_or_default();
+        if let Some(status) = http::status_of(line) {
+            violation.detail = Detail::HttpStatus(status);
         }
     }
 
