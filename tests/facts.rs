@@ -64,6 +64,11 @@ fn table() -> Vec<Row> {
             .unknown(client_hidden, OneSided)
             .unknown(tls_unknown_ca, Encrypted)
             .unknown(joined_late, JoinedLate),
+        fact("connection.http_status")
+            .seen(http_in_the_stream, 400, &["http"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
         fact("client.browser")
             .seen(negotiated, true, &["request"])
             .seen(farewell, false, &["request"])
@@ -88,6 +93,12 @@ fn table() -> Vec<Row> {
             .seen(unanswered, Span("syn", "last"), &["syn", "last"])
             .absent(farewell)
             .unknown(joined_at_response, NotCaptured),
+        fact("tcp.setup_s")
+            .seen(farewell, Span("syn", "syn_ack"), &["syn", "syn_ack"])
+            .absent(unanswered)
+            .absent(refused_port)
+            .unknown(joined_at_response, NotCaptured)
+            .unknown(server_hidden, OneSided),
         fact("tcp.payload")
             .seen(farewell, true, &["request"])
             .seen(unanswered, false, &[])
@@ -306,6 +317,12 @@ fn table() -> Vec<Row> {
             .unknown(server_hidden, OneSided)
             .unknown(response_lost, Gap)
             .unknown(response_cut, CutByCapture),
+        fact("handshake.answer_s")
+            .seen(farewell, Span("request", "response"), &["request", "response"])
+            .absent(no_answer)
+            .unknown(joined_at_response, NotCaptured)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
         fact("handshake.upgrade_token")
             .seen(farewell, true, &["request"])
             .seen(stripped, false, &["request"])
@@ -328,6 +345,11 @@ fn table() -> Vec<Row> {
             .unknown(joined_at_response, NotCaptured),
         fact("handshake.accepted_version")
             .seen(old_version, "13, 14", &["response"])
+            .absent(farewell)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("handshake.version_listed")
+            .seen(old_version, false, &["request", "response"])
             .absent(farewell)
             .unknown(server_hidden, OneSided)
             .unknown(response_lost, Gap),
@@ -657,6 +679,11 @@ fn table() -> Vec<Row> {
             .absent(tls_no_common_cipher)
             .unknown(tls_server_hello_lost, Gap)
             .unknown(tls_server_hidden, OneSided),
+        fact("tls.setup_s")
+            .seen(tls_client_certificate_missing, Span("client_hello", "finished"), &["client_hello", "finished"])
+            .absent(tls_unknown_ca)
+            .absent(farewell)
+            .unknown(tls_finished_lost, Gap),
         fact("tls.ended_by")
             .seen(tls_unknown_ca, "server", &["fin"])
             .seen(tls_wrong_host_name, "client", &["rst"])
@@ -1052,6 +1079,15 @@ fn own_fault() -> Scene {
     scene.next("bad").client().frame(Frame::text("odd").rsv(support::frames::rsv::RSV2)).wait(1.0);
     scene.next("close").client().close(1000, "");
     scene.talk().server().close(1000, "");
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// The server answers HTTP into the upgraded stream.
+fn http_in_the_stream() -> Scene {
+    let mut scene = open();
+    scene.next("http").server().raw(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
     scene.talk().server().fin();
     scene.talk().client().fin();
     scene
@@ -1517,6 +1553,13 @@ fn tls_server_hidden() -> Scene {
     scene
 }
 
+/// The packet with the client's Finished message is not in the capture.
+fn tls_finished_lost() -> Scene {
+    let mut scene = tls_client_certificate_missing();
+    scene.hidden.insert(8);
+    scene
+}
+
 /// The same as if the server had sent nothing but ACKs.
 fn tls_hello_unanswered() -> Scene {
     let mut scene = Conversation::new("10.0.0.1:40000", "10.0.0.2:443");
@@ -1537,7 +1580,10 @@ fn tls_hello_unanswered() -> Scene {
 
 /// TLS 1.2; the server asks for a client certificate in clear.
 fn tls_client_certificate_missing() -> Scene {
-    Scene::recorded("tls/client-certificate-missing", &[("client_hello", 4), ("server_hello", 6), ("alert", 9)])
+    Scene::recorded(
+        "tls/client-certificate-missing",
+        &[("client_hello", 4), ("server_hello", 6), ("finished", 8), ("alert", 9)],
+    )
 }
 
 /// A ClientHello that is answered by `HTTP/1.1 400`.

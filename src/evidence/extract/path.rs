@@ -71,6 +71,19 @@ pub(in crate::evidence) fn syn_waited_s(view: &View<'_>) -> Answer {
     }
 }
 
+pub(in crate::evidence) fn setup_s(view: &View<'_>) -> Answer {
+    match (view.connection.syn, view.connection.syn_ack) {
+        (Some(syn), Some(answer)) => seconds(answer.seconds_since(&syn).map(|took| took.max(0.0))).at([syn, answer]),
+        (Some(_), None) => match view.connection.tcp.server.segments {
+            0 => unless_one_sided(view),
+            // The server spoke: its SYN-ACK is missing.
+            _ if view.connection.tcp.server.rst.is_none() => unknown(WhyUnknown::Gap),
+            _ => absent(),
+        },
+        (None, _) => unknown(WhyUnknown::NotCaptured),
+    }
+}
+
 pub(in crate::evidence) fn payload(view: &View<'_>) -> Answer {
     let sent = Side::BOTH.into_iter().find_map(|side| view.connection.tcp[side].first_data);
     match sent {

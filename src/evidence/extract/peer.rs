@@ -5,7 +5,7 @@ use crate::connection::{Content, EndSignal, MessageNote};
 use crate::connection::{Opcode, Utf8State};
 use crate::evidence::WhyUnknown;
 use crate::units::Side;
-use crate::violation::Violation;
+use crate::violation::{Violation, ViolationRule};
 
 /// Asks the end.
 fn of_end(view: &View<'_>, ask: impl FnOnce(&EndSignal, Side) -> Answer) -> Answer {
@@ -92,11 +92,13 @@ pub(in crate::evidence) fn own_messages(view: &View<'_>) -> Answer {
     })
 }
 
-/// The first framing rule that `culprit` broke not later than the end.
+/// The first framing rule that `culprit` broke not later than the end. Frames that were only too early count when there
+/// is no other.
 fn framing_violation<'a>(view: &View<'a>, culprit: Side, end: &EndSignal) -> Option<&'a Violation> {
-    view.connection.violations.iter().find(|violation| {
-        violation.side == culprit && !violation.rule.is_of_handshake() && violation.at.packet <= end.at.packet
-    })
+    let before = |violation: &&Violation| violation.side == culprit && violation.at.packet <= end.at.packet;
+    let mut broken = view.connection.violations.iter().filter(before);
+    let too_early = broken.clone().find(|violation| violation.rule == ViolationRule::FrameBefore101);
+    broken.find(|violation| !violation.rule.is_of_handshake()).or(too_early)
 }
 
 pub(in crate::evidence) fn violation(view: &View<'_>) -> Answer {
