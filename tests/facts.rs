@@ -426,6 +426,14 @@ fn table() -> Vec<Row> {
             .absent(farewell)
             .unknown(server_hidden, OneSided)
             .unknown(response_lost, Gap),
+        fact("handshake.front")
+            .seen(passed_on, "10.0.0.2:80 (tcp.stream == 0)", &["request"])
+            .absent(farewell)
+            .unknown(joined_at_response, NotCaptured),
+        fact("handshake.behind")
+            .seen(asked_in_front, "10.0.0.3:8080 (tcp.stream == 1)", &["request"])
+            .absent(farewell)
+            .unknown(joined_at_response, NotCaptured),
         fact("handshake.violation")
             .seen(wrong_accept, "bad_accept", &["response"])
             .absent(farewell)
@@ -1087,7 +1095,7 @@ fn own_fault() -> Scene {
 /// The server answers HTTP into the upgraded stream.
 fn http_in_the_stream() -> Scene {
     let mut scene = open();
-    scene.next("http").server().raw(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    scene.next("http").server().bytes(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
     scene.talk().server().fin();
     scene.talk().client().fin();
     scene
@@ -1364,6 +1372,37 @@ fn stripped() -> Scene {
     answered(request, 400, "")
 }
 
+/// A request and what a proxy makes of it, which is refused on both sides of the proxy.
+fn proxied() -> Scene {
+    let mut scene = Scene::connected();
+    scene.next("front").request(REQUEST);
+    let mut back = Conversation::new("10.0.0.2:50000", "10.0.0.3:8080");
+    back.at(scene.talk().now()).connect();
+    let at = (scene.written().count() + back.count()) as u64 + 1;
+    scene.marks.insert("back", at);
+    back.request("GET / HTTP/1.0\nHost: backend\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==").respond(426, "", "");
+    let later = back.now();
+    scene.talk().packets_mut().extend(back.into_packets());
+    scene.talk().at(later).respond(426, "", "");
+    scene
+}
+
+/// The front of it.
+fn asked_in_front() -> Scene {
+    let mut scene = proxied();
+    scene.flow = Some(0);
+    scene.marks.insert("request", scene.number_of("front"));
+    scene
+}
+
+/// The back of it.
+fn passed_on() -> Scene {
+    let mut scene = proxied();
+    scene.flow = Some(1);
+    scene.marks.insert("request", scene.number_of("back"));
+    scene
+}
+
 /// A request that the server lets lie.
 fn no_answer() -> Scene {
     let mut scene = Scene::connected();
@@ -1606,6 +1645,8 @@ struct Scene {
     timeless: bool,
     /// Before this packet the clock was set back by an hour.
     clock_set_back: Option<&'static str>,
+    /// Which of several connections is asked; `None` when there is one.
+    flow: Option<u64>,
 }
 
 enum Source {
@@ -1616,7 +1657,14 @@ enum Source {
 impl Scene {
     fn of(conversation: Conversation) -> Self {
         let source = Source::Written(Box::new(conversation));
-        Self { source, marks: BTreeMap::new(), hidden: BTreeSet::new(), timeless: false, clock_set_back: None }
+        Self {
+            source,
+            marks: BTreeMap::new(),
+            hidden: BTreeSet::new(),
+            timeless: false,
+            clock_set_back: None,
+            flow: None,
+        }
     }
 
     fn connected() -> Self {
@@ -1629,7 +1677,14 @@ impl Scene {
 
     fn recorded(case: &'static str, marks: &[(&'static str, u64)]) -> Self {
         let marks = marks.iter().copied().collect();
-        Self { source: Source::Recorded(case), marks, hidden: BTreeSet::new(), timeless: false, clock_set_back: None }
+        Self {
+            source: Source::Recorded(case),
+            marks,
+            hidden: BTreeSet::new(),
+            timeless: false,
+            clock_set_back: None,
+            flow: None,
+        }
     }
 
     fn written(&self) -> &Conversation {
@@ -1695,7 +1750,12 @@ impl Scene {
 
     /// Seconds since the conversation began.
     fn second_of(&self, name: &str) -> f64 {
-        (self.written().packets()[self.index_of(name)].time - START) as f64 / 1e9
+        if let Source::Written(conversation) = &self.source {
+            return (conversation.packets()[self.index_of(name)].time - START) as f64 / 1e9;
+        }
+        let mut times = Vec::new();
+        each_packet(self, |packet| times.push(packet.time.expect("a recorded packet has a time")));
+        times[self.index_of(name)].seconds_since(times[0])
     }
 
     fn file(&self) -> Vec<u8> {
@@ -1726,9 +1786,10 @@ impl Scene {
         let mut analyzer = Analyzer::new(Options::default());
         each_packet(self, |packet| analyzer.packet(packet));
         analyzer.finish();
-        let report = analyzer.next_report().expect("a connection");
-        assert!(analyzer.next_report().is_none(), "more than one connection");
-        report.facts
+        let mut reports: Vec<_> = std::iter::from_fn(|| analyzer.next_report()).collect();
+        assert!(reports.len() == 1 || self.flow.is_some(), "{} connections", reports.len());
+        reports.retain(|report| self.flow.is_none_or(|flow| flow == report.connection.id.flow));
+        reports.remove(0).facts
     }
 }
 

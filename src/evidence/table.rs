@@ -199,6 +199,8 @@ pub static FACTS: &[Fact] = &[
     fact("handshake.content_type", TEXT, handshake::content_type, "`Content-Type` of the response."),
     fact("handshake.server", TEXT, handshake::server, "`Server` of the response."),
     fact("handshake.proxy", TEXT, handshake::proxy, "What in the headers names an intermediary, such as `Via` or `CF-RAY`."),
+    fact("handshake.front", TEXT, handshake::front, "Where the same request still asked for the upgrade before a proxy passed it on: the address there and the connection; absent when no such connection is in the capture."),
+    fact("handshake.behind", TEXT, handshake::behind, "Where a proxy passed this request on without the upgrade; absent when no such connection is in the capture."),
     fact("handshake.violation", TEXT, handshake::violation, "Name of the first rule that the opening handshake broke."),
     fact("handshake.violation_side", SIDE, handshake::violation_side, "Who broke it."),
     fact("close.initiator", SIDE, close::initiator, "Who sent the first Close frame; absent when neither side sent one."),

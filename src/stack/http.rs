@@ -12,7 +12,6 @@ use super::websocket::WebSocketStage;
 use super::{Shared, Stage, Traffic, new_connection, record_end, record_gap, side_of};
 use crate::connection::{Basis, Connection, EndSignalKind, Observed, Outcome};
 use crate::http::{self, Request, RequestReader, Response, ResponseReader, Step};
-use crate::limits::Limits;
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd};
 use crate::tcp::FlowStart;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
@@ -126,6 +125,13 @@ impl HttpStage {
             return self.upgrade_by_frames(shared);
         }
         match side {
+            Side::Client if self.answers_unseen_request(&chunk) => match self.replay_early(start, shared) {
+                Next::Upgrade(mut stage) => {
+                    stage.chunk(shared, chunk);
+                    Next::Upgrade(stage)
+                }
+                next => next,
+            },
             Side::Client => match self.client_bytes(start, shared, chunk) {
                 Next::Stay if !self.is_unasked() => self.replay_early(start, shared),
                 next => next,
@@ -148,6 +154,15 @@ impl HttpStage {
     /// Whether a response now would come before its request, as when a capture with several queues swaps the two.
     fn is_unasked(&self) -> bool {
         self.awaited.is_empty() && !self.dead.client && !self.lost.client
+    }
+
+    /// Whether the client goes on without a request behind a response that still waits for one: the capture began in
+    /// between.
+    fn answers_unseen_request(&self, chunk: &Chunk<'_>) -> bool {
+        self.is_unasked()
+            && !self.early.items.is_empty()
+            && !self.requests.is_inside_head()
+            && http::looks_like_http(chunk.bytes) != Some(http::Role::Request)
     }
 
     /// Takes in what the server sent before its request was recorded.
@@ -209,7 +224,7 @@ impl HttpStage {
         self.held.push(chunk, room);
     }
 
-    fn request(&mut self, start: &FlowStart, shared: &Shared, request: Box<Request>) {
+    fn request(&mut self, start: &FlowStart, shared: &mut Shared, request: Box<Request>) {
         if !request.wants_websocket() {
             self.awaited.push_back(Awaited::Ordinary);
             return;
@@ -226,6 +241,7 @@ impl HttpStage {
         connection.handshake.outcome = Outcome::None;
         connection.handshake.response = None;
         connection.handshake.request = Some(request);
+        shared.legs.request(connection);
         // A refusal that was followed by another attempt ended nothing; and there may be any number of them.
         connection.ending.retain(|signal| signal.kind != EndSignalKind::HandshakeRejected);
     }
@@ -308,6 +324,7 @@ impl HttpStage {
         }
         let client = self.client;
         let connection = self.connection.get_or_insert_with(|| Box::new(new_connection(start, client, &shared.limits)));
+        shared.legs.answered(connection);
         connection.payload(response.last);
         connection.observe(response.last, Some(Side::Server), Observed::Response(response.status));
         let request = connection.handshake.request.as_deref().filter(|_| awaited == Some(Awaited::Upgrade));
@@ -498,11 +515,12 @@ impl HttpStage {
         }
     }
 
-    pub(super) fn finish(mut self, limits: &Limits) -> Option<Box<Connection>> {
+    pub(super) fn finish(mut self, shared: &mut Shared) -> Option<Box<Connection>> {
         let mut connection = self.connection.take()?;
+        shared.legs.answered(&mut connection);
         if connection.handshake.response.is_none() && !self.lost.server {
             for violation in self.sent_early.unanswered(self.held.begins_with_frame(self.client)) {
-                connection.violation(violation, limits);
+                connection.violation(violation, &shared.limits);
             }
         }
         Some(connection)

@@ -7,6 +7,7 @@
 
 mod early;
 mod http;
+mod legs;
 mod search;
 mod tls;
 mod websocket;
@@ -28,6 +29,8 @@ pub struct Shared {
     pub hits: LimitHits,
     /// Buffers for unmasking and inflating.
     pub scratch: Scratch,
+    /// Upgrade requests that wait for their answer.
+    legs: legs::Legs,
     /// Bytes kept for connections whose protocol is not known yet.
     probed_bytes: usize,
 }
@@ -36,7 +39,13 @@ impl Shared {
     /// Fresh buffers and counters under these bounds.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, hits: LimitHits::default(), scratch: Scratch::new(&limits), probed_bytes: 0 }
+        Self {
+            limits,
+            hits: LimitHits::default(),
+            scratch: Scratch::new(&limits),
+            legs: legs::Legs::default(),
+            probed_bytes: 0,
+        }
     }
 }
 
@@ -133,7 +142,7 @@ impl Stack {
             }
             Stage::Http(stage) => {
                 let client = stage.client();
-                match stage.finish(&shared.limits) {
+                match stage.finish(shared) {
                     Some(connection) => (client, Basis::Upgrade, Finished::Connection(connection)),
                     None => return Finished::Other(Traffic::Http),
                 }

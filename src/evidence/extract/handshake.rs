@@ -2,7 +2,7 @@
 
 use super::{Answer, View, absent, boolean, int, or_unknown, seconds, side, text, unknown, word};
 use crate::connection::{Extension, Request, Response, Text};
-use crate::connection::{Handshake, Outcome};
+use crate::connection::{Handshake, Leg, Outcome};
 use crate::evidence::WhyUnknown;
 use crate::units::Side;
 use crate::violation::{Violation, ViolationRule};
@@ -218,6 +218,19 @@ pub(in crate::evidence) fn proxy(view: &View<'_>) -> Answer {
         (None, Some(header)) => text(header),
         (None, None) => absent(),
     })
+}
+
+pub(in crate::evidence) fn front(view: &View<'_>) -> Answer {
+    leg(view, view.connection.handshake.front.filter(|front| !front.stripped))
+}
+
+pub(in crate::evidence) fn behind(view: &View<'_>) -> Answer {
+    leg(view, view.connection.handshake.behind.filter(|behind| behind.stripped))
+}
+
+/// The address that received the request on another connection, and that connection as Wireshark's filter.
+fn leg(view: &View<'_>, leg: Option<Leg>) -> Answer {
+    of_request(view, |_| leg.map_or_else(absent, |leg| text(&format!("{} (tcp.stream == {})", leg.server, leg.flow))))
 }
 
 /// The first rule that the opening handshake broke; when it failed, the one over which the client has to refuse it.

@@ -74,12 +74,10 @@ pub(in crate::evidence) fn syn_waited_s(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn setup_s(view: &View<'_>) -> Answer {
     match (view.connection.syn, view.connection.syn_ack) {
         (Some(syn), Some(answer)) => seconds(answer.seconds_since(&syn).map(|took| took.max(0.0))).at([syn, answer]),
-        (Some(_), None) => match view.connection.tcp.server.segments {
-            0 => unless_one_sided(view),
-            // The server spoke: its SYN-ACK is missing.
-            _ if view.connection.tcp.server.rst.is_none() => unknown(WhyUnknown::Gap),
-            _ => absent(),
-        },
+        // Who has no SYN-ACK has nothing to acknowledge, and sends no data.
+        (Some(_), None) if never_took(view) || view.connection.tcp.server.acked == Some(StreamOffset(0)) => absent(),
+        (Some(_), None) if view.is_one_sided() => unknown(WhyUnknown::OneSided),
+        (Some(_), None) => unknown(WhyUnknown::Gap),
         (None, _) => unknown(WhyUnknown::NotCaptured),
     }
 }
