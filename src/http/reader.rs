@@ -689,7 +689,7 @@ mod tests {
         else {
             panic!("not read")
         };
-        assert_eq!(request.upgrade[0].as_str(), "websocket folded");
+        assert_eq!(request.upgrade[0].as_str(), "websocket   folded");
     }
 
     #[test]

@@ -15,6 +15,10 @@ const NO_SWAP_SECONDS: f64 = 0.003;
 pub(super) struct Early {
     /// How much of the server's stream the client has acknowledged.
     acked: Option<StreamOffset>,
+    /// The same when it sent its request: where the response begins.
+    response_begins: Option<StreamOffset>,
+    /// How much of that stream is in the capture.
+    reached: StreamOffset,
     client: Option<SentOn>,
     server: Option<Sent>,
 }
@@ -33,9 +37,16 @@ struct SentOn {
     acked: Option<StreamOffset>,
     /// They came in the same packet as the end of the request.
     with_request: bool,
+    /// They acknowledge nothing that the capture lacks, such as a 101.
+    nothing_unseen: bool,
 }
 
 impl Early {
+    /// `server_silent`: the client has acknowledged that the server sent nothing.
+    pub(super) fn new(server_silent: bool) -> Self {
+        Self { acked: server_silent.then_some(StreamOffset(0)), ..Self::default() }
+    }
+
     pub(super) fn acknowledged(&mut self, upto: StreamOffset) {
         self.acked = self.acked.max(Some(upto));
     }
@@ -43,13 +54,25 @@ impl Early {
     /// Another upgrade request came.
     pub(super) fn restart(&mut self) {
         (self.client, self.server) = (None, None);
+        self.response_begins = self.acked;
+    }
+
+    /// The server's stream is in the capture up to here.
+    pub(super) fn server_reached(&mut self, upto: StreamOffset) {
+        self.reached = self.reached.max(upto);
+    }
+
+    /// Whether `offset` is where the response has to begin, so that the capture lacks nothing before it.
+    pub(super) fn response_begins_at(&self, offset: StreamOffset) -> bool {
+        self.response_begins == Some(offset)
     }
 
     /// The client sent bytes behind its request, the last packet of which is `request`.
     pub(super) fn client_sent(&mut self, at: Origin, offset: StreamOffset, request: Option<Origin>) {
         let with_request = request.is_some_and(|request| request.packet == at.packet);
+        let nothing_unseen = self.acked.is_some_and(|acked| acked <= self.reached);
         let sent = Sent { at, offset };
-        self.client.get_or_insert(SentOn { sent, acked: self.acked, with_request });
+        self.client.get_or_insert(SentOn { sent, acked: self.acked, with_request, nothing_unseen });
     }
 
     /// The server sent a frame where its response is awaited.
@@ -88,10 +111,11 @@ impl Early {
         violations
     }
 
-    /// The same when no response came at all, of which the capture has every byte.
+    /// The same when no response came at all.
     pub(super) fn unanswered(&self, frames: bool) -> Vec<Violation> {
         let server = self.server.map(|sent| (Side::Server, sent));
-        let client = self.client.filter(|_| frames).map(|sent_on| (Side::Client, sent_on.sent));
+        let client = self.client.filter(|sent_on| frames && (sent_on.with_request || sent_on.nothing_unseen));
+        let client = client.map(|sent_on| (Side::Client, sent_on.sent));
         let sent = server.into_iter().chain(client);
         sent.map(|(side, Sent { at, offset })| violation(side, at, offset, "no response came".into())).collect()
     }

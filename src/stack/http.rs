@@ -87,8 +87,9 @@ pub(super) enum Next {
 }
 
 impl HttpStage {
-    /// `client_lost`: the first bytes of the client are missing.
-    pub(super) fn new(client: End, client_lost: bool) -> Self {
+    /// `client_lost`: the first bytes of the client are missing. `server_silent`: the client has acknowledged that the
+    /// server sent none.
+    pub(super) fn new(client: End, client_lost: bool, server_silent: bool) -> Self {
         Self {
             client,
             requests: RequestReader::new(),
@@ -102,7 +103,7 @@ impl HttpStage {
             server_seen: false,
             has_heads: false,
             early: Held::default(),
-            sent_early: Early::default(),
+            sent_early: Early::new(server_silent),
         }
     }
 
@@ -116,7 +117,10 @@ impl HttpStage {
 
     pub(super) fn chunk(&mut self, start: &FlowStart, shared: &mut Shared, chunk: Chunk<'_>) -> Next {
         let side = side_of(chunk.from, self.client);
-        self.server_seen |= side == Side::Server;
+        if side == Side::Server {
+            self.server_seen = true;
+            self.sent_early.server_reached(chunk.offset.plus(chunk.bytes.len() as u64));
+        }
         if self.dead[side] {
             return Next::Stay;
         }
@@ -256,7 +260,14 @@ impl HttpStage {
                     return Next::Stay;
                 }
                 Step::Failed(why) => {
-                    if self.begins_too_early(why, &chunk) {
+                    if self.speaks_websocket(why, &chunk) && !self.sent_early.server_began() {
+                        if self.sent_early.response_begins_at(chunk.offset) {
+                            self.began_too_early(&chunk);
+                        } else if let Some(next) = self.frames_behind_unseen(shared, chunk) {
+                            return next;
+                        }
+                    }
+                    if self.sent_early.server_began() && why == http::WhyNotHttp::NotHttp {
                         let Some(next) = next_head(chunk) else { return Next::Stay };
                         (self.responses, chunk) = (ResponseReader::new(), next);
                         continue;
@@ -284,26 +295,33 @@ impl HttpStage {
         Next::Stay
     }
 
-    /// Whether the server speaks WebSocket where its response is awaited, as one does that writes to a connection before
-    /// its handshake is through. The response may follow.
-    fn begins_too_early(&mut self, why: http::WhyNotHttp, chunk: &Chunk<'_>) -> bool {
-        let is_awaited = self.awaited.front() == Some(&Awaited::Upgrade) && why == http::WhyNotHttp::NotHttp;
-        if !is_awaited || self.dead.server {
-            return false;
+    /// Whether the server speaks WebSocket where its response is awaited.
+    fn speaks_websocket(&self, why: http::WhyNotHttp, chunk: &Chunk<'_>) -> bool {
+        // Nothing is agreed on yet that could set other bits; and many protocols begin with what might be a fragment.
+        let is_whole = chunk.bytes.first().is_some_and(|byte| byte & 0xF0 == 0x80);
+        self.awaited.front() == Some(&Awaited::Upgrade)
+            && why == http::WhyNotHttp::NotHttp
+            && is_whole
+            && websocket::begins_with_frame(Side::Server, chunk.bytes)
+    }
+
+    /// A server that writes to a connection before its handshake is through. The response may follow.
+    fn began_too_early(&mut self, chunk: &Chunk<'_>) {
+        self.sent_early.server_sent(chunk.origin, chunk.offset);
+        if let Some(connection) = &mut self.connection {
+            connection.handshake.outcome = Outcome::Failed;
+            connection.handshake.answered_with_other = true;
         }
-        if !self.sent_early.server_began() {
-            // Nothing is agreed on yet that could set other bits; and many protocols begin with what might be a fragment.
-            let is_whole = chunk.bytes.first().is_some_and(|byte| byte & 0xF0 == 0x80);
-            if !is_whole || !websocket::begins_with_frame(Side::Server, chunk.bytes) {
-                return false;
-            }
-            self.sent_early.server_sent(chunk.origin, chunk.offset);
-            if let Some(connection) = &mut self.connection {
-                connection.handshake.outcome = Outcome::Failed;
-                connection.handshake.answered_with_other = true;
-            }
-        }
-        true
+    }
+
+    /// The response is missing, and nothing but the frames behind it shows that.
+    fn frames_behind_unseen(&mut self, shared: &mut Shared, chunk: Chunk<'_>) -> Option<Next> {
+        let connection = self.connection.take()?;
+        let Chunk { from, offset, origin, .. } = chunk;
+        let gap = Gap { from, offset, len: None, reason: GapReason::NotCaptured, origin };
+        let mut stage = self.upgrade_unseen(shared, connection, Some(gap));
+        stage.chunk(shared, chunk);
+        Some(Next::Upgrade(stage))
     }
 
     /// Takes in one response; gives the next stage when it switches protocols.

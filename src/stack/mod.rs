@@ -61,8 +61,10 @@ pub struct Stack {
 
 #[derive(Debug)]
 enum Stage {
-    /// No payload yet.
-    Probing,
+    /// No payload yet. Of an end whose peer has acknowledged that, the first byte to come is known.
+    Probing {
+        acknowledged: PerEnd<bool>,
+    },
     Tls(Box<tls::TlsStage>),
     Http(Box<http::HttpStage>),
     /// Perhaps a WebSocket whose handshake is not in the capture.
@@ -100,7 +102,12 @@ impl Stack {
     /// The stack of a TCP connection that has just been seen first.
     #[must_use]
     pub fn new(start: &FlowStart) -> Self {
-        Self { start: *start, stage: Stage::Probing, start_lost: PerEnd::default(), ends: PerEnd::default() }
+        Self {
+            start: *start,
+            stage: Stage::Probing { acknowledged: PerEnd::default() },
+            start_lost: PerEnd::default(),
+            ends: PerEnd::default(),
+        }
     }
 
     /// Closes the books on a finished TCP connection.
@@ -121,7 +128,7 @@ impl Stack {
             stage.judge_unseen_answer(server.segments > 0 && server.anomalies().gaps == 0);
         }
         let (client, basis, connection) = match stage {
-            Stage::Probing | Stage::Searching(_) => {
+            Stage::Probing { .. } | Stage::Searching(_) => {
                 if stack.start_lost != PerEnd::default() {
                     return Finished::Other(Traffic::Other);
                 }
@@ -163,7 +170,7 @@ impl Stack {
     }
 
     /// Chooses the protocol from the first bytes that either end sent.
-    fn probe(&mut self, chunk: &Chunk<'_>, limits: &Limits) -> Stage {
+    fn probe(&mut self, chunk: &Chunk<'_>, acknowledged: PerEnd<bool>, limits: &Limits) -> Stage {
         let bytes = chunk.bytes;
         // Too few bytes to tell begin like a record, or the answer would be no.
         if looks_like_tls(bytes).unwrap_or(true) {
@@ -174,14 +181,17 @@ impl Stack {
             return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk, limits)));
         }
         match crate::http::looks_like_http(bytes) {
-            Some(crate::http::Role::Request) if may_be_request(bytes) => self.http(chunk.from),
-            Some(crate::http::Role::Response) => self.http(chunk.from.other()),
+            Some(crate::http::Role::Request) if may_be_request(bytes) => {
+                self.http(chunk.from, acknowledged[chunk.from.other()])
+            }
+            Some(crate::http::Role::Response) => self.http(chunk.from.other(), false),
             Some(crate::http::Role::Request) | None => Stage::Searching(Box::new(search::SearchStage::new(limits))),
         }
     }
 
-    fn http(&self, client: End) -> Stage {
-        Stage::Http(Box::new(http::HttpStage::new(client, self.start_lost[client])))
+    /// `silent`: the client has acknowledged that the server sent nothing yet.
+    fn http(&self, client: End, silent: bool) -> Stage {
+        Stage::Http(Box::new(http::HttpStage::new(client, self.start_lost[client], silent)))
     }
 
     fn search_on(&mut self, next: search::Next) {
@@ -205,18 +215,18 @@ impl StreamSink for Stack {
     type Context = Shared;
 
     fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
-        if matches!(self.stage, Stage::Probing) {
-            self.stage = self.probe(&chunk, &shared.limits);
+        if let Stage::Probing { acknowledged } = self.stage {
+            self.stage = self.probe(&chunk, acknowledged, &shared.limits);
         }
         if let Stage::Searching(search) = &mut self.stage
             && chunk.bytes.starts_with(b"HTTP/1.")
         {
             search.discard(shared);
             self.start_lost[chunk.from.other()] = true;
-            self.stage = self.http(chunk.from.other());
+            self.stage = self.http(chunk.from.other(), false);
         }
         match &mut self.stage {
-            Stage::Probing | Stage::Opaque(_) => {}
+            Stage::Probing { .. } | Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.chunk(shared, chunk),
             Stage::Http(stage) => {
                 let is_http = stage.has_heads();
@@ -241,7 +251,7 @@ impl StreamSink for Stack {
 
     fn gap(&mut self, shared: &mut Shared, gap: Gap) {
         match &mut self.stage {
-            Stage::Probing => self.start_lost[gap.from] = true,
+            Stage::Probing { .. } => self.start_lost[gap.from] = true,
             Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.gap(gap),
             Stage::Http(stage) => {
@@ -258,6 +268,7 @@ impl StreamSink for Stack {
 
     fn acknowledged(&mut self, from: End, upto: StreamOffset) {
         match &mut self.stage {
+            Stage::Probing { acknowledged } => acknowledged[from] = upto == StreamOffset(0),
             Stage::Http(stage) => stage.acknowledged(from, upto),
             Stage::WebSocket(stage) => stage.acknowledged(from, upto),
             _ => {}
@@ -279,7 +290,7 @@ impl StreamSink for Stack {
             _ => {}
         }
         match &mut self.stage {
-            Stage::Probing | Stage::Searching(_) | Stage::Opaque(_) => {}
+            Stage::Probing { .. } | Stage::Searching(_) | Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.end(end),
             Stage::Http(stage) => stage.end(end),
             Stage::WebSocket(stage) => stage.end(shared, end, tcp_ended),
@@ -288,7 +299,7 @@ impl StreamSink for Stack {
 
     fn kept_bytes(&self) -> usize {
         match &self.stage {
-            Stage::Probing | Stage::Opaque(_) => 0,
+            Stage::Probing { .. } | Stage::Opaque(_) => 0,
             Stage::Tls(stage) => stage.kept_bytes(),
             Stage::Http(stage) => stage.kept_bytes(),
             Stage::Searching(stage) => stage.kept_bytes(),
