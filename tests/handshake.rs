@@ -726,6 +726,19 @@ fn legal_oddities_break_nothing() {
 }
 
 #[test]
+fn an_upgrade_inside_a_tunnel_of_a_forward_proxy_is_read() {
+    let mut talk = talk();
+    talk.request("CONNECT example.test:80 HTTP/1.1\nHost: example.test:80");
+    talk.server().bytes(b"HTTP/1.1 200 Connection established\r\n\r\n");
+    talk.request(&request_without(&[])).respond(101, &accepted(""), "");
+    talk.client().text("hello").close(1000, "");
+    talk.server().close(1000, "").fin();
+    let told = Told::of(talk);
+    assert_eq!((told.at("handshake.status"), told.broken()), (&101.into(), vec![]));
+    assert_eq!(told.at("close.code"), 1000);
+}
+
+#[test]
 fn a_method_other_than_get_is_named() {
     let told = refused(&request_without(&[]).replace("GET", "POST"), 405, "");
     assert_eq!(told.broken(), ["client bad_method: POST"]);

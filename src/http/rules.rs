@@ -246,7 +246,7 @@ fn deflate_misfit(request: Option<&Request>, response: &Response) -> Option<Stri
 
 /// The name that an element begins with which does not parse.
 fn name_of_faulty(element: &Text) -> &str {
-    let end = element.as_str().find(|character: char| matches!(character, ';' | ' ' | '\t' | '=' | '"'));
+    let end = element.as_str().find([';', ' ', '\t', '=', '"']);
     end.map_or(element.as_str(), |end| &element.as_str()[..end])
 }
 

@@ -8,10 +8,11 @@
 //! start of a 101 was seen, or the client sends frames behind an upgrade request.
 
 use super::early::{Crossing, Early};
+use super::held::{EARLY_BYTES, Held, HeldItem};
 use super::websocket::WebSocketStage;
 use super::{Shared, Stage, Traffic, new_connection, record_end, record_gap, side_of};
 use crate::connection::{Basis, Connection, EndSignalKind, Observed, Outcome};
-use crate::http::{self, Request, RequestReader, Response, ResponseReader, Step};
+use crate::http::{self, Method, Request, RequestReader, Response, ResponseReader, Step};
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd};
 use crate::tcp::FlowStart;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
@@ -23,12 +24,6 @@ const HELD_BYTES: usize = 256 << 10;
 
 /// The same where it is not even known that there was one.
 const HELD_BYTES_WITHOUT_REQUEST: usize = 16 << 10;
-
-/// Bytes of the server held back until their request is recorded. Packets are swapped by milliseconds, not more.
-const EARLY_BYTES: usize = 16 << 10;
-
-/// What a chunk that is held back takes beside its bytes: itself and the allocation behind it.
-const ITEM_OVERHEAD: usize = size_of::<HeldItem>() + 16;
 
 /// Requests whose response is awaited at once; a client that pipelines more is not followed.
 const PIPELINED: usize = 64;
@@ -60,24 +55,8 @@ pub(super) struct HttpStage {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Awaited {
-    Ordinary,
+    Ordinary(Method),
     Upgrade,
-}
-
-/// What came behind an upgrade request, or behind a hole in the heads.
-#[derive(Debug, Default)]
-struct Held {
-    items: VecDeque<HeldItem>,
-    /// What the items take, with [`ITEM_OVERHEAD`] for each chunk.
-    bytes: usize,
-    gaps: usize,
-    overflow: Option<Gap>,
-}
-
-#[derive(Debug)]
-enum HeldItem {
-    Chunk { from: End, offset: StreamOffset, origin: Origin, bytes: Box<[u8]> },
-    Gap(Gap),
 }
 
 pub(super) enum Next {
@@ -230,7 +209,8 @@ impl HttpStage {
 
     fn request(&mut self, start: &FlowStart, shared: &mut Shared, request: Box<Request>) {
         if !request.wants_websocket() {
-            self.awaited.push_back(Awaited::Ordinary);
+            self.awaited.push_back(Awaited::Ordinary(request.method));
+            self.expect();
             return;
         }
         self.awaited.push_back(Awaited::Upgrade);
@@ -248,6 +228,14 @@ impl HttpStage {
         shared.legs.request(connection);
         // A refusal that was followed by another attempt ended nothing; and there may be any number of them.
         connection.ending.retain(|signal| signal.kind != EndSignalKind::HandshakeRejected);
+    }
+
+    /// Tells the reader of responses which request comes next: behind a CONNECT begins a tunnel, with another request in
+    /// it (RFC 6455 §4.1, proxies).
+    fn expect(&mut self) {
+        if let Some(Awaited::Ordinary(method)) = self.awaited.front() {
+            self.responses.expect(method);
+        }
     }
 
     fn server_bytes(&mut self, start: &FlowStart, shared: &mut Shared, mut chunk: Chunk<'_>) -> Next {
@@ -337,6 +325,7 @@ impl HttpStage {
         }
         let switches = response.status == 101;
         let awaited = self.awaited.pop_front();
+        self.expect();
         if awaited != Some(Awaited::Upgrade) && !(switches && response.accepts_websocket()) {
             return None;
         }
@@ -542,78 +531,6 @@ impl HttpStage {
             }
         }
         Some(connection)
-    }
-}
-
-impl Held {
-    /// Whether a chunk of the server may wait for its request: it begins or continues a response, and there is room.
-    fn takes(&self, chunk: &Chunk<'_>) -> bool {
-        let is_response = !self.items.is_empty() || http::looks_like_http(chunk.bytes) == Some(http::Role::Response);
-        is_response && self.bytes + chunk.bytes.len() + ITEM_OVERHEAD <= EARLY_BYTES
-    }
-
-    fn push(&mut self, chunk: &Chunk<'_>, room: usize) {
-        let Chunk { from, offset, origin, bytes } = *chunk;
-        if self.overflow.is_some() {
-            return;
-        }
-        let cost = bytes.len() + ITEM_OVERHEAD;
-        if self.bytes + cost > room {
-            self.overflow = Some(Gap { from, offset, len: None, reason: GapReason::Limit, origin });
-            return;
-        }
-        self.bytes += cost;
-        self.items.push_back(HeldItem::Chunk { from, offset, origin, bytes: bytes.into() });
-    }
-
-    /// Takes the oldest item.
-    fn pop(&mut self) -> Option<HeldItem> {
-        let item = self.items.pop_front()?;
-        match &item {
-            HeldItem::Chunk { bytes, .. } => self.bytes = self.bytes.saturating_sub(bytes.len() + ITEM_OVERHEAD),
-            HeldItem::Gap(_) => self.gaps = self.gaps.saturating_sub(1),
-        }
-        Some(item)
-    }
-
-    /// Adds older items; nothing of them overflowed.
-    fn put_before(&mut self, older: Self) {
-        self.bytes += older.bytes;
-        self.gaps += older.gaps;
-        older.items.into_iter().rev().for_each(|item| self.items.push_front(item));
-    }
-
-    fn gap(&mut self, gap: Gap) {
-        const GAPS: usize = 256;
-        if self.overflow.is_none() && self.gaps < GAPS {
-            self.gaps += 1;
-            self.items.push_back(HeldItem::Gap(gap));
-        } else {
-            self.overflow.get_or_insert(Gap { len: None, reason: GapReason::Limit, ..gap });
-        }
-    }
-
-    /// Whether the first bytes of `client` are the start of a masked frame.
-    fn begins_with_frame(&self, client: End) -> bool {
-        let first = self.items.iter().find_map(|item| match item {
-            HeldItem::Chunk { from, bytes, .. } if *from == client => Some(bytes),
-            _ => None,
-        });
-        first.is_some_and(|bytes| websocket::begins_with_frame(Side::Client, bytes))
-    }
-
-    fn replay(self, shared: &mut Shared, stage: &mut WebSocketStage) {
-        for item in &self.items {
-            match item {
-                HeldItem::Chunk { from, offset, origin, bytes } => {
-                    stage.chunk(shared, Chunk { from: *from, offset: *offset, origin: *origin, bytes });
-                }
-                HeldItem::Gap(gap) => stage.gap(shared, *gap),
-            }
-        }
-        if let Some(gap) = self.overflow {
-            stage.gap(shared, gap);
-        }
     }
 }
 

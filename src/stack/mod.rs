@@ -6,6 +6,7 @@
 //! keeps nothing.
 
 mod early;
+mod held;
 mod http;
 mod legs;
 mod search;
