@@ -64,7 +64,7 @@ pub struct Analyzer {
     summary: Summary,
     last: Option<Origin>,
     clocks: Clocks,
-    ready: VecDeque<ConnectionReport>,
+    ready: VecDeque<Box<Connection>>,
     attempts: Attempts,
 }
 
@@ -137,7 +137,11 @@ impl Analyzer {
 
     /// The next report that is ready, in the order in which connections ended.
     pub fn next_report(&mut self) -> Option<ConnectionReport> {
-        self.ready.pop_front()
+        // The facts of a connection take several times its memory, and at the end of a capture all that are open come at once.
+        let connection = self.ready.pop_front()?;
+        let facts = evidence::collect(&connection);
+        let diagnosis = diagnose(&self.rules, &facts);
+        Some(ConnectionReport { connection, facts, diagnosis })
     }
 
     /// What has been seen so far.
@@ -196,11 +200,9 @@ impl Analyzer {
     fn report(&mut self, mut connection: Box<Connection>) {
         let last = connection.open_until.unwrap_or(connection.last);
         connection.clock_steps = self.clocks.between(connection.first.packet, last.packet);
-        let facts = evidence::collect(&connection);
-        let diagnosis = diagnose(&self.rules, &facts);
         self.summary.connections += 1;
         self.summary.seen_with.add(&connection);
-        self.ready.push_back(ConnectionReport { connection, facts, diagnosis });
+        self.ready.push_back(connection);
     }
 }
 
@@ -210,6 +212,10 @@ impl Analyzer {
 /// browsers that open connections in advance. Then the server must have hung up before the client could ask.
 #[derive(Debug, Default)]
 struct Attempts {
+    #[expect(
+        clippy::vec_box,
+        reason = "they come in boxes, and a growing list of the connections themselves would be copied"
+    )]
     waiting: Vec<Box<Connection>>,
     websocket_servers: HashSet<Endpoint>,
 }
@@ -234,9 +240,9 @@ impl Attempts {
     }
 
     /// The attempts to report, and how many are left.
-    fn tied_to_websocket(self, nothing_else: bool) -> (Vec<Box<Connection>>, u64) {
+    fn tied_to_websocket(self, nothing_else: bool) -> (VecDeque<Box<Connection>>, u64) {
         let alone = nothing_else && self.websocket_servers.is_empty();
-        let (wanted, rest): (Vec<_>, Vec<_>) = self.waiting.into_iter().partition(|connection| {
+        let (wanted, rest): (VecDeque<_>, VecDeque<_>) = self.waiting.into_iter().partition(|connection| {
             let known = self.websocket_servers.contains(&connection.endpoints[Side::Server]);
             alone || (known && was_cut_short(connection))
         });

@@ -158,9 +158,10 @@ fn row_14_a_lost_packet_that_changes_a_diagnosis_is_among_its_limits() {
         wrong.join("\n")
     );
     assert!(changed > 100, "{changed}");
-    // What is left: the last packet of a connection, whose loss leaves no trace; a Close frame whose first copy was lost,
-    // so that it seems to come after its answer; and a 101, without which nobody knows of compression.
-    assert!(wrong.len() * 50 <= changed, "{} of {changed}", wrong.len());
+    // What is left: the last packet of a connection, or one of several repetitions, whose loss leaves no trace; a Close
+    // frame whose first copy was lost, so that it seems to come after its answer; and a 101, without which nobody knows of
+    // compression.
+    assert!(wrong.len() * 33 <= changed, "{} of {changed}", wrong.len());
 }
 
 #[test]
@@ -207,7 +208,8 @@ fn row_103_the_text_report_says_what_would_refute_it() {
 
 /// `frame.number` → `tcp.stream` as tshark tells; `None` when it is not installed.
 fn tshark_streams(capture: &Path) -> Option<BTreeMap<u64, u64>> {
-    let fields = ["-T", "fields", "-e", "frame.number", "-e", "tcp.stream"];
+    // An ICMP error belongs to no stream, only to the segment that it quotes.
+    let fields = ["-Y", "!icmp && !icmpv6", "-T", "fields", "-e", "frame.number", "-e", "tcp.stream"];
     let mut tshark = Command::new("tshark");
     let output = tshark.arg("-n").arg("-r").arg(capture).args(fields).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
@@ -250,8 +252,11 @@ fn citations_of(case: &Case) -> Option<usize> {
             assert!(evidence["text"].as_str().is_some_and(|text| !text.is_empty()), "{}: {evidence}", case.name);
         }
         for (place, packet) in &packets[before..] {
-            let stream = streams.get(packet).copied();
-            assert_eq!(stream, connection["stream"].as_u64(), "{}: {place} = {packet}", case.name);
+            let Some(stream) = streams.get(packet) else {
+                assert!(connection["diagnosis"]["rule"].as_str().is_some_and(|rule| rule.contains("unreachable")));
+                continue;
+            };
+            assert_eq!(Some(*stream), connection["stream"].as_u64(), "{}: {place} = {packet}", case.name);
         }
     }
     Some(packets.len())

@@ -179,7 +179,7 @@ fn the_talks_are_what_they_should_be() {
     }
     let report = only_of(packets(V4, plain));
     assert_eq!(report["frames"]["client"], serde_json::json!({"text": 2, "continuation": 1, "ping": 1, "close": 1}));
-    assert_eq!(report["messages"]["client"], serde_json::json!({"text": 2, "binary": 0}));
+    assert_eq!(report["messages"]["client"], serde_json::json!({"text": 2, "binary": 0, "unread": 0}));
 }
 
 // Cutting.

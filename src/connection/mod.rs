@@ -271,6 +271,10 @@ impl Connection {
     /// Notes a sign that the connection is ending, with the last word of the other side at that moment.
     pub fn end_signal(&mut self, kind: EndSignalKind, by: Side, at: Origin) {
         let last_word = LastWord::of(&self.traffic[by.other()]);
+        if kind == EndSignalKind::Rst {
+            // TCP tells of another one only when the connection has outlived the one before.
+            self.ending.retain(|signal| signal.kind != kind || signal.by != by);
+        }
         // A hole that is given up late delivers its other side late too: packets, not deliveries, are in order.
         let place = self.ending.partition_point(|signal| signal.at.packet <= at.packet);
         self.ending.insert(place, EndSignal { kind, by, at, quiet_since: self.last_payload, peer: last_word });

@@ -134,6 +134,12 @@ impl Half {
         Some(StreamOffset(self.fin_at.map_or(offset, |fin| offset.min(fin))))
     }
 
+    /// How far the stream was seen, with what still waits for bytes before it.
+    pub(super) fn seen_to(&self, facts: &EndFacts) -> u64 {
+        let waiting = self.waiting.as_ref().map_or(0, |waiting| waiting.end());
+        self.fin_at.unwrap_or(0).max(waiting).max(facts.bytes)
+    }
+
     /// The offset that `seq` stands for, once the stream has a start.
     pub(super) fn offset_of(&self, seq: SeqNumber, facts: &EndFacts) -> Option<StreamOffset> {
         if self.anchor == Anchor::None {

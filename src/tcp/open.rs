@@ -233,7 +233,7 @@ impl<S: StreamSink> OpenFlow<S> {
         // A RST may be forged, and its number anything; believe it only for bytes that were seen.
         if segment.flags.rst() {
             let offset = self.halves[peer].acknowledged(ack, &self.facts.ends[peer]);
-            if offset.is_none_or(|offset| offset.0 > self.facts.ends[peer].bytes) {
+            if offset.is_none_or(|offset| offset.0 > self.halves[peer].seen_to(&self.facts.ends[peer])) {
                 return;
             }
         } else if self.halves[peer].is_anchored() && self.halves[peer].distance(ack).is_none() {

@@ -921,7 +921,7 @@ fn flow_numbers_equal_those_of_tshark() {
 /// The memory of an idle flow, beside its consumer and the index.
 #[test]
 fn a_flow_is_small() {
-    assert!(size_of::<open::OpenFlow<()>>() <= 912, "{}", size_of::<open::OpenFlow<()>>());
+    assert!(size_of::<open::OpenFlow<()>>() <= 936, "{}", size_of::<open::OpenFlow<()>>());
     assert_eq!(size_of::<reorder::Piece>(), 64);
 }
 

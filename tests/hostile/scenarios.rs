@@ -50,7 +50,7 @@ fn half_open_connections() {
     assert!(used < 80 * MIB, "{used} bytes");
 }
 
-/// Connections that are forgotten to make room are not said to have ended.
+/// Connections that are forgotten to make room are said neither to have ended nor to be open.
 #[test]
 fn what_was_forgotten_did_not_end() {
     let limits = Limits { flows: 10, ..Limits::default() };
@@ -63,7 +63,7 @@ fn what_was_forgotten_did_not_end() {
     let found = analyse(&Capture::of(conversations).pcap(), limits);
     assert_eq!((found.connections, found.hits("flows")), (40, 30));
     for report in &found.reports {
-        assert_eq!(report.diagnosis.cause.name(), "still_open", "{:?}", report.diagnosis.rule);
+        assert_eq!(report.diagnosis.cause.name(), "unknown", "{:?}", report.diagnosis.rule);
     }
 }
 
@@ -400,12 +400,17 @@ fn unfinished_input_of_many_connections() {
     };
     let early = |c: &mut Conversation| {
         c.request("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==");
-        (0..1000).for_each(|_| drop(c.client().bytes(&[0x82; 20])));
+        for _ in 0..1000 {
+            c.client().bytes(&[0x82; 20]);
+        }
     };
     let late = |c: &mut Conversation| {
-        (0..40).for_each(|i| drop(c.client().bytes(&[0x81, 0x80 | i, 1, 2, 3, 4].repeat(50))));
+        for i in 0..40 {
+            c.client().bytes(&[0x81, 0x80 | i, 1, 2, 3, 4].repeat(50));
+        }
     };
-    let kinds: [(&str, &dyn Fn(&mut Conversation)); 5] =
+    type Kind<'a> = (&'a str, &'a dyn Fn(&mut Conversation));
+    let kinds: [Kind<'_>; 5] =
         [("head", &head), ("hello", &hello), ("window", &frames), ("held", &early), ("search", &late)];
     for (name, kind) in kinds {
         let conversations = (0..400).map(|i| {

@@ -341,20 +341,29 @@ pub fn leaves_a_trace(segments: &[Option<Tcp>], kept: &[bool], missing: usize) -
     }
     let end = lost.seq.wrapping_add(lost.len);
     let beyond = |number: u32| (number.wrapping_sub(lost.seq) as i32) > 0;
-    segments.iter().zip(kept).enumerate().filter(|(index, (_, kept))| **kept && *index != missing).any(
-        |(index, (other, _))| match other {
-            Some(other) if other.source == lost.source && other.destination == lost.destination => {
-                // The peer may have a reason of its own for a sequence number in a reset.
-                index > missing && other.flags & 4 == 0 && (other.seq.wrapping_sub(end) as i32) >= 0
-                    || (other.len > 0 && beyond(other.seq))
-            }
-            Some(other) if other.source == lost.destination && other.destination == lost.source => {
-                // Nor is a reset believed in what it acknowledges.
-                other.flags & 4 == 0 && other.ack.is_some_and(beyond)
-            }
-            _ => false,
-        },
-    )
+    let others = || segments.iter().zip(kept).enumerate().filter(|(index, (_, kept))| **kept && *index != missing);
+    let repeats = |other: &Tcp| {
+        other.source == lost.source
+            && other.destination == lost.destination
+            && (lost.seq.wrapping_sub(other.seq) as i32) >= 0
+            && (other.seq.wrapping_add(other.len).wrapping_sub(end) as i32) >= 0
+    };
+    if others().any(|(_, (other, _))| other.as_ref().is_some_and(repeats)) {
+        // Not one byte is missing.
+        return false;
+    }
+    others().any(|(index, (other, _))| match other {
+        Some(other) if other.source == lost.source && other.destination == lost.destination => {
+            // The peer may have a reason of its own for a sequence number in a reset.
+            index > missing && other.flags & 4 == 0 && (other.seq.wrapping_sub(end) as i32) >= 0
+                || (other.len > 0 && beyond(other.seq))
+        }
+        Some(other) if other.source == lost.destination && other.destination == lost.source => {
+            // Nor is a reset believed in what it acknowledges.
+            other.flags & 4 == 0 && other.ack.is_some_and(beyond)
+        }
+        _ => false,
+    })
 }
 
 /// The ways to spoil a file.

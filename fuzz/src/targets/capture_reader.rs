@@ -4,7 +4,7 @@
 use super::super::{heap, small_capture_limits};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
-use wsdissect::capture::{CaptureError, Damage, DamageKind, Reader};
+use wsdissect::capture::{CaptureError, Damage, Reader};
 
 /// A compressed file of a kilobyte may hold millions of packets.
 const MOST_PACKETS: usize = 2_000;
@@ -12,13 +12,18 @@ const MOST_PACKETS: usize = 2_000;
 /// The input, the buffers of the reader and of a decompressor: zstd's window lies in C and does not count.
 const MOST_HEAP: usize = 8 << 20;
 
+/// How files of gzip, Zstandard and LZ4 begin.
+const PACKED: [&[u8]; 3] = [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd], &[0x04, 0x22, 0x4d, 0x18]];
+
 /// Checks one input.
 pub fn run(bytes: &[u8]) {
     let whole = heap::at_most(MOST_HEAP, || read(bytes));
     let step = bytes.last().map_or(1, |byte| usize::from(*byte) % 61 + 1);
     let trickled = read(Trickle { bytes, step });
-    if whole.is_badly_packed() || trickled.is_badly_packed() {
-        // How much a decompressor gave before it noticed depends on how it was fed.
+    let is_packed = PACKED.iter().any(|magic| bytes.starts_with(magic));
+    if is_packed && (whole.damage.is_some() || trickled.damage.is_some()) {
+        // How much a decompressor gives before it notices damage, and so where reading goes on behind it, depends on how
+        // it is fed.
         let same = whole.packets.len().min(trickled.packets.len());
         assert_eq!(whole.packets[..same], trickled.packets[..same], "read {step} bytes at a time");
     } else {
@@ -35,12 +40,6 @@ struct Outcome {
     damage: Option<Damage>,
     /// It could not even be opened. What a refused input looks like is a guess, and not compared.
     refused: bool,
-}
-
-impl Outcome {
-    fn is_badly_packed(&self) -> bool {
-        self.damage.as_ref().is_some_and(|damage| matches!(damage.kind, DamageKind::CompressionDamaged { .. }))
-    }
 }
 
 fn read(input: impl Read) -> Outcome {

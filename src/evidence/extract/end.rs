@@ -43,9 +43,11 @@ pub(in crate::evidence) fn silence_s(view: &View<'_>) -> Answer {
     let (Some(since), Some(until)) = (since, until) else {
         return absent();
     };
-    if view.end.is_some_and(|end| matches!(end.kind, EndSignalKind::Fin | EndSignalKind::Rst))
-        && let Err(why) = view.tcp_end()
-    {
+    let end = match view.end {
+        Some(end) if end.kind == EndSignalKind::CloseFrame => Ok(()),
+        _ => view.tcp_end().map(|_| ()),
+    };
+    if let Err(why) = end {
         return unknown(why);
     }
     // A hole may hide the bytes that broke the silence.
@@ -172,6 +174,8 @@ pub(in crate::evidence) fn rst_went_on_s(view: &View<'_>) -> Answer {
         Some((end, Reset { went_on: Some(later), .. }, _)) => {
             seconds(later.seconds_since(&end.at)).at([end.at, *later])
         }
+        // What waited behind a hole is not seen to go on.
+        Some((end, ..)) if view.has_hole_after(end.by, end.at) => unknown(view.why_missing(end.by)),
         Some(_) => absent(),
         None => unless_one_sided(view),
     }
@@ -179,6 +183,10 @@ pub(in crate::evidence) fn rst_went_on_s(view: &View<'_>) -> Answer {
 
 pub(in crate::evidence) fn rst_places(view: &View<'_>) -> Answer {
     match reset(view) {
+        // One place beyond may be where the bytes ended that the capture lacks.
+        Some((end, reset, _)) if reset.places_beyond == 1 && view.bytes_of(end.by).is_err() => {
+            or_unknown(view.bytes_of(end.by).map(|()| absent()))
+        }
         Some((end, reset, _)) if reset.places_beyond > 0 => int(reset.places_beyond.into()).at([end.at]),
         Some(_) => absent(),
         None => unless_one_sided(view),

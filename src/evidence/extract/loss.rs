@@ -39,8 +39,8 @@ fn unacknowledged(view: &View<'_>, sender: Side) -> Result<Option<Unacknowledged
     }
     let since = facts.pending.map(|pending| pending.since).or(facts.last_data);
     if let Some(since) = since {
-        // A hole of the peer may be the acknowledgement.
-        if view.has_hole_after(sender.other(), since) {
+        // A hole of the peer may be the acknowledgement, and so may its FIN.
+        if view.has_hole_after(sender.other(), since) || view.tail_lost(sender.other()).is_some() {
             return Err(WhyUnknown::Gap);
         }
         is_overdue(view, sender, since)?;
@@ -160,7 +160,19 @@ pub(in crate::evidence) fn server_messages(view: &View<'_>) -> Answer {
 
 /// What was sent again of the oldest bytes that were never acknowledged.
 fn resent<'a>(view: &View<'a>) -> Result<Option<&'a Resent>, WhyUnknown> {
-    Ok(repeater(view)?.and_then(|sender| view.connection.tcp[sender].anomalies().resent.as_ref()))
+    repeater(view)?.map_or(Ok(None), |sender| resent_by(view, sender))
+}
+
+fn resent_by<'a>(view: &View<'a>, sender: Side) -> Result<Option<&'a Resent>, WhyUnknown> {
+    let facts = &view.connection.tcp[sender];
+    let since = facts.pending.map_or(view.connection.first, |pending| pending.since);
+    // While bytes wait behind a hole, nobody looks how often they come; and a hole of the peer may be what acknowledged
+    // the oldest of them.
+    let hidden = Side::BOTH.into_iter().find(|&side| view.has_hole_after(side, since));
+    if let Some(side) = hidden.filter(|_| repetitions(view, sender) > 0) {
+        return Err(view.why_missing(side));
+    }
+    Ok(facts.anomalies().resent.as_ref())
 }
 
 fn of_resent(view: &View<'_>, ask: impl FnOnce(&Resent) -> Option<Answer>) -> Answer {
@@ -255,7 +267,7 @@ fn stuck<'a>(view: &View<'a>) -> Result<Option<(Side, &'a Resent)>, WhyUnknown> 
     let connection = view.connection;
     for sender in Side::BOTH {
         let (own, peer) = (&connection.tcp[sender], &connection.tcp[sender.other()]);
-        let Some(resent) = &own.anomalies().resent else { continue };
+        let Some(resent) = resent_by(view, sender)? else { continue };
         let heard = peer.last.is_some_and(|last| last.packet > resent.first.packet);
         let told = connection.icmp.iter().any(|(side, error)| *side == sender && error.kind == IcmpKind::TooBig);
         let closed = peer.anomalies().zero_window_since.is_some();

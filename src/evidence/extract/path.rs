@@ -110,7 +110,7 @@ fn last_error<'a>(view: &View<'a>) -> Option<(Side, &'a IcmpError)> {
 fn of_error(view: &View<'_>, ask: impl FnOnce(Side, &IcmpError) -> Answer) -> Answer {
     match last_error(view) {
         Some((side, error)) => ask(side, error).at([error.origin]),
-        None => absent(),
+        None => unless_one_sided(view),
     }
 }
 
@@ -152,11 +152,13 @@ pub(in crate::evidence) fn tcp_probe_interval_s(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn ping_interval_s(view: &View<'_>) -> Answer {
     let of = |side: Side| {
         let pings = &view.connection.traffic[side].pings;
-        Some((pings.first?, pings.last?, pings.interval())).filter(|_| pings.count > 1)
+        Some((pings.first?, pings.last?, pings.interval(), side)).filter(|_| pings.count > 1)
     };
     let both = Side::BOTH.into_iter().filter_map(of);
     match both.min_by(|one, other| one.2.unwrap_or(f64::MAX).total_cmp(&other.2.unwrap_or(f64::MAX))) {
-        Some((first, last, interval)) => seconds(interval).at([first, last]),
+        Some((first, last, interval, side)) => {
+            or_unknown(view.frames_since(side, first).map(|()| seconds(interval).at([first, last])))
+        }
         None => or_unknown(view.all_frames().map(|()| absent())),
     }
 }

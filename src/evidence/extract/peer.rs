@@ -37,8 +37,10 @@ pub(in crate::evidence) fn last_size(view: &View<'_>) -> Answer {
         // A hole, in this message or in the window before it, leaves only the size on the wire.
         let not_inflated = message.complete && message.compressed && message.size == message.wire_len;
         let whole = match message.content {
+            // Its size was not found out, only that it is larger than the bound.
+            Content::Limit => Err(WhyUnknown::Limit),
             _ if !not_inflated => Ok(()),
-            content @ (Content::Limit | Content::ContextLost) => Err(view.why_unread(end.by.other(), content)),
+            content @ Content::ContextLost => Err(view.why_unread(end.by.other(), content)),
             _ => view.bytes_of(end.by.other()),
         };
         or_unknown(whole.map(|()| int(message.size)))
