@@ -15,7 +15,7 @@ use crate::connection::{Basis, Connection, EndSignalKind, Observed, Outcome};
 use crate::http::{self, Method, Request, RequestReader, Response, ResponseReader, Step};
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd};
 use crate::tcp::FlowStart;
-use crate::units::{Origin, PerSide, Side, StreamOffset};
+use crate::units::{PerSide, Side, StreamOffset};
 use crate::websocket::{self, Decoder, DecoderConfig, Deflate};
 use std::collections::VecDeque;
 
