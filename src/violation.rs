@@ -66,7 +66,7 @@ rules! {
     BadKey = "bad_key",
     /// `Sec-WebSocket-Version` is not 13 (RFC 6455 §4.1).
     BadVersion = "bad_version",
-    /// A 101 without the `websocket` upgrade token (RFC 6455 §4.1).
+    /// `Upgrade: websocket` or the token `Upgrade` in `Connection` is missing (RFC 6455 §4.1).
     MissingUpgradeToken = "missing_upgrade_token",
     /// The server chose a subprotocol that was not offered (RFC 6455 §4.1).
     UnrequestedSubprotocol = "unrequested_subprotocol",
@@ -74,8 +74,24 @@ rules! {
     UnrequestedExtension = "unrequested_extension",
     /// An HTTP message written into the upgraded stream (RFC 6455 §5.2).
     HttpInWebsocket = "http_in_websocket",
-    /// The client sent frames before it had the 101 (RFC 6455 §4.1).
+    /// The client sent on before it had the 101, or the server began with something else (RFC 6455 §4.1, §4.2.2).
     FrameBefore101 = "frame_before_101",
+    /// The upgrade request is not a GET (RFC 6455 §4.1).
+    BadMethod = "bad_method",
+    /// HTTP below 1.1 in the request or its 101 (RFC 6455 §4.1).
+    BadHttpVersion = "bad_http_version",
+    /// No `Host`, an empty one, or several (RFC 6455 §4.1).
+    BadHost = "bad_host",
+    /// Offered subprotocols that are empty, repeated or no tokens (RFC 6455 §4.1).
+    BadSubprotocolOffer = "bad_subprotocol_offer",
+    /// `Sec-WebSocket-Extensions` breaks its grammar (RFC 6455 §9.1).
+    BadExtensionsField = "bad_extensions_field",
+    /// A response with `Sec-WebSocket-Extensions` more than once (RFC 6455 §11.3.2).
+    RepeatedExtensionsField = "repeated_extensions_field",
+    /// A 101 to a request that the server has to refuse (RFC 6455 §4.2.1).
+    InvalidRequestAccepted = "invalid_request_accepted",
+    /// The version was refused without the list of those that are spoken (RFC 6455 §4.2.2).
+    MissingVersionList = "missing_version_list",
     /// RSV1 on a control frame (RFC 7692 §6).
     Rsv1OnControl = "rsv1_on_control",
     /// RSV1 on a continuation frame (RFC 7692 §6).
@@ -106,6 +122,28 @@ impl ViolationRule {
                 | Self::FrameBefore101
                 | Self::ExtensionParameterInvalid
                 | Self::ExtendedConnectWithoutSetting
+                | Self::BadMethod
+                | Self::BadHttpVersion
+                | Self::BadHost
+                | Self::BadSubprotocolOffer
+                | Self::BadExtensionsField
+                | Self::RepeatedExtensionsField
+                | Self::InvalidRequestAccepted
+                | Self::MissingVersionList
+        )
+    }
+
+    /// Whether it is a fault of a 101 over which RFC 6455 §4.1 tells the client to fail the connection.
+    #[must_use]
+    pub fn spoils_101(self) -> bool {
+        matches!(
+            self,
+            Self::BadAccept
+                | Self::MissingAccept
+                | Self::MissingUpgradeToken
+                | Self::UnrequestedSubprotocol
+                | Self::UnrequestedExtension
+                | Self::ExtensionParameterInvalid
         )
     }
 }
@@ -149,6 +187,8 @@ pub enum Detail {
     Length(u64),
     /// The Close code on the wire.
     Code(u16),
+    /// The status of an HTTP response.
+    HttpStatus(u16),
     /// The first character that is not UTF-8.
     Character {
         /// Where it starts, in bytes from the start of the (inflated) message or Close reason.
@@ -170,6 +210,7 @@ impl fmt::Display for Detail {
             Self::Rsv { bits, opcode } => write!(f, "RSV bits {bits:03b}, opcode 0x{opcode:X}"),
             Self::Length(len) => write!(f, "length {len}"),
             Self::Code(code) => write!(f, "code {code}"),
+            Self::HttpStatus(status) => write!(f, "HTTP {status} response"),
             Self::Character { offset, fault } => match fault.first_byte() {
                 Some(byte) => write!(f, "byte 0x{byte:02X} at offset {offset}: {fault}"),
                 None => write!(f, "{fault} at offset {offset}"),

@@ -64,6 +64,11 @@ fn table() -> Vec<Row> {
             .unknown(client_hidden, OneSided)
             .unknown(tls_unknown_ca, Encrypted)
             .unknown(joined_late, JoinedLate),
+        fact("connection.http_status")
+            .seen(http_in_the_stream, 400, &["http"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
         fact("client.browser")
             .seen(negotiated, true, &["request"])
             .seen(farewell, false, &["request"])
@@ -88,6 +93,12 @@ fn table() -> Vec<Row> {
             .seen(unanswered, Span("syn", "last"), &["syn", "last"])
             .absent(farewell)
             .unknown(joined_at_response, NotCaptured),
+        fact("tcp.setup_s")
+            .seen(farewell, Span("syn", "syn_ack"), &["syn", "syn_ack"])
+            .absent(unanswered)
+            .absent(refused_port)
+            .unknown(joined_at_response, NotCaptured)
+            .unknown(server_hidden, OneSided),
         fact("tcp.payload")
             .seen(farewell, true, &["request"])
             .seen(unanswered, false, &[])
@@ -306,6 +317,12 @@ fn table() -> Vec<Row> {
             .unknown(server_hidden, OneSided)
             .unknown(response_lost, Gap)
             .unknown(response_cut, CutByCapture),
+        fact("handshake.answer_s")
+            .seen(farewell, Span("request", "response"), &["request", "response"])
+            .absent(no_answer)
+            .unknown(joined_at_response, NotCaptured)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
         fact("handshake.upgrade_token")
             .seen(farewell, true, &["request"])
             .seen(stripped, false, &["request"])
@@ -328,6 +345,11 @@ fn table() -> Vec<Row> {
             .unknown(joined_at_response, NotCaptured),
         fact("handshake.accepted_version")
             .seen(old_version, "13, 14", &["response"])
+            .absent(farewell)
+            .unknown(server_hidden, OneSided)
+            .unknown(response_lost, Gap),
+        fact("handshake.version_listed")
+            .seen(old_version, false, &["request", "response"])
             .absent(farewell)
             .unknown(server_hidden, OneSided)
             .unknown(response_lost, Gap),
@@ -404,6 +426,14 @@ fn table() -> Vec<Row> {
             .absent(farewell)
             .unknown(server_hidden, OneSided)
             .unknown(response_lost, Gap),
+        fact("handshake.front")
+            .seen(passed_on, "10.0.0.2:80 (tcp.stream == 0)", &["request"])
+            .absent(farewell)
+            .unknown(joined_at_response, NotCaptured),
+        fact("handshake.behind")
+            .seen(asked_in_front, "10.0.0.3:8080 (tcp.stream == 1)", &["request"])
+            .absent(farewell)
+            .unknown(joined_at_response, NotCaptured),
         fact("handshake.violation")
             .seen(wrong_accept, "bad_accept", &["response"])
             .absent(farewell)
@@ -664,6 +694,11 @@ fn table() -> Vec<Row> {
             .absent(tls_no_common_cipher)
             .unknown(tls_server_hello_lost, Gap)
             .unknown(tls_server_hidden, OneSided),
+        fact("tls.setup_s")
+            .seen(tls_client_certificate_missing, Span("client_hello", "finished"), &["client_hello", "finished"])
+            .absent(tls_unknown_ca)
+            .absent(farewell)
+            .unknown(tls_finished_lost, Gap),
         fact("tls.ended_by")
             .seen(tls_unknown_ca, "server", &["fin"])
             .seen(tls_wrong_host_name, "client", &["rst"])
@@ -1075,6 +1110,15 @@ fn own_fault() -> Scene {
     scene
 }
 
+/// The server answers HTTP into the upgraded stream.
+fn http_in_the_stream() -> Scene {
+    let mut scene = open();
+    scene.next("http").server().bytes(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
 /// The client closes before the server has said anything.
 fn own_fault_of_the_first_word() -> Scene {
     own_fault()
@@ -1346,6 +1390,37 @@ fn stripped() -> Scene {
     answered(request, 400, "")
 }
 
+/// A request and what a proxy makes of it, which is refused on both sides of the proxy.
+fn proxied() -> Scene {
+    let mut scene = Scene::connected();
+    scene.next("front").request(REQUEST);
+    let mut back = Conversation::new("10.0.0.2:50000", "10.0.0.3:8080");
+    back.at(scene.talk().now()).connect();
+    let at = (scene.written().count() + back.count()) as u64 + 1;
+    scene.marks.insert("back", at);
+    back.request("GET / HTTP/1.0\nHost: backend\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==").respond(426, "", "");
+    let later = back.now();
+    scene.talk().packets_mut().extend(back.into_packets());
+    scene.talk().at(later).respond(426, "", "");
+    scene
+}
+
+/// The front of it.
+fn asked_in_front() -> Scene {
+    let mut scene = proxied();
+    scene.flow = Some(0);
+    scene.marks.insert("request", scene.number_of("front"));
+    scene
+}
+
+/// The back of it.
+fn passed_on() -> Scene {
+    let mut scene = proxied();
+    scene.flow = Some(1);
+    scene.marks.insert("request", scene.number_of("back"));
+    scene
+}
+
 /// A request that the server lets lie.
 fn no_answer() -> Scene {
     let mut scene = Scene::connected();
@@ -1535,6 +1610,13 @@ fn tls_server_hidden() -> Scene {
     scene
 }
 
+/// The packet with the client's Finished message is not in the capture.
+fn tls_finished_lost() -> Scene {
+    let mut scene = tls_client_certificate_missing();
+    scene.hidden.insert(8);
+    scene
+}
+
 /// The same as if the server had sent nothing but ACKs.
 fn tls_hello_unanswered() -> Scene {
     let mut scene = Conversation::new("10.0.0.1:40000", "10.0.0.2:443");
@@ -1555,7 +1637,10 @@ fn tls_hello_unanswered() -> Scene {
 
 /// TLS 1.2; the server asks for a client certificate in clear.
 fn tls_client_certificate_missing() -> Scene {
-    Scene::recorded("tls/client-certificate-missing", &[("client_hello", 4), ("server_hello", 6), ("alert", 9)])
+    Scene::recorded(
+        "tls/client-certificate-missing",
+        &[("client_hello", 4), ("server_hello", 6), ("finished", 8), ("alert", 9)],
+    )
 }
 
 /// A ClientHello that is answered by `HTTP/1.1 400`.
@@ -1578,6 +1663,8 @@ struct Scene {
     timeless: bool,
     /// Before this packet the clock was set back by an hour.
     clock_set_back: Option<&'static str>,
+    /// Which of several connections is asked; `None` when there is one.
+    flow: Option<u64>,
 }
 
 enum Source {
@@ -1588,7 +1675,14 @@ enum Source {
 impl Scene {
     fn of(conversation: Conversation) -> Self {
         let source = Source::Written(Box::new(conversation));
-        Self { source, marks: BTreeMap::new(), hidden: BTreeSet::new(), timeless: false, clock_set_back: None }
+        Self {
+            source,
+            marks: BTreeMap::new(),
+            hidden: BTreeSet::new(),
+            timeless: false,
+            clock_set_back: None,
+            flow: None,
+        }
     }
 
     fn connected() -> Self {
@@ -1601,7 +1695,14 @@ impl Scene {
 
     fn recorded(case: &'static str, marks: &[(&'static str, u64)]) -> Self {
         let marks = marks.iter().copied().collect();
-        Self { source: Source::Recorded(case), marks, hidden: BTreeSet::new(), timeless: false, clock_set_back: None }
+        Self {
+            source: Source::Recorded(case),
+            marks,
+            hidden: BTreeSet::new(),
+            timeless: false,
+            clock_set_back: None,
+            flow: None,
+        }
     }
 
     fn written(&self) -> &Conversation {
@@ -1667,7 +1768,12 @@ impl Scene {
 
     /// Seconds since the conversation began.
     fn second_of(&self, name: &str) -> f64 {
-        (self.written().packets()[self.index_of(name)].time - START) as f64 / 1e9
+        if let Source::Written(conversation) = &self.source {
+            return (conversation.packets()[self.index_of(name)].time - START) as f64 / 1e9;
+        }
+        let mut times = Vec::new();
+        each_packet(self, |packet| times.push(packet.time.expect("a recorded packet has a time")));
+        times[self.index_of(name)].seconds_since(times[0])
     }
 
     fn file(&self) -> Vec<u8> {
@@ -1698,9 +1804,10 @@ impl Scene {
         let mut analyzer = Analyzer::new(Options::default());
         each_packet(self, |packet| analyzer.packet(packet));
         analyzer.finish();
-        let report = analyzer.next_report().expect("a connection");
-        assert!(analyzer.next_report().is_none(), "more than one connection");
-        report.facts
+        let mut reports: Vec<_> = std::iter::from_fn(|| analyzer.next_report()).collect();
+        assert!(reports.len() == 1 || self.flow.is_some(), "{} connections", reports.len());
+        reports.retain(|report| self.flow.is_none_or(|flow| flow == report.connection.id.flow));
+        reports.remove(0).facts
     }
 }
 

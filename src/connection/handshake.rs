@@ -1,6 +1,7 @@
 //! The opening handshake of one connection, as far as the capture shows it (RFC 6455 §4).
 
 use crate::http::{Negotiated, Request, Response};
+use crate::units::Endpoint;
 
 /// How the opening handshake ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -47,4 +48,21 @@ pub struct Handshake {
     pub answered_with_tls: bool,
     /// The server answered the plain request with bytes that are neither HTTP nor TLS.
     pub answered_with_other: bool,
+    /// The connection of which a proxy passed this request on.
+    pub front: Option<Leg>,
+    /// The connection on which a proxy passed this request on.
+    pub behind: Option<Leg>,
+}
+
+/// Another TCP connection with the same upgrade request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leg {
+    /// Number of its flow.
+    pub flow: u64,
+    /// Who sent the request.
+    pub client: Endpoint,
+    /// Who received it.
+    pub server: Endpoint,
+    /// Whether the request lacks the upgrade there.
+    pub stripped: bool,
 }

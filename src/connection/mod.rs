@@ -16,7 +16,7 @@ mod visibility;
 pub use api_view::ApiView;
 pub use closing::{ClosingEvent, ClosingHandshake, ClosingState, TRANSITIONS, Transition};
 pub use ending::{EndSignal, EndSignalKind, LastWord};
-pub use handshake::{Handshake, Outcome};
+pub use handshake::{Handshake, Leg, Outcome};
 pub use in_flight::InFlight;
 pub use pings::Pings;
 pub use timeline::{Observation, Observed, Timeline};

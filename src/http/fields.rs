@@ -13,7 +13,7 @@ use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
 /// Elements kept of one list; longer ones are cut, as no program needs them.
-const MAX_ELEMENTS: usize = 32;
+pub(super) const MAX_ELEMENTS: usize = 32;
 
 /// One element of `Sec-WebSocket-Extensions` (RFC 6455 §9.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,8 @@ pub struct Param {
 #[derive(Debug, Default)]
 pub(super) struct ExtensionList {
     pub(super) extensions: Vec<Extension>,
-    pub(super) malformed: bool,
+    /// Elements that do not parse, as sent.
+    pub(super) faults: Vec<Text>,
 }
 
 impl ExtensionList {
@@ -49,7 +50,8 @@ impl ExtensionList {
             }
             match extension(element) {
                 Ok(([], extension)) => self.extensions.push(extension),
-                Ok(_) | Err(_) => self.malformed = true,
+                Ok(_) | Err(_) if self.faults.len() < MAX_ELEMENTS => self.faults.push(Text::clean(element)),
+                Ok(_) | Err(_) => {}
             }
         }
     }
@@ -63,6 +65,11 @@ pub(super) fn add_elements(list: &mut Vec<Text>, value: &[u8], make: impl Fn(&[u
         }
         list.push(make(element));
     }
+}
+
+/// Whether a list may have had more elements than were kept.
+pub(super) fn is_full<T>(list: &[T]) -> bool {
+    list.len() >= MAX_ELEMENTS
 }
 
 /// Adds the scheme names of one `WWW-Authenticate` line: `Basic realm="a, b", Bearer` gives `Basic` and `Bearer`.
@@ -90,7 +97,7 @@ pub(super) fn trim(value: &[u8]) -> &[u8] {
 ///
 /// From the first quote that never closes on, quotes have no meaning: looking for the end of each would take quadratic
 /// time over a hostile head.
-fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(value);
     let mut quotes_close = true;
     std::iter::from_fn(move || {
@@ -178,7 +185,7 @@ mod tests {
             });
             format!("{}{}", extension.name, params.collect::<String>())
         });
-        (shown.collect::<Vec<_>>().join("|"), list.malformed)
+        (shown.collect::<Vec<_>>().join("|"), !list.faults.is_empty())
     }
 
     #[test]
@@ -240,7 +247,7 @@ mod tests {
         let mut list = ExtensionList::default();
         list.add(hostile.as_bytes());
         list.add(hostile.replace('\\', "\\\",").as_bytes());
-        assert!(list.malformed && list.extensions.is_empty());
+        assert!(!list.faults.is_empty() && list.extensions.is_empty());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The facts of one HTTP/1.x head that matter to a WebSocket.
 
 use super::fields::Extension;
-use super::fields::{ExtensionList, add_elements, add_schemes, trim};
+use super::fields::{ExtensionList, MAX_ELEMENTS, add_elements, add_schemes, elements, is_token_byte, trim};
 use super::handshake::{AcceptValue, expected_accept};
 use super::text::{Text, redact_host, redact_location, redact_protocol, redact_target};
 use crate::units::{Origin, StreamOffset};
@@ -84,6 +84,36 @@ impl KeyState {
     }
 }
 
+/// What is wrong with the subprotocols that a request offers (RFC 6455 §4.1, item 10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProtocolFault {
+    /// The field is there and names none.
+    Empty,
+    /// A name with characters that it must not have.
+    NotToken(Text),
+    /// A name that comes twice.
+    Repeated(Text),
+}
+
+impl ProtocolFault {
+    /// The first fault in the lines of the field. Names are compared as sent: shortened ones may look the same.
+    fn find<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
+        let mut lines = lines.peekable();
+        lines.peek()?;
+        let mut seen: Vec<&[u8]> = Vec::new();
+        for name in lines.flat_map(elements).take(MAX_ELEMENTS) {
+            if !name.iter().copied().all(is_token_byte) {
+                return Some(Self::NotToken(redact_protocol(name)));
+            }
+            if seen.contains(&name) {
+                return Some(Self::Repeated(redact_protocol(name)));
+            }
+            seen.push(name);
+        }
+        seen.is_empty().then_some(Self::Empty)
+    }
+}
+
 /// Unused low bits of the last character are ignored, as the servers in use do.
 const LENIENT_BASE64: GeneralPurpose =
     GeneralPurpose::new(&base64::alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
@@ -103,6 +133,8 @@ pub struct Request {
     pub http_version: (u8, u8),
     /// Authority of an absolute request target, else `Host`.
     pub host: Option<Text>,
+    /// How many `Host` fields there were; one is legal.
+    pub host_fields: usize,
     /// Path and query, the values of the query replaced by `…`; the authority for CONNECT.
     pub path: Text,
     /// Elements of `Upgrade`.
@@ -115,10 +147,12 @@ pub struct Request {
     pub version: Option<Text>,
     /// Elements of `Sec-WebSocket-Protocol` in the client's order of preference. What looks like a credential is cut.
     pub protocols: Vec<Text>,
+    /// What is wrong with them.
+    pub protocol_fault: Option<ProtocolFault>,
     /// Elements of `Sec-WebSocket-Extensions` that parse, in order.
     pub extensions: Vec<Extension>,
-    /// Whether an element of `Sec-WebSocket-Extensions` did not parse.
-    pub extensions_malformed: bool,
+    /// Elements of `Sec-WebSocket-Extensions` that do not parse, as sent.
+    pub extension_faults: Vec<Text>,
     /// `Sec-WebSocket-Extensions` as sent.
     pub extensions_raw: Option<Text>,
     /// `Origin`.
@@ -187,12 +221,18 @@ pub struct Response {
     pub connection: Vec<Text>,
     /// `Sec-WebSocket-Accept`; several are joined by `, `.
     pub accept: Option<Text>,
+    /// How many `Sec-WebSocket-Accept` fields there were; one is legal.
+    pub accept_fields: usize,
     /// Elements of `Sec-WebSocket-Protocol`; one at most is legal.
     pub protocols: Vec<Text>,
+    /// How many `Sec-WebSocket-Protocol` fields there were.
+    pub protocol_fields: usize,
     /// Elements of `Sec-WebSocket-Extensions` that parse, in order.
     pub extensions: Vec<Extension>,
-    /// Whether an element of `Sec-WebSocket-Extensions` did not parse.
-    pub extensions_malformed: bool,
+    /// Elements of `Sec-WebSocket-Extensions` that do not parse, as sent.
+    pub extension_faults: Vec<Text>,
+    /// How many `Sec-WebSocket-Extensions` fields there were; one is legal.
+    pub extension_fields: usize,
     /// `Sec-WebSocket-Extensions` as sent.
     pub extensions_raw: Option<Text>,
     /// `Sec-WebSocket-Version`: the versions that a refusing server speaks (RFC 6455 §4.4).
@@ -255,6 +295,10 @@ impl<'a> Fields<'a> {
 
     fn has(self, name: &'static str) -> bool {
         self.all(name).next().is_some()
+    }
+
+    fn count(self, name: &'static str) -> usize {
+        self.all(name).count()
     }
 
     fn first(self, name: &'static str) -> Option<Text> {
@@ -336,7 +380,7 @@ pub(super) fn request(head: &httparse::Request<'_, '_>, place: Place) -> Request
     let fields = Fields(head.headers);
     let method = Method::from_token(head.method.unwrap_or_default().as_bytes());
     let (authority, path) = redact_target(head.path.unwrap_or_default().as_bytes());
-    let ExtensionList { extensions, malformed } = fields.extensions();
+    let ExtensionList { extensions, faults } = fields.extensions();
     Request {
         first: place.first,
         last: place.last,
@@ -344,14 +388,16 @@ pub(super) fn request(head: &httparse::Request<'_, '_>, place: Place) -> Request
         method,
         http_version: (1, head.version.unwrap_or_default()),
         host: authority.or_else(|| fields.all("host").next().map(|host| redact_host(trim(host)))),
+        host_fields: fields.count("host"),
         path,
         upgrade: fields.elements("upgrade", Text::clean),
         connection: fields.elements("connection", Text::clean),
         key: KeyState::from_values(fields.all("sec-websocket-key")),
         version: fields.joined("sec-websocket-version"),
         protocols: fields.elements("sec-websocket-protocol", redact_protocol),
+        protocol_fault: ProtocolFault::find(fields.all("sec-websocket-protocol")),
         extensions,
-        extensions_malformed: malformed,
+        extension_faults: faults,
         extensions_raw: fields.joined("sec-websocket-extensions"),
         origin: fields.first("origin"),
         user_agent: fields.first("user-agent"),
@@ -368,7 +414,7 @@ pub(super) fn request(head: &httparse::Request<'_, '_>, place: Place) -> Request
 
 pub(super) fn response(head: &httparse::Response<'_, '_>, place: Place) -> Response {
     let fields = Fields(head.headers);
-    let ExtensionList { extensions, malformed } = fields.extensions();
+    let ExtensionList { extensions, faults } = fields.extensions();
     Response {
         first: place.first,
         last: place.last,
@@ -379,9 +425,12 @@ pub(super) fn response(head: &httparse::Response<'_, '_>, place: Place) -> Respo
         upgrade: fields.elements("upgrade", Text::clean),
         connection: fields.elements("connection", Text::clean),
         accept: fields.joined("sec-websocket-accept"),
+        accept_fields: fields.count("sec-websocket-accept"),
         protocols: fields.elements("sec-websocket-protocol", redact_protocol),
+        protocol_fields: fields.count("sec-websocket-protocol"),
         extensions,
-        extensions_malformed: malformed,
+        extension_faults: faults,
+        extension_fields: fields.count("sec-websocket-extensions"),
         extensions_raw: fields.joined("sec-websocket-extensions"),
         version: fields.joined("sec-websocket-version"),
         server: fields.first("server"),

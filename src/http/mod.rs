@@ -2,8 +2,8 @@
 //!
 //! A [`RequestReader`] and a [`ResponseReader`] each follow one direction of a connection: they find the heads, turn
 //! them into facts ([`Request`], [`Response`]) and skip the bodies between them, so that a connection that is kept alive
-//! over a refused attempt is still read. [`check`] names the rules of RFC 6455 §4 and RFC 7692 §7.1 that a handshake
-//! breaks and [`negotiated`] says what holds from then on.
+//! over a refused attempt is still read. [`check_request`] and [`check_response`] name the rules of RFC 6455 §4
+//! and RFC 7692 §7.1 that a handshake breaks and [`negotiated`] says what holds from then on.
 //!
 //! Nothing here decides which request a response belongs to, or what follows a 101. One head is kept at a time, at most
 //! [`Limits::http_head_bytes`](crate::limits::Limits::http_head_bytes) long; no cookie, credential or query value is kept.
@@ -11,15 +11,19 @@
 mod fields;
 mod handshake;
 mod message;
+mod parameters;
 mod reader;
+mod rules;
 mod sniff;
 mod text;
 
 pub use fields::{Extension, Param};
-pub use handshake::{AcceptValue, DeflateParams, Negotiated, check, expected_accept, negotiated};
-pub use message::{KeyState, Method, Request, Response};
+pub use handshake::{AcceptValue, Negotiated, expected_accept, negotiated};
+pub use message::{KeyState, Method, ProtocolFault, Request, Response};
+pub use parameters::DeflateParams;
 pub use reader::{Head, HeadReader, RequestReader, ResponseReader, Step, WhyNotHttp};
-pub use sniff::{Role, looks_like_http};
+pub use rules::{check_request, check_response};
+pub use sniff::{Role, looks_like_http, status_of};
 pub use text::Text;
 
 #[cfg(test)]
@@ -58,10 +62,11 @@ mod tests {
         assert_eq!(requests.len(), 8);
         for (author, request) in requests {
             assert!(request.wants_websocket(), "{author}");
-            assert_eq!(check(&request, None), [], "{author}");
-            assert_eq!(request.upgrade_stripped(), author == "# behind nginx 1.22 as it comes", "{author}");
+            let is_stripped = author == "# behind nginx 1.22 as it comes";
+            assert_eq!(check_request(&request).is_empty(), !is_stripped, "{author}");
+            assert_eq!(request.upgrade_stripped(), is_stripped, "{author}");
             assert_eq!(request.lower_case_names, author == "# node undici 6", "{author}");
-            assert!(request.host.is_some() && !request.extensions_malformed, "{author}");
+            assert!(request.host.is_some() && request.extension_faults.is_empty(), "{author}");
         }
     }
 
@@ -71,7 +76,7 @@ mod tests {
         let responses = read::<Response>(RESPONSES);
         assert_eq!(responses.len(), 7);
         for (author, response) in responses {
-            assert_eq!(check(&request, Some(&response)), [], "{author}");
+            assert_eq!(check_response(Some(&request), &response), [], "{author}");
             let windows = negotiated(Some(&request), &response)
                 .deflate
                 .map(|deflate| (deflate.client.window_bits, deflate.server.window_bits));

@@ -6,6 +6,7 @@ use super::fields::is_token_byte;
 use super::message::{self, Fields, Method, Place, Request, Response};
 use crate::limits::Limits;
 use crate::units::{Origin, StreamOffset};
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 /// Reads the requests of a connection.
@@ -228,6 +229,7 @@ impl<H: Head> HeadReader<H> {
 
     fn complete(&mut self, limits: &Limits, head: &[u8], place: Place) -> Result<Box<H>, WhyNotHttp> {
         may_become_a_head::<H>(limits, head)?;
+        let head = &*unfolded(head);
         let mut few = [httparse::EMPTY_HEADER; USUAL_FIELDS];
         let usual = limits.http_headers.min(USUAL_FIELDS);
         let parsed = match H::parse(head, place, self.expected, &mut few[..usual]) {
@@ -454,6 +456,24 @@ fn may_become_a_head<H: Head>(limits: &Limits, start: &[u8]) -> Result<(), WhyNo
     }
 }
 
+/// The head with its folded lines made one, as RFC 9112 §5.2 lets a recipient do. Nobody may send them, but what they
+/// say is not lost. A line that begins with white space right behind the first one continues nothing (§2.2).
+fn unfolded(head: &[u8]) -> Cow<'_, [u8]> {
+    let first_line = head.iter().position(|&byte| byte == b'\n').map_or(head.len(), |end| end + 1);
+    let folds = |pair: &[u8]| matches!(pair, [b'\n', b' ' | b'\t']);
+    if !head[first_line..].windows(2).any(folds) {
+        return Cow::Borrowed(head);
+    }
+    let mut unfolded = head.to_vec();
+    for at in first_line..head.len() - 1 {
+        if folds(&head[at..at + 2]) {
+            let end_of_line = if head[at - 1] == b'\r' { at - 1 } else { at };
+            unfolded[end_of_line..=at].fill(b' ');
+        }
+    }
+    Cow::Owned(unfolded)
+}
+
 /// What peers in the field get away with is read: we report, we do not enforce.
 fn lenient() -> httparse::ParserConfig {
     let mut config = httparse::ParserConfig::default();
@@ -669,7 +689,24 @@ mod tests {
         else {
             panic!("not read")
         };
-        assert_eq!(request.upgrade[0].as_str(), "websocket");
+        assert_eq!(request.upgrade[0].as_str(), "websocket   folded");
+    }
+
+    #[test]
+    fn folded_lines_are_one() {
+        let fields = "Host: a\r\nConnection: keep-alive,\r\n\tUpgrade\nUpgrade:\n  websocket\r\n\r\n";
+        let (step, _) = read_one::<Request>(format!("GET / HTTP/1.1\r\n{fields}").as_bytes());
+        let Step::Head(request) = step else { panic!("not read") };
+        let (step, _) = read_one::<Response>(format!("HTTP/1.1 101 X\r\n{fields}").as_bytes());
+        let Step::Head(response) = step else { panic!("not read") };
+        for list in [&request.connection, &response.connection] {
+            assert_eq!(list.iter().map(crate::http::Text::as_str).collect::<Vec<_>>(), ["keep-alive", "Upgrade"]);
+        }
+        assert_eq!((request.upgrade[0].as_str(), response.upgrade[0].as_str()), ("websocket", "websocket"));
+        // What begins with white space behind the first line belongs to nothing.
+        let (step, _) = read_one::<Request>(b"GET / HTTP/1.1\r\n folded\r\nHost: a\r\n\r\n");
+        let Step::Head(request) = step else { panic!("not read: {step:?}") };
+        assert_eq!(request.host_fields, 1);
     }
 
     #[test]

@@ -23,6 +23,18 @@ pub fn looks_like_http(start: &[u8]) -> Option<Role> {
     (Request::looks_like(start) != Some(false)).then_some(Role::Request)
 }
 
+/// The status of the response that `start` begins with, as in `HTTP/1.1 400 Bad Request`; `None` before all of it is
+/// there and a byte behind it.
+#[must_use]
+pub fn status_of(start: &[u8]) -> Option<u16> {
+    let after = start.strip_prefix(b"HTTP/")?;
+    let space = after.iter().take(4).position(|&byte| byte == b' ')?;
+    let digits = after.get(space + 1..space + 4)?;
+    let is_whole = after.get(space + 4).is_some_and(|byte| !byte.is_ascii_digit());
+    (is_whole && digits.iter().all(u8::is_ascii_digit))
+        .then(|| digits.iter().fold(0, |status, digit| status * 10 + u16::from(digit - b'0')))
+}
+
 impl Request {
     /// Whether a browser sent it: only browsers send `Sec-Fetch-Mode: websocket` together with an `Origin`, and older
     /// ones call themselves Mozilla.
@@ -52,6 +64,23 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_line_tells_the_status() {
+        for (line, status) in [
+            ("HTTP/1.1 400 Bad Request\r\n", Some(400)),
+            ("HTTP/1.0 500\n", Some(500)),
+            ("HTTP/1.0 500", None),
+            ("HTTP/2 200\r\n", Some(200)),
+            ("HTTP/1.1 40", None),
+            ("HTTP/1.1 4000 ", None),
+            ("HTTP/1.1 4x0", None),
+            ("HTTP/1.1\r\n", None),
+            ("HTTP", None),
+        ] {
+            assert_eq!(status_of(line.as_bytes()), status, "{line}");
+        }
+    }
 
     #[test]
     fn the_first_line_tells_the_role() {

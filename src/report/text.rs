@@ -313,6 +313,11 @@ impl<'a> TextReport<'a> {
             let quoted = self.speaker.say_with("punctuation.quoted", &[("text", &reason)]);
             self.labelled(out, self.speaker.say("label.reason"), &quoted);
         }
+        if detail == Detail::Whole
+            && let Some(opening) = self.opening(report)
+        {
+            self.labelled(out, self.speaker.say("label.opening"), &opening);
+        }
         if let Some(ending) = self.ending(&report.connection) {
             self.labelled(out, self.speaker.say("label.end"), &ending);
         }
@@ -370,6 +375,18 @@ impl<'a> TextReport<'a> {
             let _ = write!(what, " {}", styled(DIM, &format!("({})", numbers.join(" "))));
         }
         self.speaker.say_with("sight.settled", &[("what", &what), ("way", self.speaker.lifted_by(limit))])
+    }
+
+    /// How long each step of the opening took, as far as it was seen.
+    fn opening(&self, report: &ConnectionReport) -> Option<String> {
+        let step = |(fact, key): (&str, &str)| {
+            let seconds = report.facts.get(FactId::by_name(fact)?).seen()?.number()?;
+            Some(self.speaker.say_with(key, &[("seconds", &self.speaker.seconds(seconds))]))
+        };
+        let steps =
+            [("tcp.setup_s", "opening.tcp"), ("tls.setup_s", "opening.tls"), ("handshake.answer_s", "opening.answer")];
+        let steps: Vec<String> = steps.into_iter().filter_map(step).collect();
+        (!steps.is_empty()).then(|| steps.join("   "))
     }
 
     /// Who ended TCP, how long after the last byte, and what each side did about a Close frame, in one line.

@@ -7,14 +7,15 @@
 //! Where the capture misses a head or part of it, the stage changes all the same as soon as it is clear that it must: the
 //! start of a 101 was seen, or the client sends frames behind an upgrade request.
 
+use super::early::{Crossing, Early};
+use super::held::{EARLY_BYTES, Held, HeldItem};
 use super::websocket::WebSocketStage;
 use super::{Shared, Stage, Traffic, new_connection, record_end, record_gap, side_of};
 use crate::connection::{Basis, Connection, EndSignalKind, Observed, Outcome};
-use crate::http::{self, Request, RequestReader, Response, ResponseReader, Step};
+use crate::http::{self, Method, Request, RequestReader, Response, ResponseReader, Step};
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd};
 use crate::tcp::FlowStart;
-use crate::units::{Origin, PerSide, Side, StreamOffset};
-use crate::violation::ViolationRule;
+use crate::units::{PerSide, Side, StreamOffset};
 use crate::websocket::{self, Decoder, DecoderConfig, Deflate};
 use std::collections::VecDeque;
 
@@ -23,12 +24,6 @@ const HELD_BYTES: usize = 256 << 10;
 
 /// The same where it is not even known that there was one.
 const HELD_BYTES_WITHOUT_REQUEST: usize = 16 << 10;
-
-/// Bytes of the server held back until their request is recorded. Packets are swapped by milliseconds, not more.
-const EARLY_BYTES: usize = 16 << 10;
-
-/// What a chunk that is held back takes beside its bytes: itself and the allocation behind it.
-const ITEM_OVERHEAD: usize = size_of::<HeldItem>() + 16;
 
 /// Requests whose response is awaited at once; a client that pipelines more is not followed.
 const PIPELINED: usize = 64;
@@ -54,28 +49,14 @@ pub(super) struct HttpStage {
     has_heads: bool,
     /// What the server sent before any request it could answer.
     early: Held,
+    /// What either side sent while the answer to an upgrade request was awaited.
+    sent_early: Early,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Awaited {
-    Ordinary,
+    Ordinary(Method),
     Upgrade,
-}
-
-/// What came behind an upgrade request, or behind a hole in the heads.
-#[derive(Debug, Default)]
-struct Held {
-    items: VecDeque<HeldItem>,
-    /// What the items take, with [`ITEM_OVERHEAD`] for each chunk.
-    bytes: usize,
-    gaps: usize,
-    overflow: Option<Gap>,
-}
-
-#[derive(Debug)]
-enum HeldItem {
-    Chunk { from: End, offset: StreamOffset, origin: Origin, bytes: Box<[u8]> },
-    Gap(Gap),
 }
 
 pub(super) enum Next {
@@ -85,8 +66,9 @@ pub(super) enum Next {
 }
 
 impl HttpStage {
-    /// `client_lost`: the first bytes of the client are missing.
-    pub(super) fn new(client: End, client_lost: bool) -> Self {
+    /// `client_lost`: the first bytes of the client are missing. `server_silent`: the client has acknowledged that the
+    /// server sent none.
+    pub(super) fn new(client: End, client_lost: bool, server_silent: bool) -> Self {
         Self {
             client,
             requests: RequestReader::new(),
@@ -100,6 +82,7 @@ impl HttpStage {
             server_seen: false,
             has_heads: false,
             early: Held::default(),
+            sent_early: Early::new(server_silent),
         }
     }
 
@@ -113,7 +96,10 @@ impl HttpStage {
 
     pub(super) fn chunk(&mut self, start: &FlowStart, shared: &mut Shared, chunk: Chunk<'_>) -> Next {
         let side = side_of(chunk.from, self.client);
-        self.server_seen |= side == Side::Server;
+        if side == Side::Server {
+            self.server_seen = true;
+            self.sent_early.server_reached(chunk.offset.plus(chunk.bytes.len() as u64));
+        }
         if self.dead[side] {
             return Next::Stay;
         }
@@ -122,6 +108,13 @@ impl HttpStage {
             return self.upgrade_by_frames(shared);
         }
         match side {
+            Side::Client if self.answers_unseen_request(&chunk) => match self.replay_early(start, shared) {
+                Next::Upgrade(mut stage) => {
+                    stage.chunk(shared, chunk);
+                    Next::Upgrade(stage)
+                }
+                next => next,
+            },
             Side::Client => match self.client_bytes(start, shared, chunk) {
                 Next::Stay if !self.is_unasked() => self.replay_early(start, shared),
                 next => next,
@@ -146,6 +139,15 @@ impl HttpStage {
         self.awaited.is_empty() && !self.dead.client && !self.lost.client
     }
 
+    /// Whether the client goes on without a request behind a response that still waits for one: the capture began in
+    /// between.
+    fn answers_unseen_request(&self, chunk: &Chunk<'_>) -> bool {
+        self.is_unasked()
+            && !self.early.items.is_empty()
+            && !self.requests.is_inside_head()
+            && http::looks_like_http(chunk.bytes) != Some(http::Role::Request)
+    }
+
     /// Takes in what the server sent before its request was recorded.
     fn replay_early(&mut self, start: &FlowStart, shared: &mut Shared) -> Next {
         let mut next = Next::Stay;
@@ -165,6 +167,8 @@ impl HttpStage {
     fn client_bytes(&mut self, start: &FlowStart, shared: &mut Shared, mut chunk: Chunk<'_>) -> Next {
         while !chunk.bytes.is_empty() {
             if self.awaits_upgrade() {
+                let request = self.connection.as_ref().and_then(|connection| connection.handshake.request.as_ref());
+                self.sent_early.client_sent(chunk.origin, chunk.offset, request.map(|request| request.last));
                 self.hold(&chunk);
                 return if self.lost.server || self.held.overflow.is_some() {
                     self.upgrade_by_frames(shared)
@@ -203,21 +207,35 @@ impl HttpStage {
         self.held.push(chunk, room);
     }
 
-    fn request(&mut self, start: &FlowStart, shared: &Shared, request: Box<Request>) {
+    fn request(&mut self, start: &FlowStart, shared: &mut Shared, request: Box<Request>) {
         if !request.wants_websocket() {
-            self.awaited.push_back(Awaited::Ordinary);
+            self.awaited.push_back(Awaited::Ordinary(request.method));
+            self.expect();
             return;
         }
         self.awaited.push_back(Awaited::Upgrade);
+        self.sent_early.restart();
         let client = self.client;
         let connection = self.connection.get_or_insert_with(|| Box::new(new_connection(start, client, &shared.limits)));
         connection.payload(request.last);
         connection.observe(request.last, Some(Side::Client), Observed::Request);
+        for violation in http::check_request(&request) {
+            connection.violation(violation, &shared.limits);
+        }
         connection.handshake.outcome = Outcome::None;
         connection.handshake.response = None;
         connection.handshake.request = Some(request);
+        shared.legs.request(connection);
         // A refusal that was followed by another attempt ended nothing; and there may be any number of them.
         connection.ending.retain(|signal| signal.kind != EndSignalKind::HandshakeRejected);
+    }
+
+    /// Tells the reader of responses which request comes next: behind a CONNECT begins a tunnel, with another request in
+    /// it (RFC 6455 §4.1, proxies).
+    fn expect(&mut self) {
+        if let Some(Awaited::Ordinary(method)) = self.awaited.front() {
+            self.responses.expect(method);
+        }
     }
 
     fn server_bytes(&mut self, start: &FlowStart, shared: &mut Shared, mut chunk: Chunk<'_>) -> Next {
@@ -230,6 +248,18 @@ impl HttpStage {
                     return Next::Stay;
                 }
                 Step::Failed(why) => {
+                    if self.speaks_websocket(why, &chunk) && !self.sent_early.server_began() {
+                        if self.sent_early.response_begins_at(chunk.offset) {
+                            self.began_too_early(&chunk);
+                        } else if let Some(next) = self.frames_behind_unseen(shared, chunk) {
+                            return next;
+                        }
+                    }
+                    if self.sent_early.server_began() && why == http::WhyNotHttp::NotHttp {
+                        let Some(next) = next_head(chunk) else { return Next::Stay };
+                        (self.responses, chunk) = (ResponseReader::new(), next);
+                        continue;
+                    }
                     if let Some(connection) = &mut self.connection {
                         connection.handshake.outcome = Outcome::Failed;
                         let is_tls = crate::tls::looks_like_tls(chunk.bytes).unwrap_or(false);
@@ -241,7 +271,7 @@ impl HttpStage {
                 Step::Head(response) => {
                     (self.switching, self.has_heads) = (false, true);
                     chunk = rest(chunk, consumed);
-                    if let Some(mut stage) = self.response(start, shared, response) {
+                    if let Some(mut stage) = self.response(start, shared, response, chunk.offset) {
                         if !chunk.bytes.is_empty() {
                             stage.chunk(shared, chunk);
                         }
@@ -253,47 +283,81 @@ impl HttpStage {
         Next::Stay
     }
 
+    /// Whether the server speaks WebSocket where its response is awaited.
+    fn speaks_websocket(&self, why: http::WhyNotHttp, chunk: &Chunk<'_>) -> bool {
+        // Nothing is agreed on yet that could set other bits; and many protocols begin with what might be a fragment.
+        let is_whole = chunk.bytes.first().is_some_and(|byte| byte & 0xF0 == 0x80);
+        self.awaited.front() == Some(&Awaited::Upgrade)
+            && why == http::WhyNotHttp::NotHttp
+            && is_whole
+            && websocket::begins_with_frame(Side::Server, chunk.bytes)
+    }
+
+    /// A server that writes to a connection before its handshake is through. The response may follow.
+    fn began_too_early(&mut self, chunk: &Chunk<'_>) {
+        self.sent_early.server_sent(chunk.origin, chunk.offset);
+        if let Some(connection) = &mut self.connection {
+            connection.handshake.outcome = Outcome::Failed;
+            connection.handshake.answered_with_other = true;
+        }
+    }
+
+    /// The response is missing, and nothing but the frames behind it shows that.
+    fn frames_behind_unseen(&mut self, shared: &mut Shared, chunk: Chunk<'_>) -> Option<Next> {
+        let connection = self.connection.take()?;
+        let Chunk { from, offset, origin, .. } = chunk;
+        let gap = Gap { from, offset, len: None, reason: GapReason::NotCaptured, origin };
+        let mut stage = self.upgrade_unseen(shared, connection, Some(gap));
+        stage.chunk(shared, chunk);
+        Some(Next::Upgrade(stage))
+    }
+
     /// Takes in one response; gives the next stage when it switches protocols.
     fn response(
         &mut self,
         start: &FlowStart,
         shared: &mut Shared,
         response: Box<Response>,
+        end: StreamOffset,
     ) -> Option<Box<WebSocketStage>> {
         if response.is_interim() {
             return None;
         }
         let switches = response.status == 101;
         let awaited = self.awaited.pop_front();
+        self.expect();
         if awaited != Some(Awaited::Upgrade) && !(switches && response.accepts_websocket()) {
             return None;
         }
         let client = self.client;
         let connection = self.connection.get_or_insert_with(|| Box::new(new_connection(start, client, &shared.limits)));
+        shared.legs.answered(connection);
         connection.payload(response.last);
         connection.observe(response.last, Some(Side::Server), Observed::Response(response.status));
-        let request = connection.handshake.request.as_deref();
-        let violations = request.map(|request| http::check(request, Some(&response))).unwrap_or_default();
-        let refusable = violations.iter().any(|violation| client_must_refuse(violation.rule));
-        for violation in violations {
+        let request = connection.handshake.request.as_deref().filter(|_| awaited == Some(Awaited::Upgrade));
+        let faults = http::check_response(request, &response);
+        let spoilt = self.sent_early.server_began() || faults.iter().any(|fault| fault.rule.spoils_101());
+        let frames = switches || self.held.begins_with_frame(client);
+        for violation in self.sent_early.before(&response, end, frames).into_iter().chain(faults) {
             connection.violation(violation, &shared.limits);
         }
-        connection.handshake.outcome = match (switches, refusable) {
+        connection.handshake.outcome = match (switches, spoilt) {
             (true, false) => Outcome::Accepted,
             (true, true) => Outcome::Failed,
             (false, _) => Outcome::Rejected,
         };
+        connection.handshake.answered_with_other = false;
         if switches {
             connection.handshake.negotiated = http::negotiated(connection.handshake.request.as_deref(), &response);
         } else {
             connection.end_signal(EndSignalKind::HandshakeRejected, Side::Server, response.last);
         }
         connection.handshake.response = Some(response);
-        if switches { Some(self.upgrade(shared)) } else { self.replay_as_http(start, shared) }
+        if switches { Some(self.upgrade(shared, end)) } else { self.replay_as_http(start, shared) }
     }
 
     /// The 101 came: from here on both directions are frames.
-    fn upgrade(&mut self, shared: &mut Shared) -> Box<WebSocketStage> {
+    fn upgrade(&mut self, shared: &mut Shared, end: StreamOffset) -> Box<WebSocketStage> {
         let connection = self.connection.take().expect("set by the caller, `response`");
         let deflate = connection.handshake.negotiated.deflate;
         let config = |sender: Side| {
@@ -310,8 +374,12 @@ impl HttpStage {
             Decoder::new(config(Side::Client))
         };
         let decoders = PerSide { client, server: Decoder::new(config(Side::Server)) };
+        let response = connection.handshake.response.as_ref().map(|response| response.last);
         let mut stage = Box::new(WebSocketStage::new(self.client, Basis::Upgrade, connection, decoders));
         std::mem::take(&mut self.held).replay(shared, &mut stage);
+        if let Some(response) = response.filter(|_| !self.sent_early.client_went_on()) {
+            stage.watch_crossing(Crossing::new(&self.sent_early, response, end));
+        }
         stage
     }
 
@@ -448,98 +516,33 @@ impl HttpStage {
         }
     }
 
-    pub(super) fn finish(self) -> Option<Box<Connection>> {
-        self.connection
+    pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
+        if from != self.client {
+            self.sent_early.acknowledged(upto);
+        }
+    }
+
+    pub(super) fn finish(mut self, shared: &mut Shared) -> Option<Box<Connection>> {
+        let mut connection = self.connection.take()?;
+        shared.legs.answered(&mut connection);
+        if connection.handshake.response.is_none() && !self.lost.server {
+            for violation in self.sent_early.unanswered(self.held.begins_with_frame(self.client)) {
+                connection.violation(violation, &shared.limits);
+            }
+        }
+        Some(connection)
     }
 }
 
-impl Held {
-    /// Whether a chunk of the server may wait for its request: it begins or continues a response, and there is room.
-    fn takes(&self, chunk: &Chunk<'_>) -> bool {
-        let is_response = !self.items.is_empty() || http::looks_like_http(chunk.bytes) == Some(http::Role::Response);
-        is_response && self.bytes + chunk.bytes.len() + ITEM_OVERHEAD <= EARLY_BYTES
-    }
-
-    fn push(&mut self, chunk: &Chunk<'_>, room: usize) {
-        let Chunk { from, offset, origin, bytes } = *chunk;
-        if self.overflow.is_some() {
-            return;
-        }
-        let cost = bytes.len() + ITEM_OVERHEAD;
-        if self.bytes + cost > room {
-            self.overflow = Some(Gap { from, offset, len: None, reason: GapReason::Limit, origin });
-            return;
-        }
-        self.bytes += cost;
-        self.items.push_back(HeldItem::Chunk { from, offset, origin, bytes: bytes.into() });
-    }
-
-    /// Takes the oldest item.
-    fn pop(&mut self) -> Option<HeldItem> {
-        let item = self.items.pop_front()?;
-        match &item {
-            HeldItem::Chunk { bytes, .. } => self.bytes = self.bytes.saturating_sub(bytes.len() + ITEM_OVERHEAD),
-            HeldItem::Gap(_) => self.gaps = self.gaps.saturating_sub(1),
-        }
-        Some(item)
-    }
-
-    /// Adds older items; nothing of them overflowed.
-    fn put_before(&mut self, older: Self) {
-        self.bytes += older.bytes;
-        self.gaps += older.gaps;
-        older.items.into_iter().rev().for_each(|item| self.items.push_front(item));
-    }
-
-    fn gap(&mut self, gap: Gap) {
-        const GAPS: usize = 256;
-        if self.overflow.is_none() && self.gaps < GAPS {
-            self.gaps += 1;
-            self.items.push_back(HeldItem::Gap(gap));
-        } else {
-            self.overflow.get_or_insert(Gap { len: None, reason: GapReason::Limit, ..gap });
-        }
-    }
-
-    /// Whether the first bytes of `client` are the start of a masked frame.
-    fn begins_with_frame(&self, client: End) -> bool {
-        let first = self.items.iter().find_map(|item| match item {
-            HeldItem::Chunk { from, bytes, .. } if *from == client => Some(bytes),
-            _ => None,
-        });
-        first.is_some_and(|bytes| websocket::begins_with_frame(Side::Client, bytes))
-    }
-
-    fn replay(self, shared: &mut Shared, stage: &mut WebSocketStage) {
-        for item in &self.items {
-            match item {
-                HeldItem::Chunk { from, offset, origin, bytes } => {
-                    stage.chunk(shared, Chunk { from: *from, offset: *offset, origin: *origin, bytes });
-                }
-                HeldItem::Gap(gap) => stage.gap(shared, *gap),
-            }
-        }
-        if let Some(gap) = self.overflow {
-            stage.gap(shared, gap);
-        }
-    }
+/// The part of a chunk that begins with a status line, if one is in it.
+fn next_head(chunk: Chunk<'_>) -> Option<Chunk<'_>> {
+    const STATUS_LINE: &[u8] = b"HTTP/1.1 ";
+    let at = chunk.bytes.windows(STATUS_LINE.len()).position(|bytes| bytes == STATUS_LINE)?;
+    Some(rest(chunk, at))
 }
 
 /// What is left of a chunk after its first `consumed` bytes.
 fn rest(chunk: Chunk<'_>, consumed: usize) -> Chunk<'_> {
     let bytes = chunk.bytes.get(consumed..).unwrap_or_default();
     Chunk { offset: chunk.offset.plus(consumed as u64), bytes, ..chunk }
-}
-
-/// The faults of a 101 over which RFC 6455 §4.1 tells the client to fail the connection.
-fn client_must_refuse(rule: ViolationRule) -> bool {
-    matches!(
-        rule,
-        ViolationRule::BadAccept
-            | ViolationRule::MissingAccept
-            | ViolationRule::MissingUpgradeToken
-            | ViolationRule::UnrequestedSubprotocol
-            | ViolationRule::UnrequestedExtension
-            | ViolationRule::ExtensionParameterInvalid
-    )
 }

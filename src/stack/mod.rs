@@ -5,7 +5,10 @@
 //! [`Connection`] that the stage owns. TCP connections that hold nothing of interest fall to [`Stage::Opaque`], which
 //! keeps nothing.
 
+mod early;
+mod held;
 mod http;
+mod legs;
 mod search;
 mod tls;
 mod websocket;
@@ -27,6 +30,8 @@ pub struct Shared {
     pub hits: LimitHits,
     /// Buffers for unmasking and inflating.
     pub scratch: Scratch,
+    /// Upgrade requests that wait for their answer.
+    legs: legs::Legs,
     /// Bytes kept for connections whose protocol is not known yet.
     probed_bytes: usize,
 }
@@ -35,7 +40,13 @@ impl Shared {
     /// Fresh buffers and counters under these bounds.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, hits: LimitHits::default(), scratch: Scratch::new(&limits), probed_bytes: 0 }
+        Self {
+            limits,
+            hits: LimitHits::default(),
+            scratch: Scratch::new(&limits),
+            legs: legs::Legs::default(),
+            probed_bytes: 0,
+        }
     }
 }
 
@@ -51,8 +62,10 @@ pub struct Stack {
 
 #[derive(Debug)]
 enum Stage {
-    /// No payload yet.
-    Probing,
+    /// No payload yet. Of an end whose peer has acknowledged that, the first byte to come is known.
+    Probing {
+        acknowledged: PerEnd<bool>,
+    },
     Tls(Box<tls::TlsStage>),
     Http(Box<http::HttpStage>),
     /// Perhaps a WebSocket whose handshake is not in the capture.
@@ -90,7 +103,12 @@ impl Stack {
     /// The stack of a TCP connection that has just been seen first.
     #[must_use]
     pub fn new(start: &FlowStart) -> Self {
-        Self { start: *start, stage: Stage::Probing, start_lost: PerEnd::default(), ends: PerEnd::default() }
+        Self {
+            start: *start,
+            stage: Stage::Probing { acknowledged: PerEnd::default() },
+            start_lost: PerEnd::default(),
+            ends: PerEnd::default(),
+        }
     }
 
     /// Closes the books on a finished TCP connection.
@@ -111,7 +129,7 @@ impl Stack {
             stage.judge_unseen_answer(server.segments > 0 && server.anomalies().gaps == 0);
         }
         let (client, basis, connection) = match stage {
-            Stage::Probing | Stage::Searching(_) => {
+            Stage::Probing { .. } | Stage::Searching(_) => {
                 if stack.start_lost != PerEnd::default() {
                     return Finished::Other(Traffic::Other);
                 }
@@ -132,7 +150,7 @@ impl Stack {
             }
             Stage::Http(stage) => {
                 let client = stage.client();
-                match stage.finish() {
+                match stage.finish(shared) {
                     Some(connection) => (client, Basis::Upgrade, Finished::Connection(connection)),
                     None => return Finished::Other(Traffic::Http),
                 }
@@ -153,7 +171,7 @@ impl Stack {
     }
 
     /// Chooses the protocol from the first bytes that either end sent.
-    fn probe(&mut self, chunk: &Chunk<'_>, limits: &Limits) -> Stage {
+    fn probe(&mut self, chunk: &Chunk<'_>, acknowledged: PerEnd<bool>, limits: &Limits) -> Stage {
         let bytes = chunk.bytes;
         // Too few bytes to tell begin like a record, or the answer would be no.
         if looks_like_tls(bytes).unwrap_or(true) {
@@ -164,14 +182,17 @@ impl Stack {
             return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk, limits)));
         }
         match crate::http::looks_like_http(bytes) {
-            Some(crate::http::Role::Request) if may_be_request(bytes) => self.http(chunk.from),
-            Some(crate::http::Role::Response) => self.http(chunk.from.other()),
+            Some(crate::http::Role::Request) if may_be_request(bytes) => {
+                self.http(chunk.from, acknowledged[chunk.from.other()])
+            }
+            Some(crate::http::Role::Response) => self.http(chunk.from.other(), false),
             Some(crate::http::Role::Request) | None => Stage::Searching(Box::new(search::SearchStage::new(limits))),
         }
     }
 
-    fn http(&self, client: End) -> Stage {
-        Stage::Http(Box::new(http::HttpStage::new(client, self.start_lost[client])))
+    /// `silent`: the client has acknowledged that the server sent nothing yet.
+    fn http(&self, client: End, silent: bool) -> Stage {
+        Stage::Http(Box::new(http::HttpStage::new(client, self.start_lost[client], silent)))
     }
 
     fn search_on(&mut self, next: search::Next) {
@@ -195,18 +216,18 @@ impl StreamSink for Stack {
     type Context = Shared;
 
     fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
-        if matches!(self.stage, Stage::Probing) {
-            self.stage = self.probe(&chunk, &shared.limits);
+        if let Stage::Probing { acknowledged } = self.stage {
+            self.stage = self.probe(&chunk, acknowledged, &shared.limits);
         }
         if let Stage::Searching(search) = &mut self.stage
             && chunk.bytes.starts_with(b"HTTP/1.")
         {
             search.discard(shared);
             self.start_lost[chunk.from.other()] = true;
-            self.stage = self.http(chunk.from.other());
+            self.stage = self.http(chunk.from.other(), false);
         }
         match &mut self.stage {
-            Stage::Probing | Stage::Opaque(_) => {}
+            Stage::Probing { .. } | Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.chunk(shared, chunk),
             Stage::Http(stage) => {
                 let is_http = stage.has_heads();
@@ -231,7 +252,7 @@ impl StreamSink for Stack {
 
     fn gap(&mut self, shared: &mut Shared, gap: Gap) {
         match &mut self.stage {
-            Stage::Probing => self.start_lost[gap.from] = true,
+            Stage::Probing { .. } => self.start_lost[gap.from] = true,
             Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.gap(gap),
             Stage::Http(stage) => {
@@ -247,8 +268,11 @@ impl StreamSink for Stack {
     }
 
     fn acknowledged(&mut self, from: End, upto: StreamOffset) {
-        if let Stage::WebSocket(stage) = &mut self.stage {
-            stage.acknowledged(from, upto);
+        match &mut self.stage {
+            Stage::Probing { acknowledged } => acknowledged[from] = upto == StreamOffset(0),
+            Stage::Http(stage) => stage.acknowledged(from, upto),
+            Stage::WebSocket(stage) => stage.acknowledged(from, upto),
+            _ => {}
         }
     }
 
@@ -267,7 +291,7 @@ impl StreamSink for Stack {
             _ => {}
         }
         match &mut self.stage {
-            Stage::Probing | Stage::Searching(_) | Stage::Opaque(_) => {}
+            Stage::Probing { .. } | Stage::Searching(_) | Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.end(end),
             Stage::Http(stage) => stage.end(end),
             Stage::WebSocket(stage) => stage.end(shared, end, tcp_ended),
@@ -276,7 +300,7 @@ impl StreamSink for Stack {
 
     fn kept_bytes(&self) -> usize {
         match &self.stage {
-            Stage::Probing | Stage::Opaque(_) => 0,
+            Stage::Probing { .. } | Stage::Opaque(_) => 0,
             Stage::Tls(stage) => stage.kept_bytes(),
             Stage::Http(stage) => stage.kept_bytes(),
             Stage::Searching(stage) => stage.kept_bytes(),

@@ -1,7 +1,9 @@
 //! An upgraded connection: each direction has its frame decoder, and all they find goes into the connection.
 
+use super::early::Crossing;
 use super::{Shared, record_end, record_gap, side_of};
 use crate::connection::{Basis, Connection, Outcome};
+use crate::http;
 use crate::limits::Limits;
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd, StreamEndKind};
 use crate::units::{Origin, PerSide, Side, StreamOffset};
@@ -19,6 +21,9 @@ pub(super) struct WebSocketStage {
     cut_head_end: Option<StreamOffset>,
     /// That the server accepted is known only from the frames of the client.
     answer_unseen: bool,
+    recent: PerSide<Recent>,
+    /// The client has not sent anything behind the 101 yet.
+    crossing: Option<Crossing>,
 }
 
 impl WebSocketStage {
@@ -41,6 +46,8 @@ impl WebSocketStage {
             finished: PerSide::default(),
             cut_head_end: None,
             answer_unseen: false,
+            recent: PerSide::default(),
+            crossing: None,
         }
     }
 
@@ -76,6 +83,11 @@ impl WebSocketStage {
         self.gap(shared, gap);
     }
 
+    /// The client's next bytes are its first behind the 101.
+    pub(super) fn watch_crossing(&mut self, crossing: Crossing) {
+        self.crossing = Some(crossing);
+    }
+
     pub(super) fn kept_bytes(&self) -> usize {
         self.decoders.client.kept_bytes() + self.decoders.server.kept_bytes()
     }
@@ -83,8 +95,15 @@ impl WebSocketStage {
     pub(super) fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
         let side = side_of(chunk.from, self.client);
         self.connection.visibility[side].note_bytes(chunk.origin);
+        if side == Side::Client
+            && let Some(crossing) = self.crossing.take()
+            && let Some(violation) = crossing.judge(chunk.origin, chunk.offset)
+        {
+            self.connection.violation(violation, &shared.limits);
+        }
         let (decoder, mut recorder) = self.parts(side, shared);
         decoder.push(&mut shared.scratch, chunk.offset, chunk.origin, chunk.bytes, &mut recorder);
+        self.note_http_status(side, &chunk);
         self.connection.payload(chunk.origin);
     }
 
@@ -102,6 +121,11 @@ impl WebSocketStage {
     }
 
     pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
+        if from != self.client
+            && let Some(crossing) = &mut self.crossing
+        {
+            crossing.acknowledged(upto);
+        }
         self.connection.acknowledged(side_of(from, self.client), upto);
     }
 
@@ -150,6 +174,21 @@ impl WebSocketStage {
         }
     }
 
+    /// Says of an HTTP response in the place of a frame what its status line says, as soon as that is there.
+    fn note_http_status(&mut self, side: Side, chunk: &Chunk<'_>) {
+        let is_unread = |violation: &&mut Violation| {
+            violation.rule == ViolationRule::HttpInWebsocket
+                && violation.side == side
+                && violation.detail == Detail::None
+        };
+        if let Some(violation) = self.connection.violations.iter_mut().find(is_unread)
+            && let Some(status) = violation.offset.and_then(|at| self.recent[side].status_at(at, chunk))
+        {
+            violation.detail = Detail::HttpStatus(status);
+        }
+        self.recent[side].keep(chunk);
+    }
+
     /// A client that goes on sending frames after a faulty 101 has accepted it, whatever RFC 6455 §4.1 asks.
     fn accept_what_the_client_accepted(&mut self) {
         let frames = &self.connection.traffic.client.frames;
@@ -169,6 +208,45 @@ impl WebSocketStage {
         let cut_head_end = if side == Side::Server { self.cut_head_end } else { None };
         let recorder = Recorder { connection: &mut self.connection, side, limits: shared.limits, cut_head_end };
         (&mut self.decoders[side], recorder)
+    }
+}
+
+/// The last bytes of a side, for a status line that is cut.
+#[derive(Debug, Default)]
+struct Recent {
+    bytes: [u8; STATUS_LINE],
+    len: usize,
+    end: StreamOffset,
+}
+
+/// Bytes of a status line up to the space behind the status, with one to spare for a longer version.
+const STATUS_LINE: usize = 16;
+
+impl Recent {
+    /// The status in the status line at `at`, which lies in what is kept or in `chunk`.
+    fn status_at(&self, at: StreamOffset, chunk: &Chunk<'_>) -> Option<u16> {
+        let mut line = Vec::with_capacity(STATUS_LINE);
+        match at.0.checked_sub(chunk.offset.0) {
+            Some(skipped) => line.extend(chunk.bytes.iter().skip(usize::try_from(skipped).ok()?).take(STATUS_LINE)),
+            None if self.end == chunk.offset => {
+                let kept = self.bytes[..self.len].len().checked_sub(usize::try_from(self.end.0 - at.0).ok()?)?;
+                line.extend(self.bytes[kept..self.len].iter().chain(chunk.bytes).take(STATUS_LINE));
+            }
+            None => return None,
+        }
+        http::status_of(&line)
+    }
+
+    fn keep(&mut self, chunk: &Chunk<'_>) {
+        if self.end != chunk.offset {
+            self.len = 0;
+        }
+        let last = &chunk.bytes[chunk.bytes.len().saturating_sub(STATUS_LINE)..];
+        let left = self.len.min(STATUS_LINE - last.len());
+        self.bytes.copy_within(self.len - left..self.len, 0);
+        self.bytes[left..left + last.len()].copy_from_slice(last);
+        self.len = left + last.len();
+        self.end = chunk.offset.plus(chunk.bytes.len() as u64);
     }
 }
 

@@ -35,6 +35,8 @@ pub struct TlsFacts {
     pub last_application: PerSide<Option<Origin>>,
     /// The last complete record of any type.
     pub last_record: PerSide<Option<LastRecord>>,
+    /// The packet with the client's Finished message, of which TLS 1.3 shows only the size.
+    pub client_finished: Option<Origin>,
     /// How far the handshake came, as far as that can be told.
     pub finished_handshake: HandshakeState,
     /// Where a side spoke something else.
@@ -201,6 +203,9 @@ impl Observer {
             ContentType::ChangeCipherSpec => self.sides[side].changed_cipher = true,
             ContentType::Handshake if !self.is_in_clear(side) => {
                 self.sides[side].sent_finished = true;
+                if side == Side::Client {
+                    self.facts.client_finished.get_or_insert(origin);
+                }
                 if self.sides[side.other()].sent_finished {
                     self.facts.finished_handshake = HandshakeState::Yes;
                 }
@@ -275,6 +280,7 @@ impl Observer {
                 match side {
                     Side::Client if !hello.hello_retry && len >= finished_len => {
                         self.sides.client.sent_finished = true;
+                        self.facts.client_finished.get_or_insert(origin);
                         HandshakeState::Probably
                     }
                     // Early data may have passed for a Finished message.

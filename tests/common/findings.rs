@@ -17,7 +17,7 @@ pub fn story(connection: &Value) -> Value {
 /// Equal for two captures of the same conversation that differ in timing, order or number of packets.
 pub fn findings(connection: &Value) -> Value {
     let mut findings = story(connection);
-    let of_time = ["time", "start", "end", "duration_s", "evidence", "explanation"];
+    let of_time = ["time", "start", "end", "duration_s", "timing", "evidence", "explanation"];
     strip(&mut findings, &|key| of_time.contains(&key));
     findings
 }

@@ -7,7 +7,8 @@ use super::super::{ORIGIN, heap, small_limits};
 use std::fmt::Debug;
 use std::sync::LazyLock;
 use wsdissect::http::{
-    Head, HeadReader, Method, Request, RequestReader, ResponseReader, Step, WhyNotHttp, check, negotiated,
+    Head, HeadReader, Method, Request, RequestReader, ResponseReader, Step, WhyNotHttp, check_request, check_response,
+    negotiated,
 };
 use wsdissect::limits::Limits;
 use wsdissect::units::StreamOffset;
@@ -33,7 +34,7 @@ pub fn run(bytes: &[u8]) {
     if input.settings & 1 == 0 {
         let reader = RequestReader::new;
         for request in compare(&input, reader) {
-            let _ = (request.wants_websocket(), request.upgrade_stripped(), check(&request, None));
+            let _ = (request.wants_websocket(), request.upgrade_stripped(), check_request(&request));
         }
     } else {
         let reader = || {
@@ -47,9 +48,9 @@ pub fn run(bytes: &[u8]) {
             reader
         };
         for response in compare(&input, reader) {
-            let _ = (check(&REQUEST, Some(&response)), response.is_switch(), response.protocol());
+            let _ = (check_response(Some(&REQUEST), &response), response.is_switch(), response.protocol());
             let deflate = negotiated(Some(&REQUEST), &response).deflate;
-            let _ = negotiated(None, &response);
+            let _ = (negotiated(None, &response), check_response(None, &response));
             if let Some(deflate) = deflate {
                 assert!(
                     (8..=15).contains(&deflate.client.window_bits) && (8..=15).contains(&deflate.server.window_bits)

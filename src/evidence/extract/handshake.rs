@@ -1,10 +1,11 @@
 //! Facts about the opening handshake.
 
-use super::{Answer, View, absent, boolean, int, or_unknown, side, text, unknown, word};
+use super::{Answer, View, absent, boolean, int, or_unknown, seconds, side, text, unknown, word};
 use crate::connection::{Extension, Request, Response, Text};
-use crate::connection::{Handshake, Outcome};
+use crate::connection::{Handshake, Leg, Outcome};
 use crate::evidence::WhyUnknown;
-use crate::violation::ViolationRule;
+use crate::units::Side;
+use crate::violation::{Violation, ViolationRule};
 
 pub(in crate::evidence) fn outcome(view: &View<'_>) -> Answer {
     let handshake = &view.connection.handshake;
@@ -65,6 +66,19 @@ pub(in crate::evidence) fn status(view: &View<'_>) -> Answer {
     of_response(view, |response| int(response.status.into()))
 }
 
+pub(in crate::evidence) fn answer_s(view: &View<'_>) -> Answer {
+    let handshake = &view.connection.handshake;
+    match (&handshake.request, &handshake.response) {
+        (None, Some(_)) => unknown(WhyUnknown::NotCaptured),
+        // A capture of several queues may have the answer first.
+        (Some(request), Some(response)) => {
+            let waited = response.last.seconds_since(&request.last).map(|waited| waited.max(0.0));
+            seconds(waited).at([request.last, response.last])
+        }
+        (_, None) => or_unknown(view.response_watched().map(|()| no_head(handshake))),
+    }
+}
+
 pub(in crate::evidence) fn upgrade_token(view: &View<'_>) -> Answer {
     of_request(view, |request| boolean(has_token(&request.upgrade, "websocket")))
 }
@@ -86,6 +100,20 @@ pub(in crate::evidence) fn version(view: &View<'_>) -> Answer {
 
 pub(in crate::evidence) fn accepted_version(view: &View<'_>) -> Answer {
     of_response(view, |response| optional(response.version.as_ref()))
+}
+
+pub(in crate::evidence) fn version_listed(view: &View<'_>) -> Answer {
+    let Some(request) = &view.connection.handshake.request else {
+        return no_head(&view.connection.handshake);
+    };
+    of_response(view, |response| match (&request.version, &response.version) {
+        (Some(asked), Some(list)) => {
+            let elements = |list: &Text| list.as_str().split(',').map(|one| one.trim().to_owned()).collect::<Vec<_>>();
+            let asked = elements(asked);
+            boolean(elements(list).iter().any(|one| asked.contains(one))).at([request.last])
+        }
+        _ => absent(),
+    })
 }
 
 pub(in crate::evidence) fn accept(view: &View<'_>) -> Answer {
@@ -192,9 +220,28 @@ pub(in crate::evidence) fn proxy(view: &View<'_>) -> Answer {
     })
 }
 
-/// The first rule that the opening handshake broke.
-fn first_violation<'a>(view: &View<'a>) -> Option<&'a crate::violation::Violation> {
-    view.connection.violations.iter().find(|violation| violation.rule.is_of_handshake())
+pub(in crate::evidence) fn front(view: &View<'_>) -> Answer {
+    leg(view, view.connection.handshake.front.filter(|front| !front.stripped))
+}
+
+pub(in crate::evidence) fn behind(view: &View<'_>) -> Answer {
+    leg(view, view.connection.handshake.behind.filter(|behind| behind.stripped))
+}
+
+/// The address that received the request on another connection, and that connection as Wireshark's filter.
+fn leg(view: &View<'_>, leg: Option<Leg>) -> Answer {
+    of_request(view, |_| leg.map_or_else(absent, |leg| text(&format!("{} (tcp.stream == {})", leg.server, leg.flow))))
+}
+
+/// The first rule that the opening handshake broke; when it failed, the one over which the client has to refuse it.
+fn first_violation<'a>(view: &View<'a>) -> Option<&'a Violation> {
+    let mut broken = view.connection.violations.iter().filter(|violation| violation.rule.is_of_handshake());
+    let spoils = |violation: &&Violation| {
+        let rule = violation.rule;
+        violation.side == Side::Server && (rule.spoils_101() || rule == ViolationRule::FrameBefore101)
+    };
+    let failed = view.connection.handshake.outcome == Outcome::Failed;
+    failed.then(|| broken.clone().find(spoils)).flatten().or_else(|| broken.next())
 }
 
 /// Half of a handshake is not judged.

@@ -71,6 +71,17 @@ pub(in crate::evidence) fn syn_waited_s(view: &View<'_>) -> Answer {
     }
 }
 
+pub(in crate::evidence) fn setup_s(view: &View<'_>) -> Answer {
+    match (view.connection.syn, view.connection.syn_ack) {
+        (Some(syn), Some(answer)) => seconds(answer.seconds_since(&syn).map(|took| took.max(0.0))).at([syn, answer]),
+        // Who has no SYN-ACK has nothing to acknowledge, and sends no data.
+        (Some(_), None) if never_took(view) || view.connection.tcp.server.acked == Some(StreamOffset(0)) => absent(),
+        (Some(_), None) if view.is_one_sided() => unknown(WhyUnknown::OneSided),
+        (Some(_), None) => unknown(WhyUnknown::Gap),
+        (None, _) => unknown(WhyUnknown::NotCaptured),
+    }
+}
+
 pub(in crate::evidence) fn payload(view: &View<'_>) -> Answer {
     let sent = Side::BOTH.into_iter().find_map(|side| view.connection.tcp[side].first_data);
     match sent {

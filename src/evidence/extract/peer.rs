@@ -5,7 +5,7 @@ use crate::connection::{Content, EndSignal, MessageNote};
 use crate::connection::{Opcode, Utf8State};
 use crate::evidence::WhyUnknown;
 use crate::units::Side;
-use crate::violation::{Detail, Violation};
+use crate::violation::{Detail, Violation, ViolationRule};
 
 /// Asks the end.
 fn of_end(view: &View<'_>, ask: impl FnOnce(&EndSignal, Side) -> Answer) -> Answer {
@@ -97,7 +97,7 @@ pub(in crate::evidence) fn own_messages(view: &View<'_>) -> Answer {
 /// The first framing rule that `culprit` broke not later than the end.
 ///
 /// What the other side has borne for a while is a habit and no cause: a rule that was broken for the first time right
-/// before the end goes before it.
+/// before the end goes before it. Frames that were only too early count when there is no other.
 fn framing_violation<'a>(view: &View<'a>, culprit: Side, end: &EndSignal) -> Option<&'a Violation> {
     let broken = || {
         view.connection.violations.iter().filter(|violation| {
@@ -106,7 +106,13 @@ fn framing_violation<'a>(view: &View<'a>, culprit: Side, end: &EndSignal) -> Opt
     };
     let is_new = |violation: &&Violation| broken().find(|first| first.rule == violation.rule) == Some(*violation);
     let is_recent = |violation: &&Violation| end.at.seconds_since(&violation.at).is_some_and(|s| s <= RECENT_SECONDS);
-    broken().find(|violation| is_recent(violation) && is_new(violation)).or_else(|| broken().next())
+    let too_early = || {
+        let is_early = |violation: &&Violation| violation.rule == ViolationRule::FrameBefore101;
+        let mut violations = view.connection.violations.iter().filter(is_early);
+        violations.find(|violation| violation.side == culprit && violation.at.packet <= end.at.packet)
+    };
+    let recent = broken().find(|violation| is_recent(violation) && is_new(violation));
+    recent.or_else(|| broken().next()).or_else(too_early)
 }
 
 /// As long before the end, a violation may have set it off: the slowest stack measured took one second.

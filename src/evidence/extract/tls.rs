@@ -1,6 +1,6 @@
 //! Facts about a TLS handshake that cannot be read further.
 
-use super::{Answer, View, absent, boolean, int, or_unknown, side, text, unknown, word};
+use super::{Answer, View, absent, boolean, int, or_unknown, seconds, side, text, unknown, word};
 use crate::connection::{Outcome, TlsFacts};
 use crate::evidence::WhyUnknown;
 use crate::units::Side;
@@ -56,6 +56,15 @@ pub(in crate::evidence) fn client_certificate_requested(view: &View<'_>) -> Answ
             if tls.client_certificate_requested { boolean(true) } else { unless_hidden(view, boolean(false)) }
         },
     )
+}
+
+pub(in crate::evidence) fn setup_s(view: &View<'_>) -> Answer {
+    of_tls(view, |tls| match (&tls.client_hello, tls.client_finished) {
+        (Some(hello), Some(finished)) => {
+            seconds(finished.seconds_since(&hello.origin).map(|took| took.max(0.0))).at([hello.origin, finished])
+        }
+        _ => or_unknown(view.bytes_of(Side::Client).map(|()| absent())),
+    })
 }
 
 pub(in crate::evidence) fn plain_answer(view: &View<'_>) -> Answer {

@@ -4,6 +4,7 @@ use super::{Answer, View, absent, boolean, int, or_unknown, seconds, unknown, wo
 use crate::connection::{Hole, Pings};
 use crate::evidence::WhyUnknown;
 use crate::units::Side;
+use crate::violation::{Detail, Violation};
 
 /// Limits of sight from the least to the worst.
 const WORSE: [&str; 6] = ["full", "cut", "gap", "joined_late", "one_sided", "encrypted"];
@@ -119,5 +120,16 @@ pub(in crate::evidence) fn tcp_conflict(view: &View<'_>) -> Answer {
         }
         None if view.is_one_sided() => unknown(WhyUnknown::OneSided),
         None => absent(),
+    }
+}
+
+pub(in crate::evidence) fn http_status(view: &View<'_>) -> Answer {
+    let status = |violation: &Violation| match violation.detail {
+        Detail::HttpStatus(status) => Some((status, violation.at)),
+        _ => None,
+    };
+    match view.connection.violations.iter().find_map(status) {
+        Some((status, at)) => int(status.into()).at([at]),
+        None => or_unknown(view.all_frames().map(|()| absent())),
     }
 }

@@ -116,6 +116,15 @@ struct HandshakeObject {
     extensions_offered: Option<String>,
     request_packet: Option<u64>,
     response_packet: Option<u64>,
+    timing: TimingObject,
+}
+
+/// Seconds that each step of the opening took.
+#[derive(Debug, Serialize)]
+struct TimingObject {
+    tcp_s: Maybe<Option<f64>>,
+    tls_s: Maybe<Option<f64>>,
+    answer_s: Maybe<Option<f64>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -331,7 +340,7 @@ impl ConnectionObject {
             start: time(connection.first),
             end: time(connection.last),
             duration_s: connection.last.seconds_since(&connection.first),
-            handshake: handshake(connection),
+            handshake: handshake(report),
             tls: tls(connection),
             messages: Sides::of(|side| MessageCounts {
                 text: traffic(side).text_messages,
@@ -360,8 +369,8 @@ fn time(origin: Origin) -> Option<String> {
     origin.time.map(|time| time.to_string())
 }
 
-fn handshake(connection: &Connection) -> HandshakeObject {
-    let handshake = &connection.handshake;
+fn handshake(report: &ConnectionReport) -> HandshakeObject {
+    let handshake = &report.connection.handshake;
     let (request, response) = (handshake.request.as_deref(), handshake.response.as_deref());
     let owned = |text: &crate::connection::Text| text.as_str().to_owned();
     HandshakeObject {
@@ -375,6 +384,11 @@ fn handshake(connection: &Connection) -> HandshakeObject {
         extensions_offered: request.and_then(|request| request.extensions_raw.as_ref()).map(owned),
         request_packet: request.map(|request| request.last.packet.value()),
         response_packet: response.map(|response| response.last.packet.value()),
+        timing: TimingObject {
+            tcp_s: number(report, "tcp.setup_s"),
+            tls_s: number(report, "tls.setup_s"),
+            answer_s: number(report, "handshake.answer_s"),
+        },
     }
 }
 

@@ -1,0 +1,64 @@
+//! Which connection is the same upgrade request one proxy further, by its `Sec-WebSocket-Key`.
+//!
+//! A proxy passes the key on as it is, and it is 16 random bytes. But test scripts use one key for all, so a request is
+//! only taken for another one passed on while that other one still waits for its answer. The front leg's request is always
+//! recorded first: the proxy has to read it before it can send its own.
+
+use crate::connection::{Connection, Leg};
+use crate::http::AcceptValue;
+use crate::units::PerSide;
+use std::collections::{HashMap, VecDeque};
+
+/// Requests remembered while they wait; beyond that the oldest are forgotten, and their other leg is not found.
+const WAITING: usize = 1024;
+
+/// The upgrade requests that wait for their answer.
+#[derive(Debug, Default)]
+pub(super) struct Legs {
+    waiting: HashMap<AcceptValue, Waiting>,
+    order: VecDeque<AcceptValue>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    front: Leg,
+    behind: Option<Leg>,
+}
+
+impl Legs {
+    /// A request came on `connection`: it waits from now on, unless it is one that waits already, passed on.
+    pub(super) fn request(&mut self, connection: &mut Connection) {
+        let Some(request) = connection.handshake.request.as_deref() else { return };
+        let Some(&key) = request.key.accept() else { return };
+        let PerSide { client, server } = connection.endpoints;
+        let leg = Leg { flow: connection.id.flow, client, server, stripped: request.upgrade_stripped() };
+        match self.waiting.get_mut(&key) {
+            Some(waiting) if waiting.front.flow != leg.flow => {
+                connection.handshake.front = Some(waiting.front);
+                waiting.behind.get_or_insert(leg);
+            }
+            Some(waiting) => *waiting = Waiting { front: leg, behind: None },
+            None => self.insert(key, leg),
+        }
+    }
+
+    /// The request of `connection` has its answer, or never will.
+    pub(super) fn answered(&mut self, connection: &mut Connection) {
+        let Some(key) = connection.handshake.request.as_deref().and_then(|request| request.key.accept()) else {
+            return;
+        };
+        if self.waiting.get(key).is_some_and(|waiting| waiting.front.flow == connection.id.flow) {
+            connection.handshake.behind = self.waiting.remove(key).and_then(|waiting| waiting.behind);
+        }
+    }
+
+    fn insert(&mut self, key: AcceptValue, leg: Leg) {
+        // Those that were answered are still in the order.
+        while self.order.len() >= WAITING {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.waiting.remove(&oldest);
+        }
+        self.order.push_back(key);
+        self.waiting.insert(key, Waiting { front: leg, behind: None });
+    }
+}
