@@ -5,6 +5,7 @@
 //! layers `capture → packet → tcp → http / tls / websocket`, joined by `stack`, and small owned facts come out.
 
 pub mod analyzer;
+pub mod application;
 pub mod capture;
 pub mod catalog;
 #[cfg(feature = "cli")]
