@@ -28,3 +28,4 @@ pub mod websocket;
 
 pub use analyzer::{Analyzer, Options};
 pub use fleet::{ConnectionReport, Summary};
+pub use stack::Payload;

@@ -1,7 +1,7 @@
 //! What a protocol's messages and close codes announce.
 
+use super::Fields;
 use super::json::Outline;
-use super::{Fields, Glimpse};
 use std::ops::RangeInclusive;
 
 /// A message by which a protocol says that something is wrong, or that it ends.
@@ -27,7 +27,7 @@ pub enum Detail {
 }
 
 impl Announcement {
-    pub(super) fn fits(&self, fields: &Fields<'_>, glimpse: &Glimpse<'_>) -> bool {
+    pub(super) fn fits(&self, fields: &Fields<'_>, bytes: &[u8]) -> bool {
         let detail = match &self.detail {
             None => true,
             Some(Detail::Codes(codes)) => fields.code().is_some_and(|code| codes.contains(&code)),
@@ -35,7 +35,7 @@ impl Announcement {
         };
         *self.kind == *fields.kind
             && detail
-            && self.has.as_deref().is_none_or(|path| Outline::of(glimpse.bytes).find(path).is_some())
+            && self.has.as_deref().is_none_or(|path| Outline::of(bytes).find(path).is_some())
     }
 }
 

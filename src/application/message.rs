@@ -18,7 +18,7 @@ pub enum Form {
     Digits(usize),
     /// In the first line of a text, as in STOMP.
     Line,
-    /// In the fixed header of MQTT; CONNACK and DISCONNECT have a code.
+    /// In control packets that do not keep to messages: see [`ControlPackets`](super::ControlPackets).
     Mqtt,
     /// In the first byte of a binary message.
     Byte,
@@ -70,51 +70,13 @@ impl Form {
                 let line = if end == 0 { &b"heart-beat"[..] } else { &bytes[..end] };
                 std::str::from_utf8(line).ok().map(Fields::of_kind)
             }
-            Self::Mqtt => mqtt(glimpse),
+            Self::Mqtt => None,
             Self::Byte => {
                 let first = bytes.first().filter(|_| !glimpse.is_text)?;
                 Some(Fields { kind: first.to_string().into(), detail: None })
             }
         }
     }
-}
-
-/// CONNACK and DISCONNECT: the control packets with a code, and where it is behind their fixed header (MQTT 5.0 §3.2.2, §3.14.2).
-const MQTT_CODES: [(u8, usize); 2] = [(2, 1), (14, 0)];
-
-/// The last control packet in a message, which must hold whole ones (MQTT 5.0 §2.1): brokers may put several into one.
-fn mqtt<'a>(glimpse: &Glimpse<'a>) -> Option<Fields<'a>> {
-    if glimpse.is_text {
-        return None;
-    }
-    let mut rest = glimpse.bytes;
-    let mut last = None;
-    while let [head, after @ ..] = rest {
-        let kind = head >> 4;
-        let Some((len, body)) = mqtt_len(after) else {
-            return if glimpse.is_whole { None } else { last };
-        };
-        let at = MQTT_CODES.iter().find(|(known, _)| *known == kind).map(|(_, at)| *at);
-        let code = at.filter(|at| *at < len).and_then(|at| body.get(at));
-        last = Some(Fields { kind: kind.to_string().into(), detail: code.map(|code| code.to_string().into()) });
-        if body.len() < len {
-            return if glimpse.is_whole { None } else { last };
-        }
-        rest = &body[len..];
-    }
-    last
-}
-
-/// The remaining length of a control packet (MQTT 5.0 §1.5.5) and what follows it.
-fn mqtt_len(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let mut len = 0;
-    for (index, byte) in bytes.iter().take(4).enumerate() {
-        len |= usize::from(byte & 0x7f) << (7 * index);
-        if byte & 0x80 == 0 {
-            return Some((len, &bytes[index + 1..]));
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -148,18 +110,5 @@ mod tests {
         assert_eq!(kind(&Form::Line, &text("CONNECTED\r\n\r\n\0")).as_deref(), Some("CONNECTED"));
         assert_eq!(kind(&Form::Line, &text("\n")).as_deref(), Some("heart-beat"));
         assert_eq!(kind(&Form::Line, &text("ERROR")), None);
-    }
-
-    #[test]
-    fn the_code_of_mqtt_is_where_its_packet_has_one() {
-        let read = |bytes: &[u8]| Form::Mqtt.read(&binary(bytes)).map(|f| (f.kind.clone().into_owned(), f.code()));
-        assert_eq!(read(&[0xe0, 2, 0x8e, 0]), Some(("14".into(), Some(0x8e))));
-        assert_eq!(read(&[0xe0, 0]), Some(("14".into(), None)), "a DISCONNECT of MQTT 3 has none");
-        assert_eq!(read(&[0x20, 2, 0, 5]), Some(("2".into(), Some(5))));
-        assert_eq!(read(&[0xd0, 0, 0xe0, 1, 0x8d]), Some(("14".into(), Some(0x8d))), "the last of several counts");
-        assert_eq!(read(&[0x30, 5, 0, 1]), None, "not all of it is there");
-        assert_eq!(read(&[0xe0, 0xff, 0xff, 0xff, 0xff]), None);
-        let long = Glimpse { is_text: false, bytes: &[0x30, 0xff, 1, 0, 1, b'a'], is_whole: false };
-        assert_eq!(kind(&Form::Mqtt, &long).as_deref(), Some("3"));
     }
 }

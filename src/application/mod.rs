@@ -7,10 +7,12 @@
 mod announce;
 mod json;
 mod message;
+mod mqtt;
 mod shape;
 
 pub use announce::{Announcement, CloseMeaning, Detail};
-pub use message::{Form, Fields};
+pub use message::{Fields, Form};
+pub use mqtt::ControlPackets;
 pub use shape::{Candidate, Item, Shape, Test};
 
 use crate::units::{Origin, PerSide};
@@ -65,9 +67,14 @@ impl Protocol {
     /// What a message says in the protocol's own vocabulary; `None` when it is not one of this protocol.
     #[must_use]
     pub fn read(&self, glimpse: &Glimpse<'_>) -> Option<Reading> {
-        let fields = self.form.as_ref()?.read(glimpse)?;
+        self.interpret(&self.form.as_ref()?.read(glimpse)?, glimpse.bytes)
+    }
+
+    /// What a message with these fields says.
+    #[must_use]
+    pub fn interpret(&self, fields: &Fields<'_>, bytes: &[u8]) -> Option<Reading> {
         let (_, kind) = self.kinds.iter().find(|(raw, _)| **raw == *fields.kind)?;
-        let means = self.says.iter().find(|announcement| announcement.fits(&fields, glimpse));
+        let means = self.says.iter().find(|announcement| announcement.fits(fields, bytes));
         Some(Reading {
             kind: kind.clone(),
             code: fields.code(),
@@ -155,10 +162,17 @@ pub enum LastMessage {
     /// The side sent none, or its protocol's messages are not read.
     #[default]
     None,
-    /// It is not one of the protocol's vocabulary, or too little of it is there.
+    /// It is none of the protocol's vocabulary.
+    Other,
+    /// It was begun and not completed, or too little of it is there.
     Unread,
-    /// What it says.
-    Read(Reading),
+    /// It can be read.
+    Read {
+        /// What it says.
+        reading: Reading,
+        /// The packet with its last byte.
+        at: Origin,
+    },
 }
 
 /// All protocols that can be told apart.

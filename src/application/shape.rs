@@ -99,9 +99,9 @@ impl Test {
                 values.iter().all(|(path, wanted)| object.written(path) == Some(wanted))
                     && has.iter().all(|path| object.find(path).is_some())
             }),
-            Self::Array(items) => message
-                .json(b'[')
-                .is_some_and(|array| items.iter().enumerate().all(|(index, item)| item.fits(array.find(&index.to_string())))),
+            Self::Array(items) => message.json(b'[').is_some_and(|array| {
+                items.iter().enumerate().all(|(index, item)| item.fits(array.find(&index.to_string())))
+            }),
         }
     }
 }

@@ -283,7 +283,7 @@ fn range<T: Copy + PartialOrd>(code: Option<T>, codes: Option<[T; 2]>) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::{Candidate, Glimpse};
+    use crate::application::{Candidate, Fields, Glimpse};
     use crate::catalog::language::Language;
     use crate::catalog::text;
 
@@ -344,10 +344,18 @@ mod tests {
             (Server, r#"{"event":"pusher:connection_established","data":"{}"}"#, "pusher"),
             (Server, r#"{"t":null,"s":null,"op":10,"d":{"heartbeat_interval":41250}}"#, "discord"),
             (Server, r#"{"type":"auth_required","ha_version":"2025.1"}"#, "home-assistant"),
-            (Server, r#"{"metadata":{"message_id":"1","message_type":"session_welcome"},"payload":{}}"#, "twitch-eventsub"),
+            (
+                Server,
+                r#"{"metadata":{"message_id":"1","message_type":"session_welcome"},"payload":{}}"#,
+                "twitch-eventsub",
+            ),
         ] {
             assert_eq!(named(from, text(message), None).as_deref(), Some(name), "{message}");
-            assert_eq!(named(from.other(), text(message), None).filter(|_| name != "signalr"), None, "from the other side");
+            assert_eq!(
+                named(from.other(), text(message), None).filter(|_| name != "signalr"),
+                None,
+                "from the other side"
+            );
         }
         let connect = [0x10, 12, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 60, 0, 0];
         let binary = Glimpse { is_text: false, bytes: &connect, is_whole: true };
@@ -356,7 +364,8 @@ mod tests {
 
     #[test]
     fn a_dialect_needs_its_family() {
-        let family = builtin().by_message(&Candidate::new(Side::Client, text(r#"{"type":"connection_init"}"#)), None).unwrap();
+        let family =
+            builtin().by_message(&Candidate::new(Side::Client, text(r#"{"type":"connection_init"}"#)), None).unwrap();
         let start = r#"{"id":"1","type":"start","payload":{}}"#;
         assert_eq!(named(Side::Client, text(start), None), None);
         assert_eq!(named(Side::Client, text(start), Some(family)).as_deref(), Some("graphql-ws"));
@@ -396,18 +405,41 @@ mod tests {
             found.map(|reading| (reading.kind.to_string(), reading.code, reading.means.map(String::from)))
         };
         let known = |kind: &str, code, key: &str| Some((kind.to_owned(), code, Some(key.to_owned())));
-        assert_eq!(means("graphql-ws", text(r#"{"type":"connection_error","payload":{}}"#)), known("connection_error", None, "connection_refused"));
+        assert_eq!(
+            means("graphql-ws", text(r#"{"type":"connection_error","payload":{}}"#)),
+            known("connection_error", None, "connection_refused")
+        );
         assert_eq!(means("engine.io", text("1")), known("close", None, "ends"));
-        assert_eq!(means("socket.io", text(r#"44{"message":"no"}"#)), known("connect_error", None, "connection_refused"));
+        assert_eq!(
+            means("socket.io", text(r#"44{"message":"no"}"#)),
+            known("connect_error", None, "connection_refused")
+        );
         assert_eq!(means("stomp", text("ERROR\nmessage:no\n\n\0")), known("ERROR", None, "error_before_close"));
-        assert_eq!(means("signalr", text("{\"type\":7,\"error\":\"x\",\"allowReconnect\":true}\u{1e}")), known("close", None, "reconnect_later"));
-        assert_eq!(means("signalr", text("{\"type\":7,\"error\":\"x\"}\u{1e}")), known("close", None, "ends_with_error"));
-        assert_eq!(means("phoenix", text(r#"[null,null,"room:1","phx_error",{}]"#)), known("phx_error", None, "channel_crashed"));
-        assert_eq!(means("pusher", text(r#"{"event":"pusher:error","data":{"code":4201,"message":"x"}}"#)), known("pusher:error", Some(4201), "heartbeat_missed"));
-        let taken_over = Glimpse { is_text: false, bytes: &[0xe0, 2, 0x8e, 0], is_whole: true };
-        assert_eq!(means("mqtt", taken_over), known("DISCONNECT", Some(0x8e), "session_taken_over"));
+        assert_eq!(
+            means("signalr", text("{\"type\":7,\"error\":\"x\",\"allowReconnect\":true}\u{1e}")),
+            known("close", None, "reconnect_later")
+        );
+        assert_eq!(
+            means("signalr", text("{\"type\":7,\"error\":\"x\"}\u{1e}")),
+            known("close", None, "ends_with_error")
+        );
+        assert_eq!(
+            means("phoenix", text(r#"[null,null,"room:1","phx_error",{}]"#)),
+            known("phx_error", None, "channel_crashed")
+        );
+        assert_eq!(
+            means("pusher", text(r#"{"event":"pusher:error","data":{"code":4201,"message":"x"}}"#)),
+            known("pusher:error", Some(4201), "heartbeat_missed")
+        );
+        let mqtt = builtin().all().find(|protocol| *protocol.name == *"mqtt").unwrap();
+        let taken_over = Fields { kind: "14".into(), detail: Some("142".into()) };
+        assert_eq!(mqtt.interpret(&taken_over, &[]).unwrap().means.as_deref(), Some("session_taken_over"));
         assert_eq!(means("wamp", text(r#"[6,{},"wamp.close.system_shutdown"]"#)), known("GOODBYE", None, "restarting"));
-        assert_eq!(means("pusher", text(r#"{"event":"secret-event","data":{}}"#)), None, "what is no known kind is never told");
+        assert_eq!(
+            means("pusher", text(r#"{"event":"secret-event","data":{}}"#)),
+            None,
+            "what is no known kind is never told"
+        );
     }
 
     #[test]

@@ -6,10 +6,14 @@
 //! keeps nothing.
 
 mod http;
+mod inside;
 mod search;
 mod tls;
 mod websocket;
 
+pub use inside::Payload;
+
+use crate::application::Applications;
 use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed};
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
@@ -17,6 +21,7 @@ use crate::tcp::{EndFacts, Flow, FlowStart};
 use crate::tls::looks_like_tls;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::Scratch;
+use std::sync::Arc;
 
 /// What all connections of an analysis share: bounds, scratch buffers, counters.
 #[derive(Debug)]
@@ -27,6 +32,10 @@ pub struct Shared {
     pub hits: LimitHits,
     /// Buffers for unmasking and inflating.
     pub scratch: Scratch,
+    /// The application protocols that are recognised.
+    pub applications: Arc<Applications>,
+    /// Whether reports may show what messages say.
+    pub payload: Payload,
     /// Bytes kept for connections whose protocol is not known yet.
     probed_bytes: usize,
 }
@@ -34,8 +43,9 @@ pub struct Shared {
 impl Shared {
     /// Fresh buffers and counters under these bounds.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
-        Self { limits, hits: LimitHits::default(), scratch: Scratch::new(&limits), probed_bytes: 0 }
+    pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
+        let (hits, scratch) = (LimitHits::default(), Scratch::new(&limits));
+        Self { limits, hits, scratch, applications, payload, probed_bytes: 0 }
     }
 }
 

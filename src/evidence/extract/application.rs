@@ -1,0 +1,102 @@
+//! Facts about what travels inside the messages: the application protocol, and its own word for the end.
+
+use super::{Answer, View, absent, or_unknown, text, unknown, word};
+use crate::connection::{Application, ClosePayload, LastMessage, Reading};
+use crate::evidence::{Known, Value, WhyUnknown};
+use crate::units::Side;
+
+/// Asks the application protocol; without one the answer is whether there can be one that was not seen.
+fn of_application(view: &View<'_>, ask: impl FnOnce(&Application) -> Answer) -> Answer {
+    match view.connection.application.as_deref() {
+        Some(application) => ask(application),
+        None if !view.is_open() => absent(),
+        None => or_unknown(view.all_frames().map(|()| absent())),
+    }
+}
+
+pub(in crate::evidence) fn protocol(view: &View<'_>) -> Answer {
+    of_application(view, |application| text(&application.protocol.name).at(application.at))
+}
+
+pub(in crate::evidence) fn known_by(view: &View<'_>) -> Answer {
+    of_application(view, |application| word(application.known_by.name()).at(application.at))
+}
+
+pub(in crate::evidence) fn close_meaning(view: &View<'_>) -> Answer {
+    let Some(end) = view.connection.first_close() else {
+        return or_unknown(view.no_close().map(|()| absent()));
+    };
+    let close = view.connection.traffic[end.by].close.as_ref();
+    let Some(ClosePayload::Status { code, .. }) = close.map(|close| &close.payload) else {
+        return absent();
+    };
+    // Other codes have one meaning for all (RFC 6455 §7.4.2).
+    if !(3000..=4999).contains(&code.0) {
+        return absent();
+    }
+    of_application(view, |application| match application.protocol.close_meaning(code.0) {
+        Some(means) => text(means).at([end.at]),
+        None => absent(),
+    })
+}
+
+/// Asks the last complete message of a side, in words of its protocol.
+fn of_last(view: &View<'_>, side: Side, ask: impl FnOnce(&Reading) -> Answer) -> Answer {
+    of_application(view, |application| {
+        let since = view.connection.traffic[side].last_message.and_then(|message| message.last);
+        or_unknown(match (&application.last[side], since) {
+            (LastMessage::None, _) | (_, None) => view.frames_of(side).map(|()| absent()),
+            (LastMessage::Unread, _) => view.bytes_of(side).and(Err(WhyUnknown::NotCaptured)),
+            (LastMessage::Other, Some(since)) => view.frames_since(side, since).map(|()| absent()),
+            (LastMessage::Read { reading, at }, Some(since)) => {
+                view.frames_since(side, since).map(|()| ask(reading).at([*at]))
+            }
+        })
+    })
+}
+
+fn of_side(view: &View<'_>, choose: impl FnOnce(Side) -> Side, ask: impl FnOnce(&Reading) -> Answer) -> Answer {
+    match view.end {
+        None => view.no_end(),
+        Some(_) => match view.end_by() {
+            Ok((_, ender)) => of_last(view, choose(ender), ask),
+            Err(why) => unknown(why),
+        },
+    }
+}
+
+fn kind(reading: &Reading) -> Answer {
+    text(&reading.kind)
+}
+
+fn code(reading: &Reading) -> Answer {
+    reading.code.map_or_else(absent, |code| Answer::new(Known::Seen(Value::Int(code))))
+}
+
+fn meaning(reading: &Reading) -> Answer {
+    reading.means.as_deref().map_or_else(absent, text)
+}
+
+pub(in crate::evidence) fn own_kind(view: &View<'_>) -> Answer {
+    of_side(view, |ender| ender, kind)
+}
+
+pub(in crate::evidence) fn own_code(view: &View<'_>) -> Answer {
+    of_side(view, |ender| ender, code)
+}
+
+pub(in crate::evidence) fn own_meaning(view: &View<'_>) -> Answer {
+    of_side(view, |ender| ender, meaning)
+}
+
+pub(in crate::evidence) fn peer_kind(view: &View<'_>) -> Answer {
+    of_side(view, Side::other, kind)
+}
+
+pub(in crate::evidence) fn peer_code(view: &View<'_>) -> Answer {
+    of_side(view, Side::other, code)
+}
+
+pub(in crate::evidence) fn peer_meaning(view: &View<'_>) -> Answer {
+    of_side(view, Side::other, meaning)
+}
