@@ -179,13 +179,19 @@ pub enum LastMessage {
 #[derive(Debug, Clone, Default)]
 pub struct Applications {
     protocols: Vec<Arc<Protocol>>,
+    /// Bytes that a message begins with by which a protocol is known: most messages need no further look.
+    openings: Vec<u8>,
 }
 
 impl Applications {
     /// These protocols; of two that fit, the first counts.
     #[must_use]
     pub fn new(protocols: Vec<Protocol>) -> Self {
-        Self { protocols: protocols.into_iter().map(Arc::new).collect() }
+        let shapes = protocols.iter().flat_map(|protocol| &protocol.first);
+        let mut openings: Vec<u8> = shapes.filter_map(Shape::opening).collect();
+        openings.sort_unstable();
+        openings.dedup();
+        Self { protocols: protocols.into_iter().map(Arc::new).collect(), openings }
     }
 
     /// All protocols.
@@ -208,6 +214,9 @@ impl Applications {
     /// The protocol of which only such a message comes; with one that is `known` already, a dialect of it.
     #[must_use]
     pub fn by_message(&self, message: &Candidate<'_>, known: Option<&Protocol>) -> Option<&Arc<Protocol>> {
+        if message.opening().is_none_or(|opening| !self.openings.contains(&opening)) {
+            return None;
+        }
         let known = known.map(|protocol| &*protocol.name);
         let mut asked = self.protocols.iter().filter(|protocol| protocol.refines.as_deref() == known);
         asked.find(|protocol| protocol.first.iter().any(|shape| shape.fits(message)))

@@ -69,6 +69,12 @@ impl<'a> Candidate<'a> {
         Self { from, glimpse, outline }
     }
 
+    /// Its first byte; of a text the first that is no space.
+    pub(super) fn opening(&self) -> Option<u8> {
+        let bytes = if self.glimpse.is_text { self.glimpse.bytes.trim_ascii_start() } else { self.glimpse.bytes };
+        bytes.first().copied()
+    }
+
     /// What is in the message, if it begins as JSON does.
     fn json(&self, opening: u8) -> Option<&Outline<'a>> {
         self.outline.as_ref().filter(|(first, _)| *first == opening).map(|(_, outline)| outline)
@@ -76,6 +82,16 @@ impl<'a> Candidate<'a> {
 }
 
 impl Shape {
+    /// The byte that such a message begins with, if that is always the same.
+    pub(super) fn opening(&self) -> Option<u8> {
+        match &self.test {
+            Test::Is(text) | Test::Starts(text) => text.bytes().next(),
+            Test::Bytes(pattern) => pattern.first().copied().flatten(),
+            Test::Object { .. } => Some(b'{'),
+            Test::Array(_) => Some(b'['),
+        }
+    }
+
     /// Whether a message looks like this.
     #[must_use]
     pub fn fits(&self, message: &Candidate<'_>) -> bool {

@@ -215,6 +215,16 @@ impl RawShape {
             (None, None, None, None, Some(items)) => Test::Array(items.into_iter().map(item).collect()),
             _ => return Err("has a message with not exactly one of is, starts, bytes, json and array"),
         };
+        let is_open = match &test {
+            Test::Is(text) | Test::Starts(text) => {
+                text.is_empty() || text.starts_with(|first: char| first.is_ascii_whitespace())
+            }
+            Test::Bytes(pattern) => pattern.first().is_none_or(Option::is_none),
+            Test::Object { .. } | Test::Array(_) => false,
+        };
+        if is_open {
+            return Err("has a message that may begin with anything");
+        }
         Ok(Shape { from, test, holds: self.holds })
     }
 }
@@ -461,6 +471,8 @@ mod tests {
             ("source = \"a test\"", "source = \"\""),
             ("is = \"x\"", "is = \"x\", starts = \"y\""),
             ("is = \"x\"", "bytes = \"zz\""),
+            ("is = \"x\"", "bytes = \"?? 10\""),
+            ("is = \"x\"", "starts = \"\""),
             ("is = \"x\"", "is = \"x\", from = \"proxy\""),
             ("is = \"x\"", "is = \"x\", has = [\"y\"]"),
             ("is = \"x\"", "is = \"x\", holds = [\"\"]"),

@@ -105,6 +105,12 @@ impl FactId {
         self.fact().ty
     }
 
+    /// Whether its values are keys of what application protocols mean, for which there are words in every language.
+    #[must_use]
+    pub fn is_meaning(self) -> bool {
+        self.name().ends_with("_meaning")
+    }
+
     /// Position in the table.
     #[must_use]
     pub fn index(self) -> usize {

@@ -76,9 +76,6 @@ impl Speaker {
     /// The value of a fact in words; a broken rule by its title.
     fn value(&self, fact: FactId, value: &Value) -> String {
         let rule = value.text().and_then(|name| ViolationRule::ALL.iter().find(|rule| rule.name() == name));
-        if fact.name().starts_with("app.") && fact.name().ends_with("_meaning") {
-            return value.text().map(|key| self.means(key).to_owned()).unwrap_or_default();
-        }
         match rule {
             Some(rule) => self.say_with("punctuation.quoted", &[("text", self.violation(*rule))]),
             None => value_text(fact, value, &self.words),
@@ -88,7 +85,7 @@ impl Speaker {
     /// What a message or close code of an application protocol means, as a fragment.
     #[must_use]
     pub fn means<'a>(&self, key: &'a str) -> &'a str {
-        text::find(self.language, &format!("applications.means.{key}")).unwrap_or(key)
+        self.words.meaning(key)
     }
 
     /// What capture would settle whether an alternative holds; `None` when it holds already.

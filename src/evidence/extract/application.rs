@@ -9,9 +9,13 @@ use crate::units::Side;
 fn of_application(view: &View<'_>, ask: impl FnOnce(&Application) -> Answer) -> Answer {
     match view.connection.application.as_deref() {
         Some(application) => ask(application),
-        None if !view.is_open() => absent(),
-        None => or_unknown(view.all_frames().map(|()| absent())),
+        None => none(view),
     }
+}
+
+/// No protocol was recognised.
+fn none(view: &View<'_>) -> Answer {
+    if view.is_open() { or_unknown(view.all_frames().map(|()| absent())) } else { absent() }
 }
 
 pub(in crate::evidence) fn protocol(view: &View<'_>) -> Answer {
@@ -58,6 +62,7 @@ fn of_last(view: &View<'_>, side: Side, ask: impl FnOnce(&Reading) -> Answer) ->
 fn of_side(view: &View<'_>, choose: impl FnOnce(Side) -> Side, ask: impl FnOnce(&Reading) -> Answer) -> Answer {
     match view.end {
         None => view.no_end(),
+        Some(_) if view.connection.application.is_none() => none(view),
         Some(_) => match view.end_by() {
             Ok((_, ender)) => of_last(view, choose(ender), ask),
             Err(why) => unknown(why),
