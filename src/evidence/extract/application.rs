@@ -1,7 +1,7 @@
 //! Facts about what travels inside the messages: the application protocol, and its own word for the end.
 
 use super::{Answer, View, absent, or_unknown, text, unknown, word};
-use crate::connection::{Application, ClosePayload, LastMessage, Reading};
+use crate::connection::{Application, ClosePayload, KnownBy, LastMessage, Reading};
 use crate::evidence::{Known, Value, WhyUnknown};
 use crate::units::Side;
 
@@ -10,6 +10,17 @@ fn of_application(view: &View<'_>, ask: impl FnOnce(&Application) -> Answer) -> 
     match view.connection.application.as_deref() {
         Some(application) => ask(application),
         None => none(view),
+    }
+}
+
+/// Whether the server's answer was seen, in which a subprotocol may name the protocol, or a dialect, better than messages do.
+fn handshake_seen(view: &View<'_>) -> Result<(), WhyUnknown> {
+    if view.connection.handshake.response.is_some() {
+        Ok(())
+    } else if view.began_before_capture(Side::Server) {
+        Err(WhyUnknown::JoinedLate)
+    } else {
+        Err(view.why_missing(Side::Server))
     }
 }
 
@@ -23,7 +34,15 @@ pub(in crate::evidence) fn protocol(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn known_by(view: &View<'_>) -> Answer {
-    of_application(view, |application| word(application.known_by.name()).at(application.at))
+    of_application(view, |application| {
+        // What would have told it better must not be in a hole.
+        let is_best = match application.known_by {
+            KnownBy::Subprotocol => Ok(()),
+            KnownBy::Messages => handshake_seen(view),
+            KnownBy::Path => handshake_seen(view).and_then(|()| view.all_frames()),
+        };
+        or_unknown(is_best.map(|()| word(application.known_by.name()).at(application.at)))
+    })
 }
 
 pub(in crate::evidence) fn close_meaning(view: &View<'_>) -> Answer {
@@ -40,7 +59,7 @@ pub(in crate::evidence) fn close_meaning(view: &View<'_>) -> Answer {
     }
     of_application(view, |application| match application.protocol.close_meaning(code.0) {
         Some(means) => text(means).at([end.at]),
-        None => absent(),
+        None => or_unknown(handshake_seen(view).map(|()| absent())),
     })
 }
 
@@ -49,9 +68,13 @@ fn of_last(view: &View<'_>, side: Side, ask: impl FnOnce(&Reading) -> Answer) ->
     of_application(view, |application| {
         let since = view.connection.traffic[side].last_message.and_then(|message| message.last);
         or_unknown(match (&application.last[side], since) {
-            (LastMessage::None, _) | (_, None) => view.frames_of(side).map(|()| absent()),
+            (LastMessage::None, _) | (_, None) => {
+                handshake_seen(view).and_then(|()| view.frames_of(side)).map(|()| absent())
+            }
             (LastMessage::Unread, _) => view.bytes_of(side).and(Err(WhyUnknown::NotCaptured)),
-            (LastMessage::Other, Some(since)) => view.frames_since(side, since).map(|()| absent()),
+            (LastMessage::Other, Some(since)) => {
+                handshake_seen(view).and_then(|()| view.frames_since(side, since)).map(|()| absent())
+            }
             (LastMessage::Read { reading, at }, Some(since)) => {
                 view.frames_since(side, since).map(|()| ask(reading).at([*at]))
             }
