@@ -45,6 +45,8 @@ pub struct Protocol {
     pub paths: Vec<PathPattern>,
     /// The protocol that must be known before its messages count; this one is a dialect of it.
     pub refines: Option<Box<str>>,
+    /// Another protocol is a dialect of this one; [`Applications::new`] sees to it.
+    pub has_dialects: bool,
     /// Messages by one of which it is known.
     pub first: Vec<Shape>,
     /// How the kind of a message is read; `None` when nothing of its messages is.
@@ -186,7 +188,11 @@ pub struct Applications {
 impl Applications {
     /// These protocols; of two that fit, the first counts.
     #[must_use]
-    pub fn new(protocols: Vec<Protocol>) -> Self {
+    pub fn new(mut protocols: Vec<Protocol>) -> Self {
+        let families: Vec<Box<str>> = protocols.iter().filter_map(|protocol| protocol.refines.clone()).collect();
+        for protocol in &mut protocols {
+            protocol.has_dialects = families.contains(&protocol.name);
+        }
         let shapes = protocols.iter().flat_map(|protocol| &protocol.first);
         let mut openings: Vec<u8> = shapes.filter_map(Shape::opening).collect();
         openings.sort_unstable();

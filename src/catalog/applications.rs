@@ -185,6 +185,7 @@ impl RawApplication {
             subprotocols: self.subprotocols,
             paths: paths.collect(),
             refines: self.refines.map(Into::into),
+            has_dialects: false,
             first: self.first.into_iter().map(RawShape::read).collect::<Result<_, _>>()?,
             form: self.message.map(RawForm::read),
             kinds,

@@ -30,8 +30,8 @@ pub(super) struct Inside {
     known: Option<Box<Known>>,
     sides: PerSide<Of>,
     payload: Payload,
-    /// Messages have been compared in vain, or spoke against the path of the request.
-    path_refuted: bool,
+    /// The protocol that the path of the request hints at, while no message speaks against it.
+    hinted: Option<Arc<Protocol>>,
 }
 
 #[derive(Debug)]
@@ -83,8 +83,10 @@ impl Inside {
             let protocol = Arc::clone(applications.by_subprotocol(agreed.as_str())?);
             Some(Box::new(Known { protocol, by: KnownBy::Subprotocol, at: Some(at) }))
         });
+        let request = connection.handshake.request.as_deref();
+        let hinted = request.and_then(|request| applications.by_path(request.path.as_str())).cloned();
         let applications = Arc::clone(applications);
-        Self { applications, known, sides: PerSide::default(), payload, path_refuted: false }
+        Self { applications, known, sides: PerSide::default(), payload, hinted }
     }
 
     /// Bytes kept until the next message comes.
@@ -100,9 +102,14 @@ impl Inside {
         !of.closed && (of.compared < FIRST_MESSAGES || self.reads_messages() || self.payload == Payload::Shown)
     }
 
+    /// The protocol by which messages are read; it may still prove to be another.
+    fn protocol(&self) -> Option<&Protocol> {
+        self.known.as_deref().map(|known| &*known.protocol).or(self.hinted.as_deref())
+    }
+
     /// Whether the last message will be read.
     fn reads_messages(&self) -> bool {
-        self.known.as_ref().is_some_and(|known| known.protocol.form.is_some())
+        self.protocol().is_some_and(|protocol| protocol.form.is_some())
     }
 
     fn learn(&mut self, protocol: Arc<Protocol>, by: KnownBy, at: Option<Origin>) {
@@ -141,7 +148,7 @@ impl Inside {
     }
 
     /// A message of `side` is complete; gives its beginning if that is to be shown.
-    pub(super) fn message(&mut self, side: Side, note: &MessageNote, connection: &Connection) -> Option<Preview> {
+    pub(super) fn message(&mut self, side: Side, note: &MessageNote) -> Option<Preview> {
         let of = &mut self.sides[side];
         let prefix = of.prefix.as_mut().filter(|_| !of.closed)?;
         prefix.is_whole = note.content == Content::Whole && note.size == u64::from(prefix.len);
@@ -154,7 +161,7 @@ impl Inside {
         });
         if of.compared < FIRST_MESSAGES {
             of.compared += 1;
-            self.compare(side, note.last, connection);
+            self.compare(side, note.last);
         }
         self.follow(side, note);
         if !self.reads_messages() && self.payload == Payload::Hidden {
@@ -180,7 +187,7 @@ impl Inside {
     }
 
     /// Compares one of the first messages with the protocols.
-    fn compare(&mut self, side: Side, at: Option<Origin>, connection: &Connection) {
+    fn compare(&mut self, side: Side, at: Option<Origin>) {
         let known = self.known.as_deref();
         if known.is_some_and(|known| known.by == KnownBy::Subprotocol) {
             return;
@@ -190,23 +197,22 @@ impl Inside {
         };
         let candidate = Candidate::new(side, prefix.glimpse());
         let family = known.map(|known| &*known.protocol);
-        let by_path = by_path(&self.applications, connection);
         if let Some(found) = self.applications.by_message(&candidate, family) {
             // The path may tell which dialect it is.
-            let dialect = by_path.filter(|protocol| protocol.refines.as_deref() == Some(&*found.name));
+            let hinted = self.hinted.as_ref();
+            let dialect = hinted.filter(|protocol| protocol.refines.as_deref() == Some(&*found.name));
             let protocol = Arc::clone(dialect.unwrap_or(found));
             self.learn(protocol, KnownBy::Messages, at);
-        } else if known.is_none() {
-            self.path_refuted |= by_path.is_none_or(|protocol| protocol.read(&prefix.glimpse()).is_none());
+        } else if known.is_none() && self.hinted.as_ref().is_some_and(|hint| hint.read(&prefix.glimpse()).is_none()) {
+            self.hinted = None;
         }
     }
 
     /// What came of it, when the connection is over.
     pub(super) fn finish(&mut self, connection: &Connection) -> Option<Box<Application>> {
         if self.known.is_none()
-            && !self.path_refuted
             && matches!(connection.handshake.outcome, Outcome::Accepted)
-            && let Some(protocol) = by_path(&self.applications, connection).cloned()
+            && let Some(protocol) = self.hinted.take()
         {
             let at = connection.handshake.request.as_ref().map(|request| request.last);
             self.learn(protocol, KnownBy::Path, at);
@@ -236,10 +242,4 @@ fn last_packet(protocol: &Protocol, packets: Option<&ControlPackets>) -> LastMes
         None if packets.is_followed() => LastMessage::None,
         None => LastMessage::Unread,
     }
-}
-
-/// The protocol that the path of the request hints at.
-fn by_path<'a>(applications: &'a Applications, connection: &Connection) -> Option<&'a Arc<Protocol>> {
-    let request = connection.handshake.request.as_deref()?;
-    applications.by_path(request.path.as_str())
 }

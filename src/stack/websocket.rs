@@ -202,7 +202,7 @@ impl Recorder<'_> {
     /// The message that the connection took note of last is looked into.
     fn message(&mut self) {
         let Some(note) = self.connection.traffic[self.side].last_message else { return };
-        if let Some(preview) = self.inside.message(self.side, &note, self.connection) {
+        if let Some(preview) = self.inside.message(self.side, &note) {
             self.connection.previews.get_or_insert_default().push(preview, &self.limits);
         }
     }

@@ -8,7 +8,15 @@ use crate::units::Side;
 /// Asks the application protocol; without one the answer is whether there can be one that was not seen.
 fn of_application(view: &View<'_>, ask: impl FnOnce(&Application) -> Answer) -> Answer {
     match view.connection.application.as_deref() {
-        Some(application) => ask(application),
+        Some(application) => {
+            // Which dialect it is, the handshake may tell.
+            let is_family = application.protocol.has_dialects && application.known_by != KnownBy::Subprotocol;
+            match handshake_seen(view) {
+                Err(why) if is_family => unknown(why),
+                Ok(()) if is_family && view.connection.handshake.request.is_none() => unknown(WhyUnknown::NotCaptured),
+                _ => ask(application),
+            }
+        }
         None => none(view),
     }
 }
