@@ -237,7 +237,9 @@ fn row_62_engine_io_packet_1_is_told_beside_1005() {
 #[test]
 fn row_62_the_last_message_of_each_side_says_what_its_protocol_announces() {
     let text = |bytes: &'static str| (true, bytes.as_bytes());
-    let table: [(&str, (bool, &[u8]), &str, Value, &str); 9] = [
+    /// Subprotocol; whether the message is a text, and its bytes; kind, code and meaning.
+    type Row = (&'static str, (bool, &'static [u8]), &'static str, Value, &'static str);
+    let table: [Row; 9] = [
         (
             "graphql-ws",
             text(r#"{"type":"connection_error","payload":{"message":"x"}}"#),
@@ -385,8 +387,11 @@ fn row_52_sizes_are_counted_in_classes() {
 /// A word that can only come out of a message.
 const MARK: &str = "tr0mb0ne";
 
+/// Who sends a message, whether it is a text, and its bytes.
+type Sent = (Side, bool, Vec<u8>);
+
 /// Every place in messages that anything is read from has the mark in it.
-fn marked() -> Vec<(Upgrade, Vec<(Side, bool, Vec<u8>)>)> {
+fn marked() -> Vec<(Upgrade, Vec<Sent>)> {
     let text = |side, text: String| (side, true, text.into_bytes());
     let (client, server) = (Side::Client, Side::Server);
     let mut connect = vec![0x10, 22, 0, 4, b'M', b'Q', b'T', b'T', 5, 2, 0, 60, 0, 0, 8];
