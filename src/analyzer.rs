@@ -5,7 +5,9 @@
 
 mod clocks;
 
+use crate::application::Applications;
 use crate::capture::Packet;
+use crate::catalog::applications;
 use crate::catalog::rules::RuleSet;
 use crate::connection::Connection;
 use crate::diagnosis::diagnose;
@@ -13,7 +15,7 @@ use crate::evidence;
 use crate::fleet::{ConnectionReport, Summary};
 use crate::limits::{LimitHits, Limits};
 use crate::packet::Decoder;
-use crate::stack::{Finished, Shared, Stack, Traffic};
+use crate::stack::{Finished, Payload, Shared, Stack, Traffic};
 use crate::tcp::{FlowEnd, FlowTable};
 use crate::units::{Endpoint, Origin, Side};
 use clocks::Clocks;
@@ -27,12 +29,21 @@ pub struct Options {
     pub limits: Limits,
     /// The rules to diagnose by.
     pub rules: Arc<RuleSet>,
+    /// The application protocols to recognise.
+    pub applications: Arc<Applications>,
+    /// Whether reports may show what messages say.
+    pub payload: Payload,
 }
 
 impl Default for Options {
-    /// Default bounds and the rules that come with the program.
+    /// Default bounds, and the rules and protocols that come with the program; nothing of messages is shown.
     fn default() -> Self {
-        Self { limits: Limits::default(), rules: Arc::clone(RuleSet::shared()) }
+        Self {
+            limits: Limits::default(),
+            rules: Arc::clone(RuleSet::shared()),
+            applications: Arc::clone(applications::builtin()),
+            payload: Payload::Hidden,
+        }
     }
 }
 
@@ -76,7 +87,7 @@ impl Analyzer {
         Self {
             decoder: Decoder::new(&limits),
             flows: FlowTable::new(&limits),
-            shared: Shared::new(limits),
+            shared: Shared::new(limits, options.applications, options.payload),
             rules: options.rules,
             summary: Summary::default(),
             last: None,

@@ -5,6 +5,7 @@
 //! layers `capture → packet → tcp → http / tls / websocket`, joined by `stack`, and small owned facts come out.
 
 pub mod analyzer;
+pub mod application;
 pub mod capture;
 pub mod catalog;
 #[cfg(feature = "cli")]
@@ -27,3 +28,4 @@ pub mod websocket;
 
 pub use analyzer::{Analyzer, Options};
 pub use fleet::{ConnectionReport, Summary};
+pub use stack::Payload;

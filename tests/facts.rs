@@ -610,6 +610,66 @@ fn table() -> Vec<Row> {
             .unknown(client_hidden, OneSided)
             .unknown(joined_late, JoinedLate),
 
+        fact("app.protocol")
+            .seen(graphql_refused, "graphql-transport-ws", &["response"])
+            .seen(engine_io, "engine.io", &["hello"])
+            .absent(farewell)
+            .absent(refused)
+            .unknown(server_hole, Gap)
+            .unknown(joined_late, JoinedLate)
+            .unknown(client_hidden, OneSided),
+        fact("app.known_by")
+            .seen(graphql_refused, "subprotocol", &["response"])
+            .seen(engine_io, "messages", &["hello"])
+            .seen(socket_io_silent, "path", &["request"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("app.close_meaning")
+            .seen(graphql_refused, "forbidden", &["close"])
+            .absent(farewell)
+            .absent(engine_io)
+            .absent(private_code_of_nobody)
+            .unknown(server_hole, Gap)
+            .unknown(private_code_half_hidden, OneSided),
+        fact("app.own_kind")
+            .seen(mqtt_taken_over, "DISCONNECT", &["last"])
+            .seen(engine_io, "close", &["bye"])
+            .absent(farewell)
+            .absent(still_open)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("app.own_code")
+            .seen(mqtt_taken_over, 142, &["last"])
+            .absent(engine_io)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("app.own_meaning")
+            .seen(mqtt_taken_over, "session_taken_over", &["last"])
+            .seen(engine_io, "ends", &["bye"])
+            .absent(graphql_refused)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("app.peer_kind")
+            .seen(mqtt_given_up, "DISCONNECT", &["last"])
+            .seen(graphql_refused, "connection_init", &["init"])
+            .absent(farewell)
+            .unknown(graphql_cut_off, NotCaptured)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("app.peer_code")
+            .seen(mqtt_given_up, 4, &["last"])
+            .absent(graphql_refused)
+            .unknown(graphql_cut_off, NotCaptured)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("app.peer_meaning")
+            .seen(mqtt_given_up, "ends", &["last"])
+            .absent(graphql_refused)
+            .unknown(graphql_cut_off, NotCaptured)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+
         fact("ping.unanswered_s")
             .seen(farewell, Span("ping2", "close"), &["ping2", "close"])
             .absent(client_fault)
@@ -1563,6 +1623,78 @@ fn just_closed() -> Scene {
     let mut scene = open();
     scene.next("close").server().close(1000, "");
     scene
+}
+
+// What travels inside.
+
+fn open_as(subprotocol: &str) -> Scene {
+    let agreed = Some(subprotocol.to_owned());
+    open_with(&Upgrade { subprotocols_offered: agreed.clone(), subprotocol: agreed, ..Upgrade::default() })
+}
+
+/// A GraphQL server does not let the client in.
+fn graphql_refused() -> Scene {
+    let mut scene = open_as("graphql-transport-ws");
+    scene.next("init").client().text(r#"{"type":"connection_init"}"#);
+    scene.ends_by_server(4403)
+}
+
+/// Engine.IO on a path of its own; the server ends the session, then the connection.
+fn engine_io() -> Scene {
+    let mut scene = open();
+    scene.next("hello").server().text(r#"0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#);
+    scene.talk().client().text("4hi");
+    scene.next("bye").server().text("1");
+    scene.ends_by_server(1000)
+}
+
+/// The path of Socket.IO, and not one message.
+fn socket_io_silent() -> Scene {
+    let path = "/socket.io/?EIO=4&transport=websocket".to_owned();
+    open_with(&Upgrade { path, ..Upgrade::default() }).ends_by_server(1001)
+}
+
+/// A chat, closed with a code that no protocol explains.
+fn private_code_of_nobody() -> Scene {
+    let mut scene = open();
+    scene.talk().client().text("hello");
+    scene.ends_by_server(4403)
+}
+
+/// The same where the capture misses what the client sent.
+fn private_code_half_hidden() -> Scene {
+    private_code_of_nobody().without(Side::Client)
+}
+
+/// MQTT 5 begins: CONNECT of a client named `a`, CONNACK.
+fn mqtt() -> Scene {
+    let mut scene = open_as("mqtt");
+    scene.talk().client().binary(&[0x10, 14, 0, 4, b'M', b'Q', b'T', b'T', 5, 2, 0, 60, 0, 0, 1, b'a']);
+    scene.talk().server().binary(&[0x20, 3, 0, 0, 0]);
+    scene
+}
+
+/// The broker says 0x8E: another client has taken the session over (MQTT 5.0 §3.14.2.1).
+fn mqtt_taken_over() -> Scene {
+    let mut scene = mqtt();
+    scene.next("last").server().binary(&[0xe0, 2, 0x8e, 0]);
+    scene.ends_by_server(1000)
+}
+
+/// The client says 0x04, Disconnect with Will Message.
+fn mqtt_given_up() -> Scene {
+    let mut scene = mqtt();
+    scene.next("last").client().binary(&[0xe0, 2, 4, 0]);
+    scene.ends_by_server(1000)
+}
+
+/// The client of GraphQL begins another message and never completes it.
+fn graphql_cut_off() -> Scene {
+    let mut scene = open_as("graphql-transport-ws");
+    scene.talk().client().text(r#"{"type":"connection_init"}"#);
+    let query = Frame::text(&"x".repeat(1000)).encode(Some([1, 2, 3, 4]));
+    scene.talk().client().bytes(&query[..100]);
+    scene.ends_by_server(4408)
 }
 
 // Recorded ones: support has no writer for TLS. The packets are those that tshark shows.

@@ -40,10 +40,17 @@ const MODULES: &[Module] = &[
     Module { name: "tls", imports: &[] },
     Module { name: "http", imports: &[] },
     Module { name: "websocket", imports: &[] },
-    Module { name: "connection", imports: &[All("tcp"), All("tls"), All("http"), All("websocket")] },
-    Module { name: "stack", imports: &[All("tcp"), All("tls"), All("http"), All("websocket"), All("connection")] },
+    Module { name: "application", imports: &[] },
+    Module {
+        name: "connection",
+        imports: &[All("tcp"), All("tls"), All("http"), All("websocket"), All("application")],
+    },
+    Module {
+        name: "stack",
+        imports: &[All("tcp"), All("tls"), All("http"), All("websocket"), All("application"), All("connection")],
+    },
     Module { name: "evidence", imports: &[All("connection")] },
-    Module { name: "catalog", imports: &[All("evidence")] },
+    Module { name: "catalog", imports: &[All("application"), All("evidence")] },
     Module { name: "diagnosis", imports: &[All("evidence"), All("catalog")] },
     Module {
         name: "fleet",
@@ -62,6 +69,7 @@ const MODULES: &[Module] = &[
             All("tls"),
             All("http"),
             All("websocket"),
+            All("application"),
             All("connection"),
             All("stack"),
             All("evidence"),

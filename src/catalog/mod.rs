@@ -4,6 +4,7 @@
 //! in `text/<language>/*.toml`, keyed by the same names. Both are compiled in, parsed once per process on first use, and
 //! never change afterwards. Nothing here looks at a capture and nothing here knows about terminals.
 
+pub mod applications;
 pub mod codes;
 pub mod language;
 pub mod page;

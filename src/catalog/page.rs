@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::applications;
 use super::codes::{CodeEntry, CodeTable, Span};
 use super::language::Language;
 use super::text::{fill, find, text};
@@ -20,6 +21,8 @@ pub enum Topic {
     Properties,
     /// In which situations it appears.
     WhenSeen,
+    /// What it means in application protocols that define it.
+    Applications,
     /// What to change.
     HowToFix,
     /// What in a capture proves it.
@@ -41,6 +44,7 @@ impl Topic {
             Self::Description => "codes.heading.description",
             Self::Properties => "codes.heading.properties",
             Self::WhenSeen => "codes.heading.when_seen",
+            Self::Applications => "codes.heading.applications",
             Self::HowToFix => "codes.heading.how_to_fix",
             Self::Proof => "codes.heading.proof",
             Self::Violations => "codes.heading.violations",
@@ -166,6 +170,7 @@ pub fn explain(code: u16, language: Language) -> CodePage {
     let about = About::code(code, language);
     let mut sections = about.sections();
     sections.insert(1, section(Topic::Properties, language, Body::Properties(about.properties())));
+    sections.extend(applications_of(code, language));
     sections.push(about.proof());
     sections.extend(about.violations());
     sections.push(Section {
@@ -183,6 +188,18 @@ pub fn explain(code: u16, language: Language) -> CodePage {
     let lines = about.references().chain(further).collect();
     sections.push(section(Topic::LearnMore, language, Body::Paragraphs(lines)));
     CodePage { code, language, title: about.fill("codes.page.code_title"), sections }
+}
+
+/// What a code means in the application protocols that define it; most codes have none.
+fn applications_of(code: u16, language: Language) -> Option<Section> {
+    let meanings: Vec<_> = applications::builtin()
+        .all()
+        .filter_map(|protocol| {
+            let key = format!("applications.means.{}", protocol.close_meaning(code)?);
+            Some(Property { label: &protocol.title, value: text(language, &key).to_owned() })
+        })
+        .collect();
+    (!meanings.is_empty()).then(|| section(Topic::Applications, language, Body::Properties(meanings)))
 }
 
 /// Sets two close codes side by side.
@@ -621,7 +638,9 @@ mod tests {
             for language in Language::all() {
                 let page = explain(code, language);
                 let answers_violations = matches!(code, 1002 | 1007);
-                assert_eq!(page.sections.len(), 7 + usize::from(answers_violations));
+                let defined_by_applications = matches!(code, 3000 | 3003 | 3008 | 3999 | 4000);
+                let more = usize::from(answers_violations) + usize::from(defined_by_applications);
+                assert_eq!(page.sections.len(), 7 + more, "{code}");
                 for text in page.sections.iter().flat_map(|section| section.body.texts()) {
                     assert!(!text.is_empty() && !text.contains(['{', '}']), "{language} {code}: {text}");
                 }

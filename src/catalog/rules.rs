@@ -379,5 +379,6 @@ const BUILTIN: &[(&str, &str)] = &[
     ("no_close.toml", include_str!("data/rules/no_close.toml")),
     ("handshake.toml", include_str!("data/rules/handshake.toml")),
     ("tls.toml", include_str!("data/rules/tls.toml")),
+    ("applications.toml", include_str!("data/rules/applications.toml")),
     ("open.toml", include_str!("data/rules/open.toml")),
 ];

@@ -13,7 +13,7 @@ use crate::fleet::Fleet;
 use crate::report::json::{ConnectionObject, SummaryObject, plain};
 use crate::report::text::TextReport;
 use crate::report::{Closing, Damage, InputFile, InterfaceLoss, Speaker};
-use crate::{Analyzer, Options};
+use crate::{Analyzer, Options, Payload};
 use std::io::{self, IsTerminal as _, Write};
 
 pub(super) fn run(
@@ -22,7 +22,8 @@ pub(super) fn run(
     width: usize,
     out: &mut impl Write,
 ) -> Result<ExitStatus, Failure> {
-    let options = Options::default();
+    let payload = if args.show_payload { Payload::Shown } else { Payload::Hidden };
+    let options = Options { payload, ..Options::default() };
     for word in &args.fail_on {
         word.check(&options.rules).map_err(Failure::Usage)?;
     }

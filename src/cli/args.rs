@@ -44,6 +44,10 @@ pub(super) struct AnalysisArgs {
     #[arg(short, long)]
     pub(super) verbose: bool,
 
+    /// Show the beginnings of messages, which may hold passwords and tokens; without this nothing of them is printed
+    #[arg(long)]
+    pub(super) show_payload: bool,
+
     /// Report only connections that match, as KEY=VALUE[,VALUE...]: stream, code, rule, cause, party, side, address
     /// or time=FROM..TO (RFC 3339); several must all match
     #[arg(long, value_name = "SELECTOR")]

@@ -1,7 +1,7 @@
 //! What we know about one WebSocket connection: small owned facts, collected in packet order while its bytes go by.
 //!
 //! `stack` feeds a [`Connection`] with what the protocol layers found; `evidence` and the reports read it. It holds no
-//! payload beyond Close reasons and a constant number of observations, however long the connection lives.
+//! payload beyond Close reasons (and beginnings of messages, if those were asked for) and a constant number of observations, however long the connection lives.
 
 mod api_view;
 mod closing;
@@ -9,6 +9,8 @@ mod ending;
 mod handshake;
 mod in_flight;
 mod pings;
+mod previews;
+mod sizes;
 mod timeline;
 mod traffic;
 mod visibility;
@@ -19,11 +21,14 @@ pub use ending::{EndSignal, EndSignalKind, LastWord};
 pub use handshake::{Handshake, Leg, Outcome};
 pub use in_flight::InFlight;
 pub use pings::Pings;
+pub use previews::{Preview, Previews};
+pub use sizes::MessageSizes;
 pub use timeline::{Observation, Observed, Timeline};
 pub use traffic::{FrameCounts, MessageNote, Traffic};
 pub use visibility::{Blind, Hole, Visibility};
 
 // What the layers below found, for those above, which see connections only.
+pub use crate::application::{Application, KnownBy, LastMessage, Reading};
 pub use crate::http::{Extension, Request, Response, Text};
 pub use crate::tcp::{FlowEnd, HopLimits, IcmpError, IcmpKind, LostTail, Pending, Resent, Reset};
 pub use crate::tls::{TlsFacts, alert_name};
@@ -111,6 +116,10 @@ pub struct Connection {
     pub tls: Option<Box<TlsFacts>>,
     /// What each side sent.
     pub traffic: PerSide<Traffic>,
+    /// Which application protocol its messages are of; `None` when that is not known.
+    pub application: Option<Box<Application>>,
+    /// The beginnings of messages; `None` unless the user asked for them.
+    pub previews: Option<Box<Previews>>,
     /// The closing handshake.
     pub closing: ClosingHandshake,
     /// Signs that the connection is ending, in packet order; a handful at most.
@@ -169,6 +178,8 @@ impl Connection {
             handshake: Handshake::default(),
             tls: None,
             traffic: PerSide::default(),
+            application: None,
+            previews: None,
             closing: ClosingHandshake::default(),
             ending: Vec::new(),
             violations: Vec::new(),
@@ -216,7 +227,12 @@ impl Connection {
                         Observed::InflatedInPart { wire_len: message.wire_len, at_least }
                     }
                     (_, None) if note.compressed => Observed::NotInflated { wire_len: message.wire_len },
-                    _ => Observed::Message { kind: note.kind, len: note.size, compressed: note.compressed },
+                    _ => Observed::Message {
+                        kind: note.kind,
+                        len: note.size,
+                        compressed: note.compressed,
+                        number: note.number,
+                    },
                 };
                 self.observe(note.last.unwrap_or(note.first), Some(side), observed);
             }

@@ -43,6 +43,8 @@ pub enum Observed {
         len: u64,
         /// It was compressed.
         compressed: bool,
+        /// Which of its sender's complete messages it is, from 1.
+        number: u64,
     },
     /// A complete compressed message that inflates to more than
     /// [`inflated_message_bytes`](crate::limits::Limits::inflated_message_bytes).

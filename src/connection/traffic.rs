@@ -2,6 +2,7 @@
 
 use super::in_flight::InFlight;
 use super::pings::Pings;
+use super::sizes::MessageSizes;
 use crate::units::{Origin, StreamOffset};
 use crate::websocket::{self, CloseFrame, Content, Frame, Message, Opcode, OpenFrame, Utf8State};
 
@@ -16,6 +17,8 @@ pub struct Traffic {
     pub binary_messages: u64,
     /// Payload bytes on the wire of all frames, as their headers claim.
     pub payload_bytes: u64,
+    /// How large its complete messages were.
+    pub sizes: MessageSizes,
     /// The last complete message.
     pub last_message: Option<MessageNote>,
     /// Payload bytes of the largest message before the last one.
@@ -91,6 +94,8 @@ impl FrameCounts {
 pub struct MessageNote {
     /// [`Opcode::Text`] or [`Opcode::Binary`].
     pub kind: Opcode,
+    /// Which of its sender's messages it is, from 1.
+    pub number: u64,
     /// Payload bytes: inflated when it was compressed and could be inflated, else on the wire. For an unfinished message
     /// what its frame headers claim so far.
     pub size: u64,
@@ -119,6 +124,7 @@ impl Traffic {
             Opcode::Text | Opcode::Binary => {
                 self.open_message = Some(MessageNote {
                     kind: header.opcode,
+                    number: self.text_messages + self.binary_messages + 1,
                     size: header.payload_len,
                     wire_len: header.payload_len,
                     compressed: header.rsv.rsv1(),
@@ -145,6 +151,7 @@ impl Traffic {
                 websocket::MessageKind::Text => Opcode::Text,
                 websocket::MessageKind::Binary => Opcode::Binary,
             },
+            number: self.text_messages + self.binary_messages + 1,
             size: message.inflated_len.unwrap_or(message.wire_len),
             wire_len: message.wire_len,
             compressed: message.compressed,
@@ -164,6 +171,7 @@ impl Traffic {
         }
         self.largest_before_last = self.largest_before_last.max(self.last_message.map(|last| last.size));
         self.last_message = Some(note);
+        self.sizes.count(note.size, message.last);
         self.in_flight.sent(self.frame_end);
         self.open_message = None;
         note

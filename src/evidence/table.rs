@@ -1,8 +1,8 @@
 //! The fact table: one row for each named fact.
 
 use super::Value;
-use super::extract::{Answer, View, close, end, handshake, loss, path, peer, tls, whole};
-use crate::connection::IcmpKind;
+use super::extract::{Answer, View, application, close, end, handshake, loss, path, peer, tls, whole};
+use crate::connection::{IcmpKind, KnownBy};
 
 /// What kind of value a fact has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +103,12 @@ impl FactId {
     #[must_use]
     pub fn ty(self) -> FactType {
         self.fact().ty
+    }
+
+    /// Whether its values are keys of what application protocols mean, for which there are words in every language.
+    #[must_use]
+    pub fn is_meaning(self) -> bool {
+        self.name().ends_with("_meaning")
     }
 
     /// Position in the table.
@@ -224,6 +230,15 @@ pub static FACTS: &[Fact] = &[
     fact("peer.messages", INT, peer::messages, "Data messages of the peer."),
     fact("own.violation", TEXT, peer::own_violation, "The same of the ender itself."),
     fact("own.messages", INT, peer::own_messages, "Data messages of the ender."),
+    fact("app.protocol", TEXT, application::protocol, "Which application protocol the messages are of, as `wsdissect` names it; absent when it is none that is known here."),
+    fact("app.known_by", FactType::Enum(KnownBy::NAMES), application::known_by, "What told that protocol: the subprotocol that was agreed on, one of the first messages, or only the path of the request."),
+    fact("app.close_meaning", TEXT, application::close_meaning, "What the code of the first Close frame means in that protocol; absent when the protocol does not define it."),
+    fact("app.own_kind", TEXT, application::own_kind, "Kind of the ender's last complete message, as that protocol names it; absent when it is none of its kinds."),
+    fact("app.own_code", INT, application::own_code, "The number in that message by which the protocol says more, such as the reason code of MQTT."),
+    fact("app.own_meaning", TEXT, application::own_meaning, "What that message announces; absent for everyday messages."),
+    fact("app.peer_kind", TEXT, application::peer_kind, "Kind of the peer's last complete message, as that protocol names it; absent when it is none of its kinds."),
+    fact("app.peer_code", INT, application::peer_code, "The number in that message by which the protocol says more."),
+    fact("app.peer_meaning", TEXT, application::peer_meaning, "What that message announces; absent for everyday messages."),
     fact("ping.unanswered_s", SECONDS, whole::ping_unanswered_s, "Age of the ender's oldest Ping without a Pong at the first sign of the end; absent when all were answered or none was sent."),
     fact("ping.sent", INT, whole::ping_sent, "Pings of the ender."),
     fact("ping.interval_s", SECONDS, whole::ping_interval_s, "Mean distance of the ender's Pings."),

@@ -12,6 +12,7 @@ pub use speaker::Speaker;
 
 use crate::catalog::codes::CodeTable;
 use crate::catalog::violations::ViolationTable;
+use crate::connection::{ClosePayload, Connection};
 use crate::fleet::{Quality, Summary};
 use crate::units::{PacketNumber, Timestamp};
 use crate::violation::ViolationRule;
@@ -107,6 +108,14 @@ pub struct InterfaceLoss {
     pub packets: u64,
     /// Packets that it lost.
     pub dropped: u64,
+}
+
+/// The code of the first Close frame with what it means in the application protocol, by its key.
+fn close_meaning(connection: &Connection) -> Option<(u16, &str)> {
+    let signal = connection.first_close()?;
+    let ClosePayload::Status { code, .. } = connection.traffic[signal.by].close.as_ref()?.payload else { return None };
+    let means = connection.application.as_deref()?.protocol.close_meaning(code.0)?;
+    Some((code.0, means))
 }
 
 /// The name of a status code; that of its range when it has none of its own.

@@ -82,6 +82,12 @@ impl Speaker {
         }
     }
 
+    /// What a message or close code of an application protocol means, as a fragment.
+    #[must_use]
+    pub fn means<'a>(&self, key: &'a str) -> &'a str {
+        self.words.meaning(key)
+    }
+
     /// What capture would settle whether an alternative holds; `None` when it holds already.
     #[must_use]
     pub fn settled_by(&self, candidate: &Candidate) -> Option<String> {

@@ -4,9 +4,9 @@
 //! reaches the output without [`printable`], so that a Close reason cannot move the cursor.
 
 use super::layout::{columns, wrap};
-use super::{Closing, InputFile, InterfaceLoss, Speaker, code_name, violation_reference};
+use super::{Closing, InputFile, InterfaceLoss, Speaker, close_meaning, code_name, violation_reference};
 use crate::connection::{ClosePayload, EndSignalKind, Opcode, Outcome};
-use crate::connection::{Connection, Observation, Observed};
+use crate::connection::{Connection, LastMessage, Observation, Observed, Preview, Reading};
 use crate::diagnosis::printable;
 use crate::diagnosis::{Cause, Confidence, Who};
 use crate::evidence::{Evidence, FactId, Known};
@@ -321,6 +321,9 @@ impl<'a> TextReport<'a> {
         if let Some(ending) = self.ending(&report.connection) {
             self.labelled(out, self.speaker.say("label.end"), &ending);
         }
+        if let Some(inside) = self.inside(&report.connection, detail) {
+            self.labelled(out, self.speaker.say("label.inside"), &inside);
+        }
         if let Some(copies) = &report.connection.copies {
             let mut counts = fleet::CopyCounts::default();
             counts.add(copies.seen.kinds());
@@ -420,6 +423,31 @@ impl<'a> TextReport<'a> {
         }
         let sides = [end.by.other(), end.by].into_iter();
         Some(sides.fold(tcp, |line, side| join(line, &self.close_frame_of(connection, side))))
+    }
+
+    /// The application protocol inside the messages, and what it says of the end; of an example only if it says something.
+    fn inside(&self, connection: &Connection, detail: Detail) -> Option<String> {
+        let application = connection.application.as_deref()?;
+        let packet = |at: Origin| at.packet.to_string();
+        let at = application.at.map(packet).unwrap_or_default();
+        let values = [("title", &*application.protocol.title), ("packet", &at)];
+        let mut parts = vec![self.speaker.say_with(&format!("inside.{}", application.known_by.name()), &values)];
+        if let Some((code, means)) = close_meaning(connection) {
+            let values = [("code", &*code.to_string()), ("means", self.speaker.means(means))];
+            parts.push(self.speaker.say_with("inside.close", &values));
+        }
+        for (side, last) in application.last.iter() {
+            let LastMessage::Read { reading: Reading { kind, code, means: Some(means) }, at } = last else { continue };
+            let kind = code.map_or_else(|| kind.to_string(), |code| format!("{kind} {code}"));
+            let values = [
+                ("side", self.speaker.word(side.name())),
+                ("kind", &kind),
+                ("means", self.speaker.means(means)),
+                ("packet", &packet(*at)),
+            ];
+            parts.push(self.speaker.say_with("inside.last", &values));
+        }
+        (detail == Detail::Whole || parts.len() > 1).then(|| self.enumerated(&parts))
     }
 
     /// Whether a side sent a Close frame.
@@ -529,6 +557,12 @@ impl<'a> TextReport<'a> {
         let _ = write!(out, "{}{line}", " ".repeat(INDENT));
         let what = if is_end { styled(STRONG, &what) } else { what };
         wrap(out, &what, used, used, self.width);
+        if let Some(preview) = preview_of(seen, connection) {
+            let shown = preview.text().map_or_else(|| preview.hex(), printable);
+            let quoted = self.speaker.say_with("punctuation.quoted", &[("text", &shown)]);
+            let _ = write!(out, "{}", " ".repeat(used));
+            wrap(out, &styled(DIM, &quoted), used, used, self.width);
+        }
     }
 
     fn observed(&self, seen: &Observation, connection: &Connection) -> String {
@@ -545,7 +579,7 @@ impl<'a> TextReport<'a> {
             Observed::ClientHello => say("client_hello", &[]),
             Observed::ServerHello => say("server_hello", &[]),
             Observed::Alert(code) => say("alert", &[("name", crate::connection::alert_name(code).unwrap_or("?"))]),
-            Observed::Message { kind, len, compressed } => {
+            Observed::Message { kind, len, compressed, .. } => {
                 let key = match (kind, compressed) {
                     (Opcode::Text, false) => "text",
                     (Opcode::Text, true) => "text_compressed",
@@ -632,6 +666,7 @@ impl<'a> TextReport<'a> {
             "label.proof",
             "label.also",
             "label.reason",
+            "label.inside",
             "label.limits",
             "label.doubt",
         ];
@@ -677,6 +712,12 @@ fn is_telling(evidence: &Evidence) -> bool {
 /// Endings that need no one's attention: one line is enough.
 fn is_uneventful(cause: Cause) -> bool {
     matches!(cause, Cause::Normal | Cause::StillOpen)
+}
+
+/// The beginning of the message that was observed, if the user asked for it.
+fn preview_of<'a>(seen: &Observation, connection: &'a Connection) -> Option<&'a Preview> {
+    let Observed::Message { number, .. } = seen.observed else { return None };
+    connection.previews.as_deref()?.of(seen.side?, number)
 }
 
 /// The reason of the first Close frame, safe to print.

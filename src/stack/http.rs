@@ -375,7 +375,7 @@ impl HttpStage {
         };
         let decoders = PerSide { client, server: Decoder::new(config(Side::Server)) };
         let response = connection.handshake.response.as_ref().map(|response| response.last);
-        let mut stage = Box::new(WebSocketStage::new(self.client, Basis::Upgrade, connection, decoders));
+        let mut stage = Box::new(WebSocketStage::new(self.client, Basis::Upgrade, connection, decoders, shared));
         std::mem::take(&mut self.held).replay(shared, &mut stage);
         if let Some(response) = response.filter(|_| !self.sent_early.client_went_on()) {
             stage.watch_crossing(Crossing::new(&self.sent_early, response, end));
@@ -396,7 +396,7 @@ impl HttpStage {
         let of_client =
             if self.lost.client { searching(Side::Client) } else { Decoder::after_unseen_handshake(Side::Client) };
         let decoders = PerSide { client: of_client, server: searching(Side::Server) };
-        let mut stage = Box::new(WebSocketStage::new(client, Basis::Upgrade, connection, decoders));
+        let mut stage = Box::new(WebSocketStage::new(client, Basis::Upgrade, connection, decoders, shared));
         match gap {
             Some(gap) if gap.reason == GapReason::CutByCapture => stage.head_cut(shared, gap),
             Some(gap) => stage.gap(shared, gap),

@@ -8,11 +8,15 @@
 mod early;
 mod held;
 mod http;
+mod inside;
 mod legs;
 mod search;
 mod tls;
 mod websocket;
 
+pub use inside::Payload;
+
+use crate::application::Applications;
 use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed};
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
@@ -20,6 +24,7 @@ use crate::tcp::{EndFacts, Flow, FlowStart};
 use crate::tls::looks_like_tls;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::Scratch;
+use std::sync::Arc;
 
 /// What all connections of an analysis share: bounds, scratch buffers, counters.
 #[derive(Debug)]
@@ -32,6 +37,10 @@ pub struct Shared {
     pub scratch: Scratch,
     /// Upgrade requests that wait for their answer.
     legs: legs::Legs,
+    /// The application protocols that are recognised.
+    pub applications: Arc<Applications>,
+    /// Whether reports may show what messages say.
+    pub payload: Payload,
     /// Bytes kept for connections whose protocol is not known yet.
     probed_bytes: usize,
 }
@@ -39,14 +48,9 @@ pub struct Shared {
 impl Shared {
     /// Fresh buffers and counters under these bounds.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            hits: LimitHits::default(),
-            scratch: Scratch::new(&limits),
-            legs: legs::Legs::default(),
-            probed_bytes: 0,
-        }
+    pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
+        let (hits, scratch, legs) = (LimitHits::default(), Scratch::new(&limits), legs::Legs::default());
+        Self { limits, hits, scratch, legs, applications, payload, probed_bytes: 0 }
     }
 }
 

@@ -112,7 +112,7 @@ impl SearchStage {
         connection.handshake.outcome = Outcome::NotCaptured;
         let decoder = |sender| Decoder::joined_late(DecoderConfig { sender, deflate: None }, &shared.scratch);
         let decoders = PerSide { client: decoder(Side::Client), server: decoder(Side::Server) };
-        let mut stage = Box::new(WebSocketStage::new(client, Basis::Masking, connection, decoders));
+        let mut stage = Box::new(WebSocketStage::new(client, Basis::Masking, connection, decoders, shared));
         let mut begun = PerEnd::default();
         let mut ends = self.ends.into_iter().peekable();
         let mut ended = 0;

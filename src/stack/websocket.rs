@@ -1,6 +1,7 @@
 //! An upgraded connection: each direction has its frame decoder, and all they find goes into the connection.
 
 use super::early::Crossing;
+use super::inside::Inside;
 use super::{Shared, record_end, record_gap, side_of};
 use crate::connection::{Basis, Connection, Outcome};
 use crate::http;
@@ -16,6 +17,7 @@ pub(super) struct WebSocketStage {
     basis: Basis,
     connection: Box<Connection>,
     decoders: PerSide<Decoder>,
+    inside: Inside,
     finished: PerSide<bool>,
     /// Where the segment ends with the head of the response, if that was recorded short.
     cut_head_end: Option<StreamOffset>,
@@ -27,7 +29,13 @@ pub(super) struct WebSocketStage {
 }
 
 impl WebSocketStage {
-    pub(super) fn new(client: End, basis: Basis, mut connection: Box<Connection>, decoders: PerSide<Decoder>) -> Self {
+    pub(super) fn new(
+        client: End,
+        basis: Basis,
+        mut connection: Box<Connection>,
+        decoders: PerSide<Decoder>,
+        shared: &Shared,
+    ) -> Self {
         let handshake = &connection.handshake;
         let heads = [
             (Side::Client, handshake.request.as_ref().map(|request| request.last)),
@@ -38,11 +46,13 @@ impl WebSocketStage {
                 connection.visibility[side].note_bytes(last);
             }
         }
+        let inside = Inside::new(&shared.applications, shared.payload, &connection);
         Self {
             client,
             basis,
             connection,
             decoders,
+            inside,
             finished: PerSide::default(),
             cut_head_end: None,
             answer_unseen: false,
@@ -89,7 +99,7 @@ impl WebSocketStage {
     }
 
     pub(super) fn kept_bytes(&self) -> usize {
-        self.decoders.client.kept_bytes() + self.decoders.server.kept_bytes()
+        self.decoders.client.kept_bytes() + self.decoders.server.kept_bytes() + self.inside.kept_bytes()
     }
 
     pub(super) fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
@@ -161,6 +171,7 @@ impl WebSocketStage {
             self.count_frames_after_close(side);
         }
         self.accept_what_the_client_accepted();
+        self.connection.application = self.inside.finish(&self.connection);
         self.connection
     }
 
@@ -206,7 +217,13 @@ impl WebSocketStage {
 
     fn parts(&mut self, side: Side, shared: &Shared) -> (&mut Decoder, Recorder<'_>) {
         let cut_head_end = if side == Side::Server { self.cut_head_end } else { None };
-        let recorder = Recorder { connection: &mut self.connection, side, limits: shared.limits, cut_head_end };
+        let recorder = Recorder {
+            connection: &mut self.connection,
+            inside: &mut self.inside,
+            side,
+            limits: shared.limits,
+            cut_head_end,
+        };
         (&mut self.decoders[side], recorder)
     }
 }
@@ -253,20 +270,41 @@ impl Recent {
 /// Hands what the decoder of one side finds to the connection.
 struct Recorder<'a> {
     connection: &'a mut Connection,
+    inside: &'a mut Inside,
     side: Side,
     limits: Limits,
     cut_head_end: Option<StreamOffset>,
 }
 
+impl Recorder<'_> {
+    /// The message that the connection took note of last is looked into.
+    fn message(&mut self) {
+        let Some(note) = self.connection.traffic[self.side].last_message else { return };
+        if let Some(preview) = self.inside.message(self.side, &note) {
+            self.connection.previews.get_or_insert_default().push(preview, &self.limits);
+        }
+    }
+}
+
 impl EventSink for Recorder<'_> {
+    fn wants_payload(&self) -> bool {
+        self.inside.wants(self.side)
+    }
+
     fn event(&mut self, event: Event<'_>) {
+        self.inside.event(self.side, &event);
         match event {
             // Nothing but the head was in the hole: a Close frame behind it would have been the last one.
             Event::Resynchronised(found) if Some(found.found) == self.cut_head_end => {
                 let found = Resynchronised { lost_from: found.found, ..found };
                 self.connection.websocket_event(self.side, &Event::Resynchronised(found), &self.limits);
             }
-            event => self.connection.websocket_event(self.side, &event, &self.limits),
+            event => {
+                self.connection.websocket_event(self.side, &event, &self.limits);
+                if matches!(event, Event::Message(_)) {
+                    self.message();
+                }
+            }
         }
     }
 }

@@ -7,6 +7,8 @@
 
 use super::load::LoadError;
 use super::{Cause, RuleSet, refutations};
+use crate::catalog::language::Language;
+use crate::catalog::text;
 use crate::evidence::{FACTS, FactId, FactType, WhyUnknown};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,6 +110,7 @@ pub struct Words {
     why: BTreeMap<String, String>,
     settled_by: BTreeMap<String, String>,
     format: NumberFormat,
+    language: Language,
 }
 
 /// How a language writes numbers.
@@ -179,7 +182,8 @@ impl Words {
             "fr" => files!("fr"),
             _ => return None,
         };
-        Some(Self::load(rules, facts))
+        let language = language.parse().unwrap_or(Language::En);
+        Some(Self::load(rules, facts).map(|words| Self { language, ..words }))
     }
 
     /// Reads `(file name, TOML text)` of the rules' and the facts' words.
@@ -210,6 +214,7 @@ impl Words {
             why: facts.why,
             settled_by: facts.settled_by,
             format: facts.format,
+            language: Language::En,
         })
     }
 
@@ -241,6 +246,12 @@ impl Words {
     #[must_use]
     pub fn value<'a>(&'a self, value: &'a str) -> &'a str {
         self.values.get(value).map_or(value, String::as_str)
+    }
+
+    /// What a message or close code of an application protocol means, as a fragment; the key itself when it has no words.
+    #[must_use]
+    pub fn meaning<'a>(&self, key: &'a str) -> &'a str {
+        text::find(self.language, &format!("applications.means.{key}")).unwrap_or(key)
     }
 
     /// Why something is unknown, as a fragment.

@@ -1,5 +1,6 @@
 //! How each fact is read off a connection: one function for a row of the table, named as the fact.
 
+pub(super) mod application;
 pub(super) mod close;
 pub(super) mod end;
 pub(super) mod handshake;

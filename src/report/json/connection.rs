@@ -1,6 +1,7 @@
 //! One connection as JSON.
 
 use super::SCHEMA;
+use super::inside::{ApplicationObject, MessageCounts, PayloadsObject, application};
 use crate::connection::{ApiView, Connection, Copies, EndSignalKind};
 use crate::connection::{CloseFrame, ClosePayload, Hole};
 use crate::evidence::{FactId, Known, Value, WhyUnknown};
@@ -13,13 +14,13 @@ use std::collections::BTreeMap;
 
 /// One value for each side.
 #[derive(Debug, Serialize)]
-struct Sides<T> {
+pub(super) struct Sides<T> {
     client: T,
     server: T,
 }
 
 impl<T> Sides<T> {
-    fn of(mut f: impl FnMut(Side) -> T) -> Self {
+    pub(super) fn of(mut f: impl FnMut(Side) -> T) -> Self {
         Self { client: f(Side::Client), server: f(Side::Server) }
     }
 }
@@ -39,13 +40,13 @@ impl From<Endpoint> for Address {
 /// A value, or why the capture cannot tell it: `{"unknown": "gap"}`.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Maybe<T> {
+pub(super) enum Maybe<T> {
     Value(T),
     Unknown { unknown: &'static str },
 }
 
 impl<T> Maybe<T> {
-    fn unknown(why: WhyUnknown) -> Self {
+    pub(super) fn unknown(why: WhyUnknown) -> Self {
         Self::Unknown { unknown: why.name() }
     }
 }
@@ -70,6 +71,7 @@ pub struct ConnectionObject {
     handshake: HandshakeObject,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<TlsObject>,
+    application: Maybe<Option<ApplicationObject>>,
     messages: Sides<MessageCounts>,
     frames: Sides<BTreeMap<&'static str, u64>>,
     unacknowledged: Sides<Maybe<UnacknowledgedObject>>,
@@ -81,6 +83,8 @@ pub struct ConnectionObject {
     conflicts: Vec<ConflictObject>,
     visibility: VisibilityObject,
     copies: Option<CopiesObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payloads: Option<PayloadsObject>,
     diagnosis: DiagnosisObject,
 }
 
@@ -143,13 +147,6 @@ struct AlertObject {
     name: &'static str,
     side: &'static str,
     packet: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct MessageCounts {
-    text: u64,
-    binary: u64,
-    unread: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -342,11 +339,8 @@ impl ConnectionObject {
             duration_s: connection.last.seconds_since(&connection.first),
             handshake: handshake(report),
             tls: tls(connection),
-            messages: Sides::of(|side| MessageCounts {
-                text: traffic(side).text_messages,
-                binary: traffic(side).binary_messages,
-                unread: traffic(side).unread_messages,
-            }),
+            application: application(report, speaker),
+            messages: Sides::of(|side| MessageCounts::from(traffic(side))),
             frames: Sides::of(|side| traffic(side).frames.named().into_iter().filter(|&(_, n)| n > 0).collect()),
             unacknowledged: Sides::of(|side| unacknowledged(report, side)),
             keepalive: KeepaliveObject {
@@ -360,6 +354,7 @@ impl ConnectionObject {
             conflicts: Side::BOTH.into_iter().filter_map(|side| conflict(connection, side)).collect(),
             visibility: visibility(connection),
             copies: connection.copies.as_ref().map(CopiesObject::from),
+            payloads: connection.previews.as_deref().map(PayloadsObject::from),
             diagnosis: diagnosis(report, speaker),
         }
     }
@@ -478,7 +473,7 @@ fn close_frame(connection: &Connection, side: Side) -> Maybe<Option<CloseFrameOb
 }
 
 /// Why it cannot be said that `side` sent no Close frame.
-fn why_frames_unknown(connection: &Connection, side: Side) -> Option<WhyUnknown> {
+pub(super) fn why_frames_unknown(connection: &Connection, side: Side) -> Option<WhyUnknown> {
     let visibility = &connection.visibility[side];
     if connection.tls.is_some() || visibility.encrypted {
         Some(WhyUnknown::Encrypted)

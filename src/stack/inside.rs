@@ -1,0 +1,245 @@
+//! What travels inside the messages of one connection: recognises the application protocol, and keeps the beginning of the
+//! last message of each side so that it can be read at the end.
+//!
+//! Only the first messages of each side are compared with the protocols. Unless one is found, nothing more is looked at and
+//! nothing is kept; else one prefix a side stays, and is read once, when the connection ends. So a message costs a copy of
+//! its first bytes, and a connection that nobody recognises costs nothing behind its first messages.
+
+use crate::application::{
+    Application, Applications, Candidate, ControlPackets, FIRST_MESSAGES, Form, Glimpse, KnownBy, LastMessage, Protocol,
+};
+use crate::connection::{Connection, MessageNote, Outcome, Preview};
+use crate::units::{Origin, PerSide, Side};
+use crate::websocket::{Content, Event, MessageKind, Opcode, PAYLOAD_PEEK_LEN, PayloadPiece};
+use std::sync::Arc;
+
+/// Whether a report may show what messages say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Payload {
+    /// No byte of it leaves the analysis.
+    #[default]
+    Hidden,
+    /// The beginnings of the first and last messages are kept for the report.
+    Shown,
+}
+
+/// The inside of one connection's messages.
+#[derive(Debug)]
+pub(super) struct Inside {
+    applications: Arc<Applications>,
+    known: Option<Box<Known>>,
+    sides: PerSide<Of>,
+    payload: Payload,
+    /// The protocol that the path of the request hints at, while no message speaks against it.
+    hinted: Option<Arc<Protocol>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    protocol: Arc<Protocol>,
+    by: KnownBy,
+    at: Option<Origin>,
+}
+
+/// The messages of one side.
+#[derive(Debug, Default)]
+struct Of {
+    /// Messages compared.
+    compared: u8,
+    /// The side has sent its Close frame.
+    closed: bool,
+    /// The beginning of the message under way, or of the last one.
+    prefix: Option<Box<Prefix>>,
+    /// Of MQTT, which does not keep to messages.
+    mqtt: Option<Box<ControlPackets>>,
+}
+
+#[derive(Debug)]
+struct Prefix {
+    bytes: [u8; PAYLOAD_PEEK_LEN],
+    len: u16,
+    kind: MessageKind,
+    /// The packet with its last byte, if all of the message was sent and this is its beginning for certain.
+    complete: Option<Origin>,
+    is_whole: bool,
+}
+
+impl Prefix {
+    fn glimpse(&self) -> Glimpse<'_> {
+        Glimpse {
+            is_text: self.kind == MessageKind::Text,
+            bytes: self.bytes.get(..usize::from(self.len)).unwrap_or_default(),
+            is_whole: self.is_whole,
+        }
+    }
+}
+
+impl Inside {
+    /// Before the first message: what the handshake tells.
+    pub(super) fn new(applications: &Arc<Applications>, payload: Payload, connection: &Connection) -> Self {
+        let response = connection.handshake.response.as_deref();
+        let agreed = response.and_then(|response| response.protocol().map(|agreed| (agreed, response.last)));
+        let known = agreed.and_then(|(agreed, at)| {
+            let protocol = Arc::clone(applications.by_subprotocol(agreed.as_str())?);
+            Some(Box::new(Known { protocol, by: KnownBy::Subprotocol, at: Some(at) }))
+        });
+        let request = connection.handshake.request.as_deref();
+        let hinted = request.and_then(|request| applications.by_path(request.path.as_str())).cloned();
+        let applications = Arc::clone(applications);
+        Self { applications, known, sides: PerSide::default(), payload, hinted }
+    }
+
+    /// Bytes kept until the next message comes.
+    pub(super) fn kept_bytes(&self) -> usize {
+        let prefixes = Side::BOTH.into_iter().filter(|side| self.sides[*side].prefix.is_some()).count();
+        let followed = Side::BOTH.into_iter().filter(|side| self.sides[*side].mqtt.is_some()).count();
+        prefixes * size_of::<Prefix>() + followed * size_of::<ControlPackets>()
+    }
+
+    /// Whether the next message of a side will be looked at.
+    pub(super) fn wants(&self, side: Side) -> bool {
+        let of = &self.sides[side];
+        !of.closed && (of.compared < FIRST_MESSAGES || self.reads_messages() || self.payload == Payload::Shown)
+    }
+
+    /// The protocol by which messages are read; it may still prove to be another.
+    fn protocol(&self) -> Option<&Protocol> {
+        self.known.as_deref().map(|known| &*known.protocol).or(self.hinted.as_deref())
+    }
+
+    /// Whether the last message will be read.
+    fn reads_messages(&self) -> bool {
+        self.protocol().is_some_and(|protocol| protocol.form.is_some())
+    }
+
+    fn learn(&mut self, protocol: Arc<Protocol>, by: KnownBy, at: Option<Origin>) {
+        self.known = Some(Box::new(Known { protocol, by, at }));
+    }
+
+    /// Takes in what the decoder of a side tells, before the connection does.
+    pub(super) fn event(&mut self, side: Side, event: &Event<'_>) {
+        match event {
+            Event::Frame(frame) if matches!(frame.header.opcode, Opcode::Text | Opcode::Binary) => {
+                // A message without a byte has no piece either.
+                let of = &mut self.sides[side];
+                if let Some(prefix) = of.prefix.as_mut().filter(|_| !of.closed) {
+                    (prefix.len, prefix.complete) = (0, None);
+                }
+            }
+            Event::Payload(piece) => self.piece(side, piece),
+            Event::Close(_) => self.sides[side].closed = true,
+            // Of what the hole has hidden, the protocol's part is lost.
+            Event::Resynchronised(_) => self.sides[side].mqtt.get_or_insert_default().lost(),
+            _ => {}
+        }
+    }
+
+    fn piece(&mut self, side: Side, piece: &PayloadPiece<'_>) {
+        let prefix = self.sides[side].prefix.get_or_insert_with(|| {
+            let bytes = [0; PAYLOAD_PEEK_LEN];
+            Box::new(Prefix { bytes, len: 0, kind: piece.kind, complete: None, is_whole: false })
+        });
+        let (from, to) = (usize::from(piece.position), usize::from(piece.position) + piece.bytes.len());
+        if let Some(place) = prefix.bytes.get_mut(from..to) {
+            place.copy_from_slice(piece.bytes);
+            // No more than PAYLOAD_PEEK_LEN.
+            (prefix.len, prefix.kind) = (to as u16, piece.kind);
+        }
+    }
+
+    /// A message of `side` is complete; gives its beginning if that is to be shown.
+    pub(super) fn message(&mut self, side: Side, note: &MessageNote) -> Option<Preview> {
+        let of = &mut self.sides[side];
+        let prefix = of.prefix.as_mut().filter(|_| !of.closed)?;
+        prefix.is_whole = note.content == Content::Whole && note.size == u64::from(prefix.len);
+        // Where earlier data is missing, some bytes of it are not the message's.
+        prefix.complete =
+            note.last.filter(|_| !matches!(note.content, Content::ContextLost | Content::UnknownExtension));
+        let shown = (self.payload == Payload::Shown && prefix.complete.is_some()).then(|| {
+            let glimpse = prefix.glimpse();
+            Preview::new(side, note, glimpse.bytes)
+        });
+        if of.compared < FIRST_MESSAGES {
+            of.compared += 1;
+            self.compare(side, note.last);
+        }
+        self.follow(side, note);
+        if !self.reads_messages() && self.payload == Payload::Hidden {
+            self.sides[side].prefix = None;
+        }
+        shown
+    }
+
+    /// Follows the packets of a protocol that does not keep to messages.
+    fn follow(&mut self, side: Side, note: &MessageNote) {
+        let form = self.known.as_ref().and_then(|known| known.protocol.form.as_ref());
+        let of = &mut self.sides[side];
+        if form != Some(&Form::Mqtt) {
+            return;
+        }
+        let packets = of.mqtt.get_or_insert_default();
+        match (of.prefix.as_deref(), note.last) {
+            (Some(prefix), Some(at)) if note.content == Content::Whole && prefix.kind == MessageKind::Binary => {
+                packets.push(prefix.glimpse().bytes, note.size, at);
+            }
+            _ => packets.lost(),
+        }
+    }
+
+    /// Compares one of the first messages with the protocols.
+    fn compare(&mut self, side: Side, at: Option<Origin>) {
+        let known = self.known.as_deref();
+        if known.is_some_and(|known| known.by == KnownBy::Subprotocol) {
+            return;
+        }
+        let Some(prefix) = self.sides[side].prefix.as_deref().filter(|prefix| prefix.complete.is_some()) else {
+            return;
+        };
+        let candidate = Candidate::new(side, prefix.glimpse());
+        let family = known.map(|known| &*known.protocol);
+        if let Some(found) = self.applications.by_message(&candidate, family) {
+            // The path may tell which dialect it is.
+            let hinted = self.hinted.as_ref();
+            let dialect = hinted.filter(|protocol| protocol.refines.as_deref() == Some(&*found.name));
+            let protocol = Arc::clone(dialect.unwrap_or(found));
+            self.learn(protocol, KnownBy::Messages, at);
+        } else if known.is_none() && self.hinted.as_ref().is_some_and(|hint| hint.read(&prefix.glimpse()).is_none()) {
+            self.hinted = None;
+        }
+    }
+
+    /// What came of it, when the connection is over.
+    pub(super) fn finish(&mut self, connection: &Connection) -> Option<Box<Application>> {
+        if self.known.is_none()
+            && matches!(connection.handshake.outcome, Outcome::Accepted)
+            && let Some(protocol) = self.hinted.take()
+        {
+            let at = connection.handshake.request.as_ref().map(|request| request.last);
+            self.learn(protocol, KnownBy::Path, at);
+        }
+        let Known { protocol, by, at } = *self.known.take()?;
+        let last = std::mem::take(&mut self.sides).map(|of| match of.prefix {
+            _ if protocol.form == Some(Form::Mqtt) => last_packet(&protocol, of.mqtt.as_deref()),
+            Some(prefix) if protocol.form.is_some() => match (prefix.complete, protocol.read(&prefix.glimpse())) {
+                (Some(at), Some(reading)) => LastMessage::Read { reading, at },
+                (Some(_), None) => LastMessage::Other,
+                (None, _) => LastMessage::Unread,
+            },
+            _ => LastMessage::None,
+        });
+        Some(Box::new(Application { protocol, known_by: by, at, last }))
+    }
+}
+
+/// What the last control packet of a side says.
+fn last_packet(protocol: &Protocol, packets: Option<&ControlPackets>) -> LastMessage {
+    let Some(packets) = packets else { return LastMessage::None };
+    match packets.last() {
+        Some((fields, at)) => match protocol.interpret(&fields, &[]) {
+            Some(reading) => LastMessage::Read { reading, at },
+            None => LastMessage::Other,
+        },
+        None if packets.is_followed() => LastMessage::None,
+        None => LastMessage::Unread,
+    }
+}
