@@ -135,6 +135,7 @@ impl WebSocketStage {
         for side in Side::BOTH {
             self.finish_side(shared, side);
             self.count_frames_after_close(side);
+            self.count_unreadable_messages(side);
         }
         self.accept_what_the_client_accepted();
         self.connection
@@ -147,6 +148,16 @@ impl WebSocketStage {
             |violation: &&mut Violation| violation.rule == ViolationRule::DataAfterClose && violation.side == side;
         if let Some(violation) = self.connection.violations.iter_mut().find(broken) {
             violation.detail = Detail::Frames(frames);
+        }
+    }
+
+    /// The violation was noted when a message did not inflate; now those are counted that may refer to it.
+    fn count_unreadable_messages(&mut self, side: Side) {
+        let count = self.decoders[side].unreadable_messages();
+        for violation in self.connection.violations.iter_mut().filter(|violation| violation.side == side) {
+            if let Detail::Inflate { unreadable, .. } = &mut violation.detail {
+                *unreadable = count;
+            }
         }
     }
 
