@@ -5,7 +5,7 @@ use crate::connection::{Content, EndSignal, MessageNote};
 use crate::connection::{Opcode, Utf8State};
 use crate::evidence::WhyUnknown;
 use crate::units::Side;
-use crate::violation::Violation;
+use crate::violation::{Detail, Violation};
 
 /// Asks the end.
 fn of_end(view: &View<'_>, ask: impl FnOnce(&EndSignal, Side) -> Answer) -> Answer {
@@ -111,6 +111,32 @@ pub(in crate::evidence) fn violation_s(view: &View<'_>) -> Answer {
         Some(violation) => seconds(end.at.seconds_since(&violation.at)).at([violation.at, end.at]),
         None => or_unknown(view.judged(ender.other()).map(|()| absent())),
     })
+}
+
+/// A number from what exactly was wrong.
+fn of_detail(view: &View<'_>, choose: impl FnOnce(&Detail) -> Option<u64>) -> Answer {
+    of_end(view, |end, ender| match framing_violation(view, ender.other(), end) {
+        Some(violation) => choose(&violation.detail).map_or_else(absent, |value| int(value).at([violation.at])),
+        None => or_unknown(view.judged(ender.other()).map(|()| absent())),
+    })
+}
+
+pub(in crate::evidence) fn broken_byte(view: &View<'_>) -> Answer {
+    of_detail(view, |detail| if let Detail::Inflate { byte, .. } = detail { *byte } else { None })
+}
+
+pub(in crate::evidence) fn reference_distance(view: &View<'_>) -> Answer {
+    of_detail(view, |detail| match detail {
+        Detail::Reference { distance, .. } => Some(u64::from(*distance)),
+        _ => None,
+    })
+}
+
+pub(in crate::evidence) fn agreed_window(view: &View<'_>) -> Answer {
+    of_detail(
+        view,
+        |detail| if let Detail::Reference { window, .. } = detail { Some(u64::from(*window)) } else { None },
+    )
 }
 
 pub(in crate::evidence) fn own_violation(view: &View<'_>) -> Answer {
