@@ -309,11 +309,7 @@ impl HttpStage {
         } else {
             Decoder::new(config(Side::Client))
         };
-        let mut decoders = PerSide { client, server: Decoder::new(config(Side::Server)) };
-        if !connection.handshake.negotiated.other_extensions.is_empty() {
-            decoders.client.extend();
-            decoders.server.extend();
-        }
+        let decoders = PerSide { client, server: Decoder::new(config(Side::Server)) };
         let mut stage = Box::new(WebSocketStage::new(self.client, Basis::Upgrade, connection, decoders));
         std::mem::take(&mut self.held).replay(shared, &mut stage);
         stage

@@ -191,6 +191,14 @@ struct Recorder<'a> {
     cut_head_end: Option<StreamOffset>,
 }
 
+impl Recorder<'_> {
+    /// An extension besides permessage-deflate may give the reserved bits and opcodes a meaning (RFC 6455 §5.2).
+    fn may_be_an_extension(&self, rule: ViolationRule) -> bool {
+        matches!(rule, ViolationRule::RsvNonzero | ViolationRule::ReservedOpcode)
+            && !self.connection.handshake.negotiated.other_extensions.is_empty()
+    }
+}
+
 impl EventSink for Recorder<'_> {
     fn event(&mut self, event: Event<'_>) {
         match event {
@@ -199,6 +207,7 @@ impl EventSink for Recorder<'_> {
                 let found = Resynchronised { lost_from: found.found, ..found };
                 self.connection.websocket_event(self.side, &Event::Resynchronised(found), &self.limits);
             }
+            Event::Violation(violation) if self.may_be_an_extension(violation.rule) => {}
             event => self.connection.websocket_event(self.side, &event, &self.limits),
         }
     }

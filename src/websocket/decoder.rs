@@ -38,8 +38,6 @@ pub struct Decoder {
     /// Frames were lost, and the message under way then may still go on.
     may_continue: bool,
     had_hole: bool,
-    /// Reserved bits and opcodes may mean something that is not known here.
-    extended: bool,
     sender: Side,
     nesting: Nesting,
 }
@@ -141,7 +139,6 @@ impl Decoder {
             close_sent: false,
             may_continue: false,
             had_hole: false,
-            extended: false,
             sender: config.sender,
             nesting: Nesting::default(),
         }
@@ -172,12 +169,6 @@ impl Decoder {
         let search = Search::new(config.sender, rsv1, Thresholds::JOINED_LATE, Nesting::default(), &scratch.searches);
         let state = State::Lost(Box::new(Lost { since: StreamOffset(0), at: None, search }));
         Self { state, assembly, ..Self::new(config) }
-    }
-
-    /// Tells the decoder that an extension besides permessage-deflate is in force. It may give the reserved bits and
-    /// opcodes a meaning (RFC 6455 §5.2), so these are no violations, and a message with such a bit is not read.
-    pub fn extend(&mut self) {
-        self.extended = true;
     }
 
     /// The next bytes: where they start in the stream, the packet that carried them.
@@ -587,9 +578,6 @@ impl Decoder {
         offset: StreamOffset,
         feed: &mut Feed<'_, S>,
     ) {
-        if self.extended && matches!(rule, ViolationRule::RsvNonzero | ViolationRule::ReservedOpcode) {
-            return;
-        }
         let violation = Violation { rule, side: self.sender, at: feed.origin, offset: Some(offset), detail };
         feed.sink.event(Event::Violation(violation));
     }
