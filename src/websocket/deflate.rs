@@ -126,8 +126,9 @@ impl Context {
     }
 }
 
-/// What waits for a message. Boxed, so that it moves between here and a decoder without a new allocation.
+/// What waits for a message.
 #[derive(Default)]
+#[expect(clippy::vec_box, reason = "it moves between here and a decoder without a new allocation")]
 pub(super) struct Spares {
     pub(super) inflaters: Vec<Box<Inflater>>,
     scanners: Vec<Box<Scanner>>,

@@ -426,7 +426,7 @@ fn inflating_stops_at_the_limit_and_framing_goes_on() {
 
 /// A text in which 600 bytes are repeated, compressed with a window of 15 bits.
 fn far_repetition() -> Vec<u8> {
-    let noise: String = (1u32..=600).map(|i| char::from((i.wrapping_mul(i) * 7919 >> 11) as u8 & 0x7F)).collect();
+    let noise: String = (1u32..=600).map(|i| char::from(((i.wrapping_mul(i) * 7919) >> 11) as u8 & 0x7F)).collect();
     let mut deflater = flate2::Compress::new(flate2::Compression::default(), false);
     let mut compressed = Vec::with_capacity(4096);
     let text = [noise.as_bytes(), noise.as_bytes(), b"\xFF"].concat();
@@ -464,7 +464,9 @@ fn a_window_is_not_judged_beyond_the_limit_or_by_a_guess() {
         let limits = Limits { inflated_message_bytes, ..Limits::default() };
         for len in [1, stream.len()] {
             let mut bench = Bench::with_limits(Side::Server, deflate, &limits);
-            stream.chunks(len).for_each(|piece| drop(bench.push(piece)));
+            for piece in stream.chunks(len) {
+                bench.push(piece);
+            }
             assert_eq!(bench.rules(), expected, "at most {inflated_message_bytes} bytes, pieces of {len}");
             assert_eq!(bench.messages()[0].content, C::Limit);
         }
