@@ -458,9 +458,9 @@ fn a_window_is_judged_behind_a_hole_once_a_message_was_read() {
 fn row_60_compression_without_agreement_is_named() {
     type Ending = fn(Sender<'_>);
     let endings: [(&str, Ending); 3] = [
-        ("1002", |server| drop(server.close(1002, "").fin())),
-        ("FIN", |server| drop(server.fin())),
-        ("RST", |server| drop(server.rst())),
+        ("1002", |server| _ = server.close(1002, "").fin()),
+        ("FIN", |server| _ = server.fin()),
+        ("RST", |server| _ = server.rst()),
     ];
     for (name, end) in endings {
         let mut c = Conversation::new("10.0.0.1:40000", "10.0.0.2:80");
