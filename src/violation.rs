@@ -196,6 +196,24 @@ pub enum Detail {
         /// What is wrong with it.
         fault: CharacterFault,
     },
+    /// Where a compressed message ceases to be DEFLATE data.
+    Inflate {
+        /// The first faulty byte of its payload as sent, all its frames together; `None` when it ends inside a block.
+        byte: Option<u64>,
+        /// How many bytes it inflates to before.
+        inflated: u64,
+        /// Later messages of this side that may refer to it and are not judged therefore.
+        unreadable: u64,
+    },
+    /// A reference back in compressed data.
+    Reference {
+        /// How far it goes back, in bytes.
+        distance: u32,
+        /// The largest distance that was agreed on, in bytes.
+        window: u32,
+        /// Where it is: inflated bytes of the message before it.
+        at: u64,
+    },
     /// Several frames, for rules that are counted.
     Frames(u64),
     /// A header value or token, cleaned of control characters and cut to a bounded length by whoever made it.
@@ -215,6 +233,20 @@ impl fmt::Display for Detail {
                 Some(byte) => write!(f, "byte 0x{byte:02X} at offset {offset}: {fault}"),
                 None => write!(f, "{fault} at offset {offset}"),
             },
+            Self::Inflate { byte, inflated, unreadable } => {
+                match byte {
+                    Some(byte) => write!(f, "compressed byte {byte} of the message, after {inflated} inflated bytes")?,
+                    None => write!(f, "the message ends inside a block, after {inflated} inflated bytes")?,
+                }
+                match unreadable {
+                    0 => Ok(()),
+                    1 => f.write_str("; 1 later message that may refer to it was not read"),
+                    _ => write!(f, "; {unreadable} later messages that may refer to it were not read"),
+                }
+            }
+            Self::Reference { distance, window, at } => {
+                write!(f, "{distance} bytes back at inflated byte {at}, window {window} bytes")
+            }
             Self::Frames(count) => write!(f, "{count} frames"),
             Self::Text(text) => f.write_str(text),
         }

@@ -583,6 +583,24 @@ fn table() -> Vec<Row> {
             .unknown(client_fault_timeless, NoTime)
             .unknown(joined_late, JoinedLate)
             .unknown(hole_inside_text, Gap),
+        fact("peer.broken_byte")
+            .seen(not_inflated, 0, &["bad"])
+            .absent(farewell)
+            .absent(window_exceeded)
+            .unknown(server_hole, Gap)
+            .unknown(joined_late, JoinedLate),
+        fact("peer.reference_distance")
+            .seen(window_exceeded, 600, &["bad"])
+            .absent(farewell)
+            .absent(not_inflated)
+            .unknown(server_hole, Gap)
+            .unknown(joined_late, JoinedLate),
+        fact("peer.agreed_window")
+            .seen(window_exceeded, 512, &["bad"])
+            .absent(farewell)
+            .absent(not_inflated)
+            .unknown(server_hole, Gap)
+            .unknown(joined_late, JoinedLate),
         fact("peer.messages")
             .seen(farewell, 2, &[])
             .seen(own_fault_of_the_first_word, 0, &[])
@@ -1215,6 +1233,24 @@ fn compressed() -> Scene {
     scene.next("text").client().text(&"four".repeat(1000));
     assert!(scene.payload_of("text").len() < 400);
     scene.ends_by_server(1000)
+}
+
+/// A compressed message that begins with a block of type 3, which RFC 1951 does not have.
+fn not_inflated() -> Scene {
+    let mut scene = open_with(&Upgrade::deflate(""));
+    scene.next("bad").client().frame(Frame::new(2, [0x06, 0x00]).rsv(support::frames::rsv::RSV1));
+    scene.ends_by_server(1002)
+}
+
+/// 600 bytes that nothing repeats in, twice: the second message refers 600 bytes back, and the window has 2^9.
+fn window_exceeded() -> Scene {
+    let mut scene = open_with(&Upgrade::deflate("; client_max_window_bits=9"));
+    scene.talk().negotiate("permessage-deflate");
+    let noise: Vec<u8> = (1u32..=600).map(|i| (i.wrapping_mul(i).wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    scene.talk().client().binary(&noise);
+    scene.next("bad").client().binary(&noise);
+    assert!(scene.payload_of("bad").len() < 40);
+    scene.ends_by_server(1002)
 }
 
 /// A compressed message of which the capture misses the middle: how long it was before only its deflated bytes tell.

@@ -123,7 +123,7 @@ const CRATES: &[(&str, Option<&[&str]>)] = &[
 ];
 
 /// Crates that only test code may name: under `#[cfg(test)]`, or in a file `tests.rs` or folder `tests/`.
-const DEV_CRATES: [&str; 3] = ["criterion", "jsonschema", "proptest"];
+const DEV_CRATES: [&str; 4] = ["criterion", "jsonschema", "proptest", "zlib_rs"];
 
 /// Fenced crates that test code may name everywhere: looking at what a type serialises to needs a format.
 const FREE_IN_TESTS: [&str; 1] = ["serde_json"];

@@ -169,6 +169,7 @@ impl WebSocketStage {
         for side in Side::BOTH {
             self.finish_side(shared, side);
             self.count_frames_after_close(side);
+            self.count_unreadable_messages(side);
         }
         self.accept_what_the_client_accepted();
         self.connection.application = self.inside.finish(&self.connection);
@@ -198,6 +199,16 @@ impl WebSocketStage {
             violation.detail = Detail::HttpStatus(status);
         }
         self.recent[side].keep(chunk);
+    }
+
+    /// The violation was noted when a message did not inflate; now those are counted that may refer to it.
+    fn count_unreadable_messages(&mut self, side: Side) {
+        let count = self.decoders[side].unreadable_messages();
+        for violation in self.connection.violations.iter_mut().filter(|violation| violation.side == side) {
+            if let Detail::Inflate { unreadable, .. } = &mut violation.detail {
+                *unreadable = count;
+            }
+        }
     }
 
     /// A client that goes on sending frames after a faulty 101 has accepted it, whatever RFC 6455 §4.1 asks.
@@ -284,6 +295,12 @@ impl Recorder<'_> {
             self.connection.previews.get_or_insert_default().push(preview, &self.limits);
         }
     }
+
+    /// An extension besides permessage-deflate may give the reserved bits and opcodes a meaning (RFC 6455 §5.2).
+    fn may_be_an_extension(&self, rule: ViolationRule) -> bool {
+        matches!(rule, ViolationRule::RsvNonzero | ViolationRule::ReservedOpcode)
+            && !self.connection.handshake.negotiated.other_extensions.is_empty()
+    }
 }
 
 impl EventSink for Recorder<'_> {
@@ -299,6 +316,7 @@ impl EventSink for Recorder<'_> {
                 let found = Resynchronised { lost_from: found.found, ..found };
                 self.connection.websocket_event(self.side, &Event::Resynchronised(found), &self.limits);
             }
+            Event::Violation(violation) if self.may_be_an_extension(violation.rule) => {}
             event => {
                 self.connection.websocket_event(self.side, &event, &self.limits);
                 if matches!(event, Event::Message(_)) {

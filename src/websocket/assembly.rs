@@ -3,7 +3,7 @@
 //! One message at most is under way in each direction. Its bytes are looked at as they pass and then forgotten; only a
 //! handful of counters and the state of the UTF-8 check remain.
 
-use super::deflate::{Clarity, Deflate, Inflation, Stop, UNKNOWN, Yield};
+use super::deflate::{Clarity, Deflate, Finding, Inflation, Stop, UNKNOWN, Yield};
 use super::event::{
     Content, Event, EventSink, Message, MessageKind, OpenMessage, PAYLOAD_PEEK_LEN, PayloadPiece, TextFault, Utf8State,
 };
@@ -65,6 +65,11 @@ impl Assembly {
         self.inflation.is_some()
     }
 
+    /// Messages that could not be read because an earlier one does not inflate.
+    pub(super) fn unreadable_messages(&self) -> u32 {
+        self.inflation.as_ref().map_or(0, Inflation::unreadable)
+    }
+
     /// Bytes that the window of compression takes.
     pub(super) fn kept_bytes(&self) -> usize {
         self.inflation.as_ref().map_or(0, Inflation::kept_bytes)
@@ -96,7 +101,7 @@ impl Assembly {
     ) {
         self.discard();
         let (compressed, content) = match &mut self.inflation {
-            Some(inflation) if header.rsv.rsv1() => match inflation.start(&mut scratch.spare_inflaters) {
+            Some(inflation) if header.rsv.rsv1() => match inflation.start(&mut scratch.spares) {
                 Ok(()) => (true, Content::Whole),
                 Err(_) => (true, Content::ContextLost),
             },
@@ -153,8 +158,8 @@ impl Assembly {
                 }
                 let mut produced = open.inflated_len;
                 let grown = Yield { produced: &mut produced, limit: scratch.inflated_message_bytes };
-                let result = inflation.push(clear, &mut scratch.inflated, grown, |piece, clarity| {
-                    inspector.inspect_inflated(open, piece, clarity);
+                let result = inflation.push(clear, &mut scratch.inflated, grown, |found| {
+                    inspector.inspect_finding(open, found);
                 });
                 open.inflated_len = produced;
                 stopped = result.err();
@@ -190,7 +195,7 @@ impl Assembly {
         if open.compressed
             && let Some(inflation) = &mut self.inflation
         {
-            inflation.release(&mut feed.scratch.spare_inflaters);
+            inflation.release(&mut feed.scratch.spares);
         }
         Some(Message {
             kind: open.kind,
@@ -247,8 +252,8 @@ impl Assembly {
         {
             let mut produced = open.inflated_len;
             let grown = Yield { produced: &mut produced, limit: scratch.inflated_message_bytes };
-            let result = inflation.finish(&mut scratch.inflated, grown, |piece, clarity| {
-                inspector.inspect_inflated(open, piece, clarity);
+            let result = inflation.finish(&mut scratch.inflated, grown, |found| {
+                inspector.inspect_finding(open, found);
             });
             open.inflated_len = produced;
             if let Err(stop) = result {
@@ -273,10 +278,9 @@ impl Assembly {
                 feed.scratch.inflate_limit_hits += 1;
                 Content::Limit
             }
-            Stop::Failed if self.is_guessing() => Content::ContextLost,
-            Stop::Failed => {
-                let inflated_len = self.open.as_ref().map_or(0, |open| open.inflated_len);
-                let detail = Detail::Text(format!("fails after {inflated_len} inflated bytes").into());
+            Stop::Failed { byte } => {
+                let inflated = self.open.as_ref().map_or(0, |open| open.inflated_len);
+                let detail = Detail::Inflate { byte, inflated, unreadable: 0 };
                 feed.sink.event(Event::Violation(Violation {
                     rule: ViolationRule::InflateFailed,
                     side: feed.sender,
@@ -350,6 +354,19 @@ impl<S: EventSink> Inspector<'_, S> {
             && let Err(fault) = open.utf8.push(piece)
         {
             self.fault(open, fault);
+        }
+    }
+
+    fn inspect_finding(&mut self, open: &mut Open, found: Finding<'_>) {
+        match found {
+            Finding::Bytes(piece, clarity) => self.inspect_inflated(open, piece, clarity),
+            Finding::TooFar { at, distance, window } => self.sink.event(Event::Violation(Violation {
+                rule: ViolationRule::WindowExceeded,
+                side: self.sender,
+                at: self.origin,
+                offset: Some(self.frame),
+                detail: Detail::Reference { distance, window, at },
+            })),
         }
     }
 

@@ -336,6 +336,13 @@ impl Decoder {
         u64::from(self.frames_after_close)
     }
 
+    /// Compressed messages of this side that nobody can read because an earlier one does not inflate; that one was told
+    /// as a violation, these are not.
+    #[must_use]
+    pub fn unreadable_messages(&self) -> u64 {
+        u64::from(self.assembly.unreadable_messages())
+    }
+
     /// Whether the decoder still understands the stream.
     #[must_use]
     pub fn status(&self) -> DecoderStatus {

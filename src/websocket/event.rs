@@ -157,7 +157,8 @@ pub enum Content {
     Limit,
     /// It does not inflate; a violation was told.
     InflateFailed,
-    /// A reserved bit is set that nothing explains, so its bytes may mean anything; a violation was told.
+    /// A reserved bit is set that permessage-deflate does not explain, so its bytes may mean anything; a violation was
+    /// told, which holds unless another extension was agreed on.
     UnknownExtension,
 }
 

@@ -1,6 +1,6 @@
 //! What all connections of an analysis share, so that an idle one stays small.
 
-use super::deflate::SpareInflaters;
+use super::deflate::Spares;
 use super::resync::SearchBudget;
 use crate::limits::Limits;
 use std::fmt;
@@ -12,8 +12,8 @@ use std::fmt;
 pub struct Scratch {
     pub(super) unmasked: Box<[u8]>,
     pub(super) inflated: Box<[u8]>,
-    /// Inflaters of senders that start every message afresh; they need one only inside a message.
-    pub(super) spare_inflaters: SpareInflaters,
+    /// Inflaters of senders that start every message afresh, which need one only inside a message, and scanners.
+    pub(super) spares: Spares,
     pub(super) inflated_message_bytes: u64,
     pub(super) inflate_limit_hits: u64,
     pub(super) searches: SearchBudget,
@@ -33,7 +33,7 @@ impl Scratch {
         Self {
             unmasked: vec![0; Self::UNMASKED_LEN].into(),
             inflated: vec![0; Self::INFLATED_LEN].into(),
-            spare_inflaters: SpareInflaters::new(),
+            spares: Spares::default(),
             inflated_message_bytes: limits.inflated_message_bytes,
             inflate_limit_hits: 0,
             searches: SearchBudget::new(limits),
@@ -57,7 +57,7 @@ impl Scratch {
 impl fmt::Debug for Scratch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scratch")
-            .field("spare_inflaters", &self.spare_inflaters.len())
+            .field("spare_inflaters", &self.spares.inflaters.len())
             .field("inflated_message_bytes", &self.inflated_message_bytes)
             .field("inflate_limit_hits", &self.inflate_limit_hits)
             .field("searches", &self.searches)

@@ -162,6 +162,8 @@ impl Deflater {
                 takeover = false;
             } else if name == format!("{side}_max_window_bits") {
                 bits = value.trim_matches('"').parse().expect("window bits of the test's own answer");
+                // zlib has no smaller window, and its users take this one for 8.
+                bits = bits.max(9);
             }
         }
         Some(Self::new(bits, takeover))

@@ -4,14 +4,15 @@
 //! against the bounds only.
 //!
 //! Settings: bit 0 says that the server speaks; bit 1 that permessage-deflate was negotiated; bit 2 that it has no context
-//! takeover; bit 3 that earlier messages were not seen; bit 4 that the capture begins in the middle of the stream.
+//! takeover; bit 3 that earlier messages were not seen; bit 4 that the capture begins in the middle of the stream;
+//! bit 5 that the compression window has 9 bits.
 
 use super::super::input::{Piece, StreamInput};
 use super::super::{ORIGIN, heap, small_limits};
 use wsdissect::units::{Side, StreamOffset};
 use wsdissect::websocket::{Decoder, DecoderConfig, DecoderStatus, Deflate, Event, EventSink, MessageKind, Scratch};
 
-/// 48 KiB of shared buffers, and an inflater of as much.
+/// 48 KiB of shared buffers, an inflater of as much, and what checks its window.
 const MOST_HEAP: usize = 112 << 10;
 
 /// Checks one input.
@@ -34,7 +35,8 @@ fn decode(settings: u8, pieces: &[Piece<'_>], sink: &mut impl Listener) -> Optio
     let has = |bit: u8| settings >> bit & 1 == 1;
     let mut scratch = Scratch::new(&small_limits());
     let sender = if has(0) { Side::Server } else { Side::Client };
-    let deflate = has(1).then_some(Deflate { no_context_takeover: has(2), window_bits: 15 });
+    let window_bits = if has(5) { 9 } else { 15 };
+    let deflate = has(1).then_some(Deflate { no_context_takeover: has(2), window_bits });
     let config = DecoderConfig { sender, deflate };
     let mut decoder = if has(4) { Decoder::joined_late(config, &scratch) } else { Decoder::new(config) };
     if has(4) {

@@ -144,6 +144,32 @@ pub(in crate::evidence) fn violation_s(view: &View<'_>) -> Answer {
     })
 }
 
+/// A number from what exactly was wrong.
+fn of_detail(view: &View<'_>, choose: impl FnOnce(&Detail) -> Option<u64>) -> Answer {
+    of_end(view, |end, ender| match framing_violation(view, ender.other(), end) {
+        Some(violation) => choose(&violation.detail).map_or_else(absent, |value| int(value).at([violation.at])),
+        None => or_unknown(view.judged(ender.other()).map(|()| absent())),
+    })
+}
+
+pub(in crate::evidence) fn broken_byte(view: &View<'_>) -> Answer {
+    of_detail(view, |detail| if let Detail::Inflate { byte, .. } = detail { *byte } else { None })
+}
+
+pub(in crate::evidence) fn reference_distance(view: &View<'_>) -> Answer {
+    of_detail(view, |detail| match detail {
+        Detail::Reference { distance, .. } => Some(u64::from(*distance)),
+        _ => None,
+    })
+}
+
+pub(in crate::evidence) fn agreed_window(view: &View<'_>) -> Answer {
+    of_detail(
+        view,
+        |detail| if let Detail::Reference { window, .. } = detail { Some(u64::from(*window)) } else { None },
+    )
+}
+
 pub(in crate::evidence) fn own_violation(view: &View<'_>) -> Answer {
     of_end(view, |end, ender| match framing_violation(view, ender, end) {
         Some(violation) => text(violation.rule.name()).at([violation.at]),

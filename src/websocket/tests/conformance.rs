@@ -427,6 +427,58 @@ fn inflating_stops_at_the_limit_and_framing_goes_on() {
     }
 }
 
+/// A text in which 600 bytes are repeated, compressed with a window of 15 bits.
+fn far_repetition() -> Vec<u8> {
+    let noise: String = (1u32..=600).map(|i| char::from(((i.wrapping_mul(i) * 7919) >> 11) as u8 & 0x7F)).collect();
+    let mut deflater = flate2::Compress::new(flate2::Compression::default(), false);
+    let mut compressed = Vec::with_capacity(4096);
+    let text = [noise.as_bytes(), noise.as_bytes(), b"\xFF"].concat();
+    deflater.compress_vec(&text, &mut compressed, flate2::FlushCompress::Sync).expect("room");
+    compressed.truncate(compressed.len() - 4);
+    compressed
+}
+
+#[test]
+fn a_window_that_is_exceeded_is_told_in_its_place_wherever_the_stream_is_cut() {
+    let stream = [frame(0xC1, &far_repetition()), frame(0x81, b"next")].concat();
+    for window_bits in 9..=15 {
+        let deflate = Some(Deflate { no_context_takeover: false, window_bits });
+        let whole = decode(Side::Server, deflate, &stream);
+        let expected: &[Rule] =
+            if window_bits < 10 { &[Rule::WindowExceeded, Rule::InvalidUtf8Text] } else { &[Rule::InvalidUtf8Text] };
+        assert_eq!(whole.rules(), expected, "{window_bits} bits");
+        assert_eq!(whole.messages()[0].inflated_len, Some(1201), "the message is read all the same");
+        for len in [1, 2, 7, 100] {
+            let mut bench = Bench::new(Side::Server, deflate);
+            for piece in stream.chunks(len) {
+                bench.packets = 0;
+                bench.push(piece);
+            }
+            assert_eq!(bench.recorder.seen, whole.recorder.seen, "{window_bits} bits, pieces of {len}");
+        }
+    }
+}
+
+#[test]
+fn a_window_is_not_judged_beyond_the_limit_or_by_a_guess() {
+    let stream = frame(0xC1, &far_repetition());
+    let deflate = Some(Deflate { no_context_takeover: true, window_bits: 9 });
+    for (inflated_message_bytes, expected) in [(590, &[][..]), (1100, &[Rule::WindowExceeded])] {
+        let limits = Limits { inflated_message_bytes, ..Limits::default() };
+        for len in [1, stream.len()] {
+            let mut bench = Bench::with_limits(Side::Server, deflate, &limits);
+            for piece in stream.chunks(len) {
+                bench.push(piece);
+            }
+            assert_eq!(bench.rules(), expected, "at most {inflated_message_bytes} bytes, pieces of {len}");
+            assert_eq!(bench.messages()[0].content, C::Limit);
+        }
+    }
+    let mut guessing = Bench::new(Side::Server, None);
+    guessing.decoder = Decoder::after_unseen_handshake(Side::Server);
+    assert_eq!(guessing.push(&stream).rules(), []);
+}
+
 // Close
 
 #[test]

@@ -38,6 +38,8 @@ struct Reference {
     /// Whether the history begins with a window of bytes that nobody knows.
     unknown_window: bool,
     context_lost: bool,
+    /// What fails to inflate may do so because earlier data is missing.
+    doubtful: bool,
     closed: bool,
     late: bool,
     /// The continuation frames that follow belong to a frame that should not have been sent.
@@ -219,6 +221,7 @@ impl Reference {
         if setup.takeover == Some(false) {
             self.context_lost = false;
             self.unknown_window = false;
+            self.doubtful = false;
             self.history.clear();
         }
         let unexplained = if compressed { rsv & 3 } else { rsv };
@@ -235,6 +238,7 @@ impl Reference {
     fn forget(&mut self) {
         self.history.clear();
         self.unknown_window = true;
+        self.doubtful = true;
     }
 
     fn payload(&mut self, at: usize, payload: &[u8]) {
@@ -273,8 +277,12 @@ impl Reference {
             && let Some(message) = &mut self.message
         {
             message.unreadable = true;
-            self.context_lost = true;
-            self.lines.push(format!("@{at} inflate_failed"));
+            if self.doubtful {
+                self.forget();
+            } else {
+                self.context_lost = true;
+                self.lines.push(format!("@{at} inflate_failed"));
+            }
         }
     }
 
@@ -303,7 +311,8 @@ impl Reference {
             self.history.extend([0, 0, 0xFF, 0xFF]);
             self.look_at_inflated(at);
         }
-        if self.message.as_ref().is_some_and(|message| !message.unreadable) {
+        if let Some(message) = self.message.as_ref().filter(|message| !message.unreadable) {
+            self.doubtful &= !message.compressed || message.wire.is_empty();
             self.look_at_text(at, true);
         }
         let Some(message) = self.message.take() else { return };

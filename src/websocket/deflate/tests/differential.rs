@@ -1,0 +1,335 @@
+//! The scanner against zlib and against a third reader of DEFLATE, written from RFC 1951 alone, one bit at a time.
+
+use super::super::tokens::{Reference, Scanner};
+use flate2::{Decompress, FlushDecompress, Status};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use std::collections::HashMap;
+use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Strategy as ZlibStrategy};
+
+/// What the third reader made of a stream, up to where it could not go on.
+#[derive(Debug, Default)]
+struct Read {
+    clear: Vec<u8>,
+    references: Vec<(u64, u32)>,
+    /// It has come to the end of the data where a block ends.
+    whole: bool,
+}
+
+/// A stream as bits.
+struct Bits<'b> {
+    bytes: &'b [u8],
+    at: usize,
+}
+
+impl Bits<'_> {
+    fn bit(&mut self) -> Option<usize> {
+        let byte = self.bytes.get(self.at / 8)?;
+        self.at += 1;
+        Some(usize::from(byte >> ((self.at - 1) % 8) & 1))
+    }
+
+    fn number(&mut self, bits: usize) -> Option<usize> {
+        (0..bits).try_fold(0, |number, place| Some(number | self.bit()? << place))
+    }
+
+    /// The symbol of the next word.
+    fn symbol(&mut self, code: &HashMap<(usize, usize), usize>) -> Option<usize> {
+        let mut word = 0;
+        for len in 1..=15 {
+            word = word << 1 | self.bit()?;
+            if let Some(symbol) = code.get(&(len, word)) {
+                return Some(*symbol);
+            }
+        }
+        None
+    }
+}
+
+/// RFC 1951 §3.2.2.
+fn code(lengths: &[usize]) -> HashMap<(usize, usize), usize> {
+    let mut code = HashMap::new();
+    let mut next = 0;
+    for len in 1..=15 {
+        for (symbol, _) in lengths.iter().enumerate().filter(|(_, of)| **of == len) {
+            code.insert((len, next), symbol);
+            next += 1;
+        }
+        next <<= 1;
+    }
+    code
+}
+
+/// RFC 1951 §3.2.3, one stream after the other. `None` at the end or where it is no DEFLATE data; `read` has what came
+/// before.
+fn read_blocks(bits: &mut Bits<'_>, read: &mut Read) -> Option<()> {
+    loop {
+        read.whole = bits.at.div_ceil(8) == bits.bytes.len();
+        let last = bits.bit()?;
+        match bits.number(2)? {
+            0 => {
+                bits.at = bits.at.next_multiple_of(8);
+                let len = bits.number(16)?;
+                if bits.number(16)? != len ^ 0xFFFF {
+                    return None;
+                }
+                for _ in 0..len {
+                    read.clear.push(bits.number(8)? as u8);
+                }
+            }
+            1 => {
+                let fixed = |symbol| match symbol {
+                    0..=143 => 8,
+                    144..=255 => 9,
+                    256..=279 => 7,
+                    _ => 8,
+                };
+                let literals: Vec<usize> = (0..288).map(fixed).collect();
+                read_tokens(bits, &code(&literals), &code(&[5; 30]), read)?;
+            }
+            2 => {
+                let (literals, distances) = read_codes(bits)?;
+                read_tokens(bits, &literals, &distances, read)?;
+            }
+            _ => return None,
+        }
+        if last == 1 {
+            bits.at = bits.at.next_multiple_of(8);
+        }
+    }
+}
+
+type Words = HashMap<(usize, usize), usize>;
+
+/// RFC 1951 §3.2.7.
+fn read_codes(bits: &mut Bits<'_>) -> Option<(Words, Words)> {
+    let (literals, distances, sent) = (bits.number(5)? + 257, bits.number(5)? + 1, bits.number(4)? + 4);
+    let mut of_lengths = [0; 19];
+    for symbol in [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15].into_iter().take(sent) {
+        of_lengths[symbol] = bits.number(3)?;
+    }
+    let of_lengths = code(&of_lengths);
+    let mut lengths: Vec<usize> = Vec::new();
+    while lengths.len() < literals + distances {
+        let (value, times) = match bits.symbol(&of_lengths)? {
+            16 => (*lengths.last()?, bits.number(2)? + 3),
+            17 => (0, bits.number(3)? + 3),
+            18 => (0, bits.number(7)? + 11),
+            value => (value, 1),
+        };
+        lengths.extend(std::iter::repeat_n(value, times));
+    }
+    Some((code(&lengths[..literals]), code(lengths.get(literals..literals + distances)?)))
+}
+
+/// RFC 1951 §3.2.5, whose two tables these are.
+fn read_tokens(bits: &mut Bits<'_>, literals: &Words, distances: &Words, read: &mut Read) -> Option<()> {
+    const LENGTHS: [usize; 29] = [
+        3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227,
+        258,
+    ];
+    const LENGTH_BITS: [usize; 29] =
+        [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
+    const DISTANCES: [usize; 30] = [
+        1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097,
+        6145, 8193, 12289, 16385, 24577,
+    ];
+    loop {
+        let symbol = bits.symbol(literals)?;
+        if symbol < 256 {
+            read.clear.push(symbol as u8);
+        } else if symbol == 256 {
+            return Some(());
+        } else {
+            let len = *LENGTHS.get(symbol - 257)? + bits.number(LENGTH_BITS[symbol - 257])?;
+            let symbol = bits.symbol(distances)?;
+            let distance = *DISTANCES.get(symbol)? + bits.number(symbol.saturating_sub(2) / 2)?;
+            let at = read.clear.len();
+            let from = at.checked_sub(distance)?;
+            read.references.push((at as u64, distance as u32));
+            for i in from..from + len {
+                read.clear.push(read.clear[i]);
+            }
+        }
+    }
+}
+
+fn read(stream: &[u8]) -> Read {
+    let mut read = Read::default();
+    let _ = read_blocks(&mut Bits { bytes: stream, at: 0 }, &mut read);
+    read
+}
+
+/// What zlib inflates, up to a fault.
+fn zlib(mut stream: &[u8]) -> (Vec<u8>, bool) {
+    let mut clear = Vec::new();
+    let mut window = Vec::with_capacity(1 << 20);
+    let mut inflater = Decompress::new(false);
+    while !stream.is_empty() {
+        let before = inflater.total_in();
+        let result = inflater.decompress_vec(stream, &mut window, FlushDecompress::Sync);
+        let used = (inflater.total_in() - before) as usize;
+        stream = &stream[used..];
+        clear.append(&mut window);
+        match result {
+            Err(_) => return (clear, false),
+            Ok(Status::StreamEnd) => inflater.reset(false),
+            Ok(_) => assert!(stream.is_empty(), "the streams here inflate to less than a megabyte"),
+        }
+        if used == 0 {
+            break;
+        }
+    }
+    (clear, true)
+}
+
+/// All references that go back more than `farthest`, each with the number of bytes read when it was told.
+fn scan(stream: &[u8], cuts: &[usize], farthest: u32) -> (Vec<(u64, u32, usize)>, u64, bool) {
+    let mut scanner = Scanner::new();
+    let mut found = Vec::new();
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
+    cuts.sort_unstable();
+    cuts.push(stream.len());
+    let mut start = 0;
+    for cut in cuts {
+        while start < cut {
+            let (used, reference) = scanner.push(&stream[start..cut], farthest);
+            start += used;
+            match reference {
+                Some(Reference { at, distance }) => found.push((at, distance, start)),
+                None => assert_eq!(start, cut, "without a reference all is read"),
+            }
+        }
+    }
+    // What the bits of the last byte still hold.
+    while let (0, Some(Reference { at, distance })) = scanner.push(&[], farthest) {
+        found.push((at, distance, start));
+    }
+    (found, scanner.inflated(), scanner.is_at_rest())
+}
+
+fn content() -> impl Strategy<Value = Vec<u8>> {
+    let noise = vec(any::<u8>(), 0..700);
+    let words = vec(select(&["the ", "quick ", "brown ", "fox ", "{\"id\":", "1234", "},", "ä"][..]), 0..600)
+        .prop_map(|words| words.concat().into_bytes());
+    let runs = vec((any::<u8>(), 1usize..900), 0..12)
+        .prop_map(|runs| runs.into_iter().flat_map(|(byte, len)| vec![byte; len]).collect());
+    // A piece again and again, with noise between that decides how far back.
+    let far = (vec(any::<u8>(), 20..60), vec(vec(any::<u8>(), 0..3000), 0..12))
+        .prop_map(|(piece, gaps)| gaps.into_iter().flat_map(|gap| [piece.clone(), gap].concat()).collect());
+    prop_oneof![noise, words, runs, far]
+}
+
+fn config() -> impl Strategy<Value = DeflateConfig> {
+    use ZlibStrategy::{Default, Filtered, Fixed, HuffmanOnly, Rle};
+    (0i32..=9, 9i32..=15, 1i32..=9, select(&[Default, Filtered, HuffmanOnly, Rle, Fixed][..])).prop_map(
+        |(level, window_bits, mem_level, strategy)| DeflateConfig {
+            level,
+            window_bits: -window_bits,
+            mem_level,
+            strategy,
+            ..DeflateConfig::default()
+        },
+    )
+}
+
+fn flush() -> impl Strategy<Value = DeflateFlush> {
+    use DeflateFlush::{Block, FullFlush, NoFlush, PartialFlush, SyncFlush};
+    prop_oneof![Just(NoFlush), Just(SyncFlush), Just(SyncFlush), Just(FullFlush), Just(PartialFlush), Just(Block)]
+}
+
+/// One stream, flushed behind each part and ended if `finish`.
+fn deflate(config: DeflateConfig, parts: &[(Vec<u8>, DeflateFlush)], finish: bool) -> Vec<u8> {
+    let mut deflater = Deflate::new_with_config(config);
+    let mut stream = Vec::new();
+    let mut room = vec![0; 1 << 17];
+    let last = (Vec::new(), if finish { DeflateFlush::Finish } else { DeflateFlush::SyncFlush });
+    for (part, flush) in parts.iter().chain([&last]) {
+        let before = deflater.total_out();
+        deflater.compress(part, &mut room, *flush).expect("a fresh deflater takes everything");
+        stream.extend(&room[..(deflater.total_out() - before) as usize]);
+    }
+    stream
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// All levels, strategies, windows and kinds of flush.
+    #[test]
+    fn what_zlib_writes_is_read_to_the_byte(
+        config in config(),
+        parts in vec((content(), flush()), 1..4),
+        finish in any::<bool>(),
+        cuts in vec(any::<usize>(), 0..20),
+        farthest in select(&[0u32, 1, 100, 250, 256, 512, 3000, 32_767][..]),
+    ) {
+        let stream = deflate(config, &parts, finish);
+        let clear = parts.iter().flat_map(|(part, _)| part).copied().collect::<Vec<_>>();
+        let third = read(&stream);
+        prop_assert_eq!(zlib(&stream), (clear.clone(), true));
+        prop_assert_eq!(&third.clear, &clear);
+        prop_assert!(third.whole);
+
+        let whole = scan(&stream, &[], farthest);
+        prop_assert_eq!(&scan(&stream, &cuts, farthest), &whole, "cuts change nothing");
+        let everywhere: Vec<usize> = (0..stream.len()).collect();
+        prop_assert_eq!(&scan(&stream, &everywhere, farthest), &whole, "byte by byte");
+        let (found, inflated, at_rest) = whole;
+        let expected: Vec<_> = third.references.into_iter().filter(|(_, distance)| *distance > farthest).collect();
+        prop_assert_eq!(found.into_iter().map(|(at, distance, _)| (at, distance)).collect::<Vec<_>>(), expected);
+        prop_assert_eq!(inflated, clear.len() as u64);
+        prop_assert!(at_rest);
+        // zlib keeps its longest match and a little more free at the end of its window, so none reaches the whole of it.
+        let reach = (1u32 << -config.window_bits) - 262;
+        prop_assert_eq!(scan(&stream, &[], reach).0, []);
+    }
+
+    /// Damage: nothing is read differently before it, and nothing panics behind it.
+    #[test]
+    fn damage_ends_both_at_the_same_place(
+        config in config(),
+        parts in vec((content(), flush()), 1..3),
+        flips in vec((any::<Index>(), 0u8..8), 1..4),
+        cuts in vec(any::<usize>(), 0..20),
+    ) {
+        let mut stream = deflate(config, &parts, false);
+        for (index, bit) in flips {
+            let at = index.index(stream.len());
+            stream[at] ^= 1 << bit;
+        }
+        let whole = scan(&stream, &[], 0);
+        prop_assert_eq!(&scan(&stream, &cuts, 0), &whole);
+        let third = read(&stream);
+        let (clear, good) = zlib(&stream);
+        // Up to where zlib stops. Behind that the third reader takes codes that are none, and the scanner references to
+        // nothing.
+        let before = |at: u64| at < clear.len() as u64;
+        let references: Vec<_> =
+            whole.0.iter().map(|(at, distance, _)| (*at, *distance)).filter(|(at, _)| before(*at)).collect();
+        let expected: Vec<_> = third.references.iter().copied().filter(|(at, _)| before(*at)).collect();
+        prop_assert_eq!(&references, &expected);
+        if good {
+            prop_assert_eq!(whole.1, clear.len() as u64);
+            prop_assert_eq!(clear, third.clear);
+        }
+    }
+
+    #[test]
+    fn whatever_comes_is_read_without_panic(pieces in vec(vec(any::<u8>(), 0..200), 0..12), farthest in 0u32..40_000) {
+        let mut scanner = Scanner::new();
+        for piece in &pieces {
+            let mut rest = &piece[..];
+            let mut rounds = 0;
+            while !rest.is_empty() {
+                let (used, reference) = scanner.push(rest, farthest);
+                rest = &rest[used..];
+                prop_assert!(reference.is_some() || rest.is_empty());
+                rounds += 1;
+                // A reference takes more than one bit.
+                prop_assert!(rounds <= piece.len() * 8 + 1);
+            }
+        }
+    }
+}
