@@ -27,6 +27,10 @@ pub enum ClosingEvent {
     CloseSent,
     /// Its peer's first Close frame arrived.
     CloseReceived,
+    /// It sent a FIN: no Close frame of it can follow.
+    FinSent,
+    /// Its peer's FIN arrived: no Close frame of the peer can follow.
+    FinReceived,
     /// TCP ended in either direction.
     TcpEnded,
 }
@@ -54,10 +58,14 @@ pub const TRANSITIONS: &[Transition] = &{
     [
         row(S::Open, E::CloseSent, S::CloseSent, "7.1.2"),
         row(S::Open, E::CloseReceived, S::CloseReceived, "7.1.3"),
+        row(S::Open, E::FinSent, S::Abnormal, "7.1.5"),
+        row(S::Open, E::FinReceived, S::Abnormal, "7.1.5"),
         row(S::Open, E::TcpEnded, S::Abnormal, "7.1.5"),
         row(S::CloseSent, E::CloseReceived, S::HandshakeDone, "7.1.3"),
+        row(S::CloseSent, E::FinReceived, S::Abnormal, "7.1.5"),
         row(S::CloseSent, E::TcpEnded, S::Abnormal, "7.1.4"),
         row(S::CloseReceived, E::CloseSent, S::HandshakeDone, "5.5.1"),
+        row(S::CloseReceived, E::FinSent, S::Abnormal, "5.5.1"),
         row(S::CloseReceived, E::TcpEnded, S::Abnormal, "7.1.4"),
         row(S::HandshakeDone, E::TcpEnded, S::Clean, "7.1.4"),
     ]
@@ -78,12 +86,21 @@ pub struct ClosingHandshake {
     pub states: PerSide<ClosingState>,
     /// Who sent the first Close frame, by packet number.
     pub initiator: Option<Side>,
+    /// Both Close frames were on their way at once: the later one left before the earlier had arrived, as the
+    /// acknowledgement beside it shows (RFC 6455 §7.1.3 allows it).
+    pub crossed: bool,
 }
 
 impl ClosingHandshake {
     pub(super) fn close_frame(&mut self, by: Side) {
         self.states[by] = self.states[by].after(ClosingEvent::CloseSent);
         self.states[by.other()] = self.states[by.other()].after(ClosingEvent::CloseReceived);
+    }
+
+    /// A FIN ended one direction. The other may go on: a Close frame may still answer.
+    pub fn fin(&mut self, by: Side) {
+        self.states[by] = self.states[by].after(ClosingEvent::FinSent);
+        self.states[by.other()] = self.states[by.other()].after(ClosingEvent::FinReceived);
     }
 
     /// TCP ended.
@@ -129,6 +146,29 @@ mod tests {
         closing.close_frame(Side::Server);
         assert!(!closing.is_clean());
         assert_eq!(closing.states[Side::Server], ClosingState::Abnormal);
+    }
+
+    #[test]
+    fn a_close_frame_may_answer_behind_a_fin_but_never_follow_its_own() {
+        let mut answered = ClosingHandshake::default();
+        answered.close_frame(Side::Server);
+        answered.fin(Side::Server);
+        answered.close_frame(Side::Client);
+        answered.fin(Side::Client);
+        answered.tcp_ended();
+        assert!(answered.is_clean());
+
+        let mut half_closed = ClosingHandshake::default();
+        half_closed.fin(Side::Client);
+        half_closed.close_frame(Side::Server);
+        assert_eq!(half_closed.states[Side::Client], ClosingState::Abnormal);
+        assert!(!half_closed.is_clean());
+
+        let mut unanswered = ClosingHandshake::default();
+        unanswered.close_frame(Side::Server);
+        unanswered.fin(Side::Client);
+        assert_eq!(unanswered.states[Side::Server], ClosingState::Abnormal);
+        assert_eq!(unanswered.states[Side::Client], ClosingState::Abnormal);
     }
 
     #[test]

@@ -117,6 +117,9 @@ impl WebSocketStage {
             self.finish_side(shared, side);
         }
         record_end(&mut self.connection, end, side);
+        if end.kind == StreamEndKind::Fin {
+            self.connection.closing.fin(side);
+        }
         // Whether the connection outlives a RST is not known yet.
         if tcp_ended && end.kind == StreamEndKind::Fin {
             self.connection.closing.tcp_ended();
@@ -190,5 +193,9 @@ impl EventSink for Recorder<'_> {
             }
             event => self.connection.websocket_event(self.side, &event, &self.limits),
         }
+    }
+
+    fn wants_payload(&self) -> bool {
+        self.connection.wants_payload(self.side)
     }
 }
