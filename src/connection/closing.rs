@@ -1,6 +1,7 @@
 //! The closing handshake as a table: one state for each side, moved by Close frames and the end of TCP.
 
-use crate::units::{PerSide, Side};
+use super::Connection;
+use crate::units::{Origin, PerSide, Side};
 
 /// Where one side stands in the closing handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -120,6 +121,58 @@ impl ClosingHandshake {
     #[must_use]
     pub fn is_echoed(&self) -> bool {
         self.is_clean()
+    }
+}
+
+/// How long the steps of the closing handshake took; each `None` when it was not seen, or has no time.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ClosingTimes {
+    /// Seconds from the first Close frame to the other side's.
+    pub answer_s: Option<f64>,
+    /// Seconds from each side's own Close frame to its own FIN.
+    pub close_to_fin_s: PerSide<Option<f64>>,
+    /// Seconds from the first FIN to the FIN or RST of the other direction: so long TCP was half closed.
+    pub half_closed_s: Option<f64>,
+    /// Who sent the first FIN, when both directions ended with one: its TCP keeps the TIME_WAIT state, which RFC 6455
+    /// §7.1.1 leaves to the server.
+    pub time_wait: Option<Side>,
+}
+
+impl Connection {
+    /// How long the steps of the closing handshake took.
+    #[must_use]
+    pub fn closing_times(&self) -> ClosingTimes {
+        let stepped = |from: Origin, to: Origin| self.clock_stepped(from.packet, to.packet);
+        let between = |from: Origin, to: Origin| to.seconds_since(&from).filter(|_| !stepped(from, to));
+        let close = |side: Side| self.traffic[side].close.as_ref().map(|close| close.last);
+        let fin = |side: Side| self.tcp[side].fin;
+        let answer = self.closing.initiator.and_then(|side| Some((close(side)?, close(side.other())?)));
+        let to_fin = |side: Side| {
+            let (close, fin) = close(side).zip(fin(side))?;
+            between(close, fin).filter(|_| fin.packet >= close.packet)
+        };
+        let fins = fin(Side::Client).zip(fin(Side::Server));
+        let first =
+            fins.map(|(client, server)| if client.packet < server.packet { Side::Client } else { Side::Server });
+        let half = Side::BOTH.into_iter().filter_map(|side| Some((fin(side)?, side))).min_by_key(|(at, _)| at.packet);
+        let half_closed_s = half.and_then(|(from, side)| {
+            let until = [fin(side.other()), self.tcp[Side::Client].rst, self.tcp[Side::Server].rst];
+            let until = until.into_iter().flatten().filter(|at| at.packet >= from.packet);
+            between(from, until.min_by_key(|at| at.packet)?)
+        });
+        ClosingTimes {
+            answer_s: answer.and_then(|(first, answer)| between(first, answer)),
+            close_to_fin_s: PerSide { client: to_fin(Side::Client), server: to_fin(Side::Server) },
+            half_closed_s,
+            time_wait: first.filter(|_| self.tcp.iter().all(|(_, tcp)| tcp.rst.is_none())),
+        }
+    }
+
+    /// Seconds from a packet to the first sign of the end, or without one to the end of the capture.
+    #[must_use]
+    pub fn seconds_before_end(&self, at: Origin) -> Option<f64> {
+        let end = self.first_end().map(|end| end.at).or(self.open_until)?;
+        end.seconds_since(&at).filter(|seconds| *seconds >= 0.0 && !self.clock_stepped(at.packet, end.packet))
     }
 }
 

@@ -17,7 +17,7 @@ mod traffic;
 mod visibility;
 
 pub use api_view::ApiView;
-pub use closing::{ClosingEvent, ClosingHandshake, ClosingState, TRANSITIONS, Transition};
+pub use closing::{ClosingEvent, ClosingHandshake, ClosingState, ClosingTimes, TRANSITIONS, Transition};
 pub use ending::{EndSignal, EndSignalKind, LastWord};
 pub use handshake::{Handshake, Outcome};
 pub use heartbeat::{Heartbeat, HeartbeatName, HeartbeatRole, Heartbeats};

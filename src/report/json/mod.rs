@@ -5,7 +5,9 @@
 
 use std::fmt::Write;
 
+mod closing;
 mod connection;
+mod keepalive;
 mod summary;
 
 pub use connection::ConnectionObject;
