@@ -69,6 +69,9 @@ impl Connection {
     pub fn close_may_be_unread(&self, by: Side) -> bool {
         let Some(close) = &self.traffic[by].close else { return false };
         let peer = by.other();
+        if !self.visibility[peer].frames_complete() {
+            return false;
+        }
         let answered = self.traffic[peer]
             .close
             .as_ref()

@@ -346,7 +346,7 @@ impl Connection {
 }
 
 /// The code of a Close payload that has one.
-fn close_code(payload: &ClosePayload) -> Option<u16> {
+pub(crate) fn close_code(payload: &ClosePayload) -> Option<u16> {
     match payload {
         ClosePayload::Status { code, .. } => Some(code.0),
         ClosePayload::Empty | ClosePayload::OneByte(_) => None,

@@ -50,13 +50,19 @@ impl Connection {
         let is_faulty_close = fault.is_some_and(|fault| fault.offset == violation.offset);
         let signal = self.answer_after(culprit.other(), violation.at.packet)?;
         let code = self.code_of_signal(signal);
-        let refuses = code.is_some_and(Self::gives_up) && code != self.close_code_of(culprit);
+        let closed_before = self.traffic[culprit].close.as_ref().filter(|close| close.last.packet < signal.at.packet);
+        let echoes = closed_before.is_some_and(|close| close_code(&close.payload) == code);
+        let refuses = code.is_some_and(Self::gives_up) && !echoes;
         if signal.kind == EndSignalKind::CloseFrame && !is_faulty_close && !refuses {
             return None;
         }
         // The culprit may have ended the connection first, for a reason of its own.
         let ended_first = self.first_end().is_some_and(|end| end.by == culprit && end.at.packet < signal.at.packet);
         if ended_first && !is_faulty_close && !refuses {
+            return None;
+        }
+        // A Close frame may be in a hole before the FIN.
+        if signal.kind != EndSignalKind::CloseFrame && !self.visibility[signal.by].frames_complete() {
             return None;
         }
         let after_s = signal.at.seconds_since(&violation.at);

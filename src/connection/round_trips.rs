@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-/// How long answers took. Percentiles are exact to 1.6 %: between two powers of two, [`RoundTrips::STEPS`] steps are told
-/// apart.
+/// How long answers took. Between two powers of two, [`RoundTrips::STEPS`] steps are told apart, and a percentile is the
+/// mean of what lies in its step: at most 3.1 % off, and exact where all are alike.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RoundTrips {
-    /// How many lie in each step; at most a few hundred steps, for what is below a microsecond or above an hour counts as
+    /// How many lie in each step, and their sum in nanoseconds; at most a few hundred steps, for what is below a microsecond or above an hour counts as
     /// that.
-    steps: BTreeMap<u16, u32>,
+    steps: BTreeMap<u16, (u64, u64)>,
     count: u64,
-    shortest_ns: u64,
-    longest_ns: u64,
 }
 
 impl RoundTrips {
@@ -27,11 +25,10 @@ impl RoundTrips {
             return;
         }
         let ns = ((seconds * 1e9).round() as u64).clamp(Self::SHORTEST_NS, Self::LONGEST_NS);
-        self.shortest_ns = if self.count == 0 { ns } else { self.shortest_ns.min(ns) };
-        self.longest_ns = self.longest_ns.max(ns);
         self.count = self.count.saturating_add(1);
-        let step = self.steps.entry(step_of(ns)).or_default();
-        *step = step.saturating_add(1);
+        let (count, sum) = self.steps.entry(step_of(ns)).or_default();
+        // No sum of round trips is beyond the range: 2⁶⁴ ns are 584 years.
+        (*count, *sum) = (count.saturating_add(1), sum.saturating_add(ns));
     }
 
     /// How many were added.
@@ -45,12 +42,12 @@ impl RoundTrips {
     pub fn within(&self, part: f64) -> Option<f64> {
         let wanted = (part * self.count as f64).ceil().max(1.0) as u64;
         let mut passed = 0;
-        let step = self.steps.iter().find(|&(_, &count)| {
-            passed += u64::from(count);
+        let step = self.steps.values().find(|(count, _)| {
+            passed += count;
             passed >= wanted
         });
-        let (&step, _) = step.or_else(|| self.steps.iter().next_back())?;
-        Some(middle_of(step).clamp(self.shortest_ns, self.longest_ns) as f64 / 1e9)
+        let (count, sum) = step.or_else(|| self.steps.values().next_back())?;
+        Some(*sum as f64 / *count as f64 / 1e9)
     }
 }
 
@@ -60,13 +57,6 @@ fn step_of(ns: u64) -> u16 {
     let within = (ns >> (power - RoundTrips::STEPS.ilog2())) & (RoundTrips::STEPS - 1);
     // At most 42 · 32 + 31.
     (u64::from(power) * RoundTrips::STEPS + within) as u16
-}
-
-/// The nanoseconds in the middle of a step.
-fn middle_of(step: u16) -> u64 {
-    let (power, within) = (u64::from(step) / RoundTrips::STEPS, u64::from(step) % RoundTrips::STEPS);
-    let width = 1_u64 << power.saturating_sub(u64::from(RoundTrips::STEPS.ilog2()));
-    (RoundTrips::STEPS + within) * width + width / 2
 }
 
 #[cfg(test)]
@@ -84,7 +74,7 @@ mod tests {
         for part in [0.01, 0.5, 0.9, 0.99, 1.0] {
             let exact = all[((part * 1000.0) as usize).max(1) - 1];
             let told = trips.within(part).unwrap();
-            assert!((told - exact).abs() <= exact * 0.017, "{part}: {told} instead of {exact}");
+            assert!((told - exact).abs() <= exact * 0.032, "{part}: {told} instead of {exact}");
         }
     }
 
@@ -106,6 +96,6 @@ mod tests {
         }
         trips.add(f64::INFINITY);
         assert!(trips.steps.len() <= 42 * 32);
-        assert_eq!(trips.within(1.0), Some(3600.0));
+        assert!(trips.within(1.0).is_some_and(|longest| (3500.0..=3600.0).contains(&longest)));
     }
 }

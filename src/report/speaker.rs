@@ -155,6 +155,16 @@ impl Speaker {
         let digits = if value.abs() < 10.0 { 3 } else { 1 };
         format!("{value:.digits$}").replace('.', &self.words.numbers().decimal)
     }
+
+    /// A time that passed, with its unit: `3 ms`, `2.5 s`, `30 s`.
+    #[must_use]
+    pub fn span(&self, seconds: f64) -> String {
+        let (value, unit) = if seconds.abs() < 1.0 { (seconds * 1e3, "ms") } else { (seconds, "s") };
+        let digits = usize::from(value.abs() < 100.0);
+        let text = format!("{value:.digits$}");
+        let text = text.strip_suffix(".0").unwrap_or(&text).replace('.', &self.words.numbers().decimal);
+        format!("{text} {unit}")
+    }
 }
 
 /// A sentence may begin with a word that was put in, such as a side, and those are lower case.
