@@ -77,6 +77,11 @@ impl Connection {
             .as_ref()
             .is_some_and(|answer| answer.first.packet > close.last.packet && !self.closing.crossed);
         let mut resets = self.ending.iter().filter(|signal| signal.kind == EndSignalKind::Rst);
+        // A peer that had closed first and has this answer in its hands resets what it is done with, as Autobahn does.
+        let closed_first = self.closing.initiator == Some(peer) && !self.closing.crossed;
+        if closed_first && !self.close_is_unacknowledged(by) {
+            return false;
+        }
         // A peer that ended its direction in order and whose socket is gone has had its say.
         let finished = self.tcp[peer].fin.is_some_and(|fin| fin.packet > close.last.packet);
         !answered && !finished && resets.any(|reset| reset.at.packet > close.first.packet)
