@@ -5,7 +5,7 @@
 mod common;
 mod support;
 
-use common::{Analysis, analyse, at_key};
+use common::{Analysis, analyse, at_key, program};
 use serde_json::{Value, json};
 use std::io::Cursor;
 use support::frames::opcode;
@@ -162,6 +162,43 @@ fn row_66_who_answered_what_and_after_how_long() {
     is(&found, "close.clean", false);
     says(&text, "no answer to the Close frame of the server, FIN after 30 s");
     is(&found, "diagnosis.rule", "close-not-answered");
+}
+
+#[test]
+fn row_67_codes_have_names_and_those_of_applications_the_meaning_their_user_gives_them() {
+    for (code, name) in [
+        (1012, "Service Restart"),
+        (1013, "Try Again Later"),
+        (1014, "Bad Gateway"),
+        (3000, "Unauthorized"),
+        (3003, "Forbidden"),
+        (3008, "Timeout"),
+    ] {
+        let mut talk = talking();
+        talk.server().close(code, "");
+        let found = json_of(talk);
+        is(&found, "close.name", name);
+        is(&found, "close.meaning", Value::Null);
+    }
+
+    let folder = std::env::temp_dir().join(format!("wsdissect-row-67-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let (codes, pcap) = (folder.join("codes.toml"), folder.join("capture.pcap"));
+    let mut talk = talking();
+    talk.server().close(4777, "");
+    talk.client().close(4777, "");
+    fins(&mut talk);
+    std::fs::write(&pcap, capture(talk)).expect("a file");
+    std::fs::write(&codes, "4777 = \"signed in elsewhere\"\n").expect("a file");
+    let (codes, pcap) = (codes.to_str().expect("UTF-8"), pcap.to_str().expect("UTF-8"));
+    let objects = program::run(&["-T", "jsonl", "--close-codes", codes, pcap]).lines();
+    is(&objects[0], "close.code", 4777);
+    is(&objects[0], "close.meaning", "signed in elsewhere");
+    says(program::run(&["--close-codes", codes, pcap]).text(), "4777: signed in elsewhere");
+    // What the standard defines is not redefined, and a file that says so is refused.
+    std::fs::write(codes, "1000 = \"ours\"\n").expect("a file");
+    assert_eq!(program::run(&["--close-codes", codes, pcap]).code, Some(2));
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
 }
 
 #[test]

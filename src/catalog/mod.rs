@@ -6,6 +6,7 @@
 
 pub mod codes;
 pub mod language;
+pub mod meanings;
 pub mod page;
 pub mod rules;
 pub mod text;

@@ -39,7 +39,7 @@ impl Connection {
             return (side == Side::Client && client_gave_up).then(ApiView::abnormal);
         }
         self.first_end()?;
-        if self.fails_the_connection(side) || self.failed_on_violation(side) {
+        if self.fails_the_connection(side) || self.failed_on_violation(side) || self.gave_up_on_its_peer(side) {
             return Some(ApiView::abnormal());
         }
         if let Some(close) = &self.traffic[side.other()].close {
@@ -97,6 +97,20 @@ impl Connection {
     fn had_reset_before(&self, side: Side, close: &CloseFrame) -> bool {
         let mut resets = self.ending.iter().filter(|signal| signal.kind == EndSignalKind::Rst && signal.by == side);
         resets.any(|reset| reset.at.packet < close.first.packet)
+    }
+
+    /// A side that closes first with 1009 because of a message, or with 1011 while its Ping is unanswered, has failed the
+    /// connection (RFC 6455 §7.1.7): it looks at no answer. Python websockets reports 1006 then.
+    fn gave_up_on_its_peer(&self, side: Side) -> bool {
+        let Some(first) = self.first_close().filter(|signal| signal.by == side) else { return false };
+        let code = self.traffic[side].close.as_ref().and_then(|close| close_code(&close.payload));
+        match code {
+            Some(1009) => first.peer.message.is_some(),
+            Some(1011) => {
+                self.traffic[side].pings.oldest_unanswered().is_some_and(|ping| ping.packet < first.at.packet)
+            }
+            _ => false,
+        }
     }
 
     /// A browser that sends the first Close frame with a code no page script may send has failed the connection

@@ -23,6 +23,14 @@ impl<'a> Notes<'a> {
         Side::BOTH.into_iter().flat_map(|side| [self.unread(side), self.ignored(side)]).flatten().collect()
     }
 
+    /// What the application means by the code of the first Close frame.
+    pub(super) fn meaning(&self) -> Option<String> {
+        let close = self.connection.traffic[self.connection.closing.initiator?].close.as_ref()?;
+        let code = close_code(&close.payload)?;
+        let meaning = self.speaker.meaning(code)?;
+        Some(self.speaker.say_with("punctuation.label", &[("label", &code.to_string()), ("text", &meaning)]))
+    }
+
     /// How the closing handshake and the end of TCP went.
     pub(super) fn closing(&self) -> Vec<String> {
         let mut notes: Vec<String> = self.reactions();

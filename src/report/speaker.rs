@@ -1,10 +1,11 @@
 //! The words of a report in one language: the one place where a diagnosis becomes sentences.
 
 use crate::catalog::language::Language;
+use crate::catalog::meanings::CodeMeanings;
 use crate::catalog::rules::RuleId;
 use crate::catalog::rules::words::Words;
 use crate::catalog::text;
-use crate::diagnosis::{Candidate, Diagnosis, Fix, render, value_text};
+use crate::diagnosis::{Candidate, Diagnosis, Fix, printable, render, value_text};
 use crate::evidence::{Evidence, FactId, Known, Value};
 use crate::fleet::{CaptureLimit, ConnectionReport};
 use crate::violation::ViolationRule;
@@ -15,6 +16,7 @@ pub struct Speaker {
     /// The language spoken.
     pub language: Language,
     words: Words,
+    meanings: CodeMeanings,
 }
 
 impl Speaker {
@@ -25,7 +27,23 @@ impl Speaker {
     #[must_use]
     pub fn new(language: Language) -> Self {
         let words = Words::builtin(language.tag()).and_then(Result::ok);
-        Self { language, words: words.expect("the built-in words load: tests/rules.rs checks every language") }
+        Self {
+            language,
+            words: words.expect("the built-in words load: tests/rules.rs checks every language"),
+            meanings: CodeMeanings::default(),
+        }
+    }
+
+    /// The same speaker, who knows what an application means by its own codes.
+    #[must_use]
+    pub fn knowing(self, meanings: CodeMeanings) -> Self {
+        Self { meanings, ..self }
+    }
+
+    /// What the application means by a code of its own; `None` unless its user has said so.
+    #[must_use]
+    pub fn meaning(&self, code: u16) -> Option<String> {
+        self.meanings.of(code).map(printable)
     }
 
     /// A text of the report itself, by its key in `report.toml`.

@@ -325,7 +325,7 @@ impl<'a> TextReport<'a> {
             self.labelled(out, self.speaker.say("label.note"), &note);
         }
         let notes = Notes::new(self.speaker, &report.connection);
-        let mut remarks = notes.losses();
+        let mut remarks: Vec<String> = notes.meaning().into_iter().chain(notes.losses()).collect();
         if detail == Detail::Whole {
             remarks.extend(notes.closing());
         }

@@ -163,6 +163,7 @@ struct KeepaliveObject {
 struct CloseObject {
     code: Option<u16>,
     name: Option<&'static str>,
+    meaning: Option<String>,
     reason: String,
     initiator: Option<&'static str>,
     echoed: Maybe<bool>,
@@ -354,7 +355,7 @@ impl ConnectionObject {
                 tcp_interval_s: number(report, "keepalive.tcp_interval_s"),
                 sides: KeepaliveSides::new(connection),
             },
-            close: close(connection),
+            close: close(connection, speaker),
             api_view: Sides::of(|side| connection.api_view(side).map(ApiViewObject::from)),
             violations: connection.violations.iter().map(|each| violation(connection, each)).collect(),
             violations_total: connection.violations.len() as u64 + connection.violations_dropped,
@@ -425,7 +426,7 @@ fn tls(connection: &Connection) -> Option<TlsObject> {
     })
 }
 
-fn close(connection: &Connection) -> CloseObject {
+fn close(connection: &Connection, speaker: &Speaker) -> CloseObject {
     let first = connection.first_close();
     let frame = first.and_then(|signal| connection.traffic[signal.by].close.as_ref());
     let code = frame.and_then(code_of);
@@ -433,6 +434,7 @@ fn close(connection: &Connection) -> CloseObject {
     CloseObject {
         code,
         name: code.map(code_name),
+        meaning: code.and_then(|code| speaker.meaning(code)),
         reason: frame.map(reason_of).unwrap_or_default(),
         initiator: first.map(|signal| signal.by.name()),
         echoed: match first {
