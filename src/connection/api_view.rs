@@ -1,7 +1,7 @@
 //! What each side's application was told, derived from what went over the wire (RFC 6455 §7.1.4–7.1.7).
 
 use super::{Connection, EndSignalKind, Outcome, close_code};
-use crate::units::Side;
+use crate::units::{Origin, Side};
 use crate::websocket::{CloseFrame, ClosePayload};
 
 /// The close event an application saw: `code`, `reason` and `wasClean` of the browser's `CloseEvent`.
@@ -107,7 +107,11 @@ impl Connection {
         match code {
             Some(1009) => first.peer.message.is_some(),
             Some(1011) => {
-                self.traffic[side].pings.oldest_unanswered().is_some_and(|ping| ping.packet < first.at.packet)
+                let pings = &self.traffic[side].pings;
+                let waited = |at: Option<Origin>| at.is_some_and(|ping| ping.packet < first.at.packet);
+                // A Pong that comes later is not looked at.
+                let late = pings.last_pong.is_some_and(|pong| pong.packet > first.at.packet);
+                waited(pings.oldest_unanswered()) || (late && waited(pings.last_answered))
             }
             _ => false,
         }

@@ -165,7 +165,7 @@ impl Run {
 
 impl Heartbeats {
     /// Rhythms followed at once.
-    pub const RHYTHMS: usize = 8;
+    pub const RHYTHMS: usize = 4;
 
     /// A rhythm has less jitter than this.
     pub const MOST_JITTER: f64 = 0.05;
@@ -230,6 +230,8 @@ impl Heartbeats {
                 self.rhythms.remove(index);
             }
         }
+        // Most connections have one or none.
+        self.rhythms.reserve_exact(1);
         self.rhythms.push(Rhythm::beginning(key, size, at));
     }
 
@@ -274,10 +276,10 @@ impl Rhythm {
         }
     }
 
-    /// How much is lost when it gives way to another.
-    fn weight(&self) -> (u64, u64) {
+    /// How much is lost when it gives way to another: known words most of all.
+    fn weight(&self) -> (bool, u64, u64) {
         let longest = self.run.beats.max(self.best.map_or(0, |best| best.beats));
-        (longest, self.whole.last.packet.value())
+        (matches!(self.key, Key::Named(..)), longest, self.whole.last.packet.value())
     }
 
     fn heartbeat(&self) -> Option<Heartbeat> {
@@ -313,7 +315,6 @@ fn must_answer(name: HeartbeatName) -> bool {
 fn recognise(kind: Opcode, content: &[u8]) -> Option<(HeartbeatName, HeartbeatRole)> {
     use HeartbeatName as N;
     use HeartbeatRole::{Ping, Pong};
-    let has = |words: &[u8]| content.windows(words.len()).any(|part| part == words);
     match (kind, content) {
         (Opcode::Binary, [0xC0, 0]) => Some((N::Mqtt, Ping)),
         (Opcode::Binary, [0xD0, 0]) => Some((N::Mqtt, Pong)),
@@ -322,29 +323,35 @@ fn recognise(kind: Opcode, content: &[u8]) -> Option<(HeartbeatName, HeartbeatRo
         (Opcode::Text, b"3") => Some((N::EngineIo, Pong)),
         (Opcode::Text | Opcode::Binary, b"\n" | b"\r\n") => Some((N::Stomp, Ping)),
         (Opcode::Text, b"{\"type\":6}\x1e") => Some((N::SignalR, Ping)),
-        (Opcode::Text, [b'{' | b'[', ..]) => {
-            if has(b"\"pusher:ping\"") {
-                Some((N::Pusher, Ping))
-            } else if has(b"\"pusher:pong\"") {
-                Some((N::Pusher, Pong))
-            } else if has(b"\"phoenix\"") && has(b"\"heartbeat\"") {
-                Some((N::Phoenix, Ping))
-            } else if has(b"\"phoenix\"") && has(b"\"phx_reply\"") {
-                Some((N::Phoenix, Pong))
-            } else if content.starts_with(b"{\"type\":\"ping\",\"message\":") {
-                Some((N::ActionCable, Ping))
-            } else {
-                match content {
-                    b"{\"type\":\"ping\"}" | b"{\"type\":\"ka\"}" => Some((N::GraphQl, Ping)),
-                    b"{\"type\":\"pong\"}" => Some((N::GraphQl, Pong)),
-                    _ => None,
-                }
-            }
-        }
+        (Opcode::Text, [b'{' | b'[', ..]) => recognise_json(content),
         (Opcode::Text, words) if words.trim_ascii().eq_ignore_ascii_case(b"ping") => Some((N::Words, Ping)),
         (Opcode::Text, words) if words.trim_ascii().eq_ignore_ascii_case(b"pong") => Some((N::Words, Pong)),
         _ => None,
     }
+}
+
+/// The same for a JSON text, by its strings.
+fn recognise_json(content: &[u8]) -> Option<(HeartbeatName, HeartbeatRole)> {
+    use HeartbeatName as N;
+    use HeartbeatRole::{Ping, Pong};
+    match content {
+        b"{\"type\":\"ping\"}" | b"{\"type\":\"ka\"}" => return Some((N::GraphQl, Ping)),
+        b"{\"type\":\"pong\"}" => return Some((N::GraphQl, Pong)),
+        _ if content.starts_with(b"{\"type\":\"ping\",\"message\":") => return Some((N::ActionCable, Ping)),
+        _ => {}
+    }
+    let (mut phoenix, mut role) = (false, None);
+    for (index, _) in content.iter().enumerate().filter(|(_, byte)| **byte == b'"') {
+        match content.get(index + 1..).unwrap_or_default() {
+            [b'p', b'u', rest @ ..] if rest.starts_with(b"sher:ping\"") => return Some((N::Pusher, Ping)),
+            [b'p', b'u', rest @ ..] if rest.starts_with(b"sher:pong\"") => return Some((N::Pusher, Pong)),
+            [b'p', b'h', rest @ ..] if rest.starts_with(b"oenix\"") => phoenix = true,
+            [b'p', b'h', rest @ ..] if rest.starts_with(b"x_reply\"") => role = Some(Pong),
+            [b'h', b'e', rest @ ..] if rest.starts_with(b"artbeat\"") => role = Some(Ping),
+            _ => {}
+        }
+    }
+    role.filter(|_| phoenix).map(|role| (N::Phoenix, role))
 }
 
 #[cfg(test)]

@@ -3,18 +3,23 @@
 use std::collections::BTreeMap;
 
 /// How long answers took. Between two powers of two, [`RoundTrips::STEPS`] steps are told apart, and a percentile is the
-/// mean of what lies in its step: at most 3.1 % off, and exact where all are alike.
+/// mean of what lies in its step: at most 3.1 % off, and exact where all are alike. When there are more than
+/// [`RoundTrips::MOST_STEPS`], which takes round trips more than a factor of 256 apart, neighbours become one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RoundTrips {
-    /// How many lie in each step, and their sum in nanoseconds; at most a few hundred steps, for what is below a microsecond or above an hour counts as
-    /// that.
+    /// How many lie in each step, and their sum in nanoseconds.
     steps: BTreeMap<u16, (u64, u64)>,
+    /// How often neighbours became one.
+    merged: u8,
     count: u64,
 }
 
 impl RoundTrips {
     /// Steps between two powers of two.
     pub const STEPS: u64 = 32;
+
+    /// Steps kept.
+    pub const MOST_STEPS: usize = 256;
 
     const SHORTEST_NS: u64 = 1_000;
     const LONGEST_NS: u64 = 3_600_000_000_000;
@@ -26,9 +31,21 @@ impl RoundTrips {
         }
         let ns = ((seconds * 1e9).round() as u64).clamp(Self::SHORTEST_NS, Self::LONGEST_NS);
         self.count = self.count.saturating_add(1);
-        let (count, sum) = self.steps.entry(step_of(ns)).or_default();
+        let (count, sum) = self.steps.entry(step_of(ns) >> self.merged).or_default();
         // No sum of round trips is beyond the range: 2⁶⁴ ns are 584 years.
         (*count, *sum) = (count.saturating_add(1), sum.saturating_add(ns));
+        if self.steps.len() > Self::MOST_STEPS {
+            self.merge();
+        }
+    }
+
+    /// Makes two neighbouring steps one.
+    fn merge(&mut self) {
+        self.merged += 1;
+        for (step, (count, sum)) in std::mem::take(&mut self.steps) {
+            let (all, total) = self.steps.entry(step >> 1).or_default();
+            (*all, *total) = (all.saturating_add(count), total.saturating_add(sum));
+        }
     }
 
     /// How many were added.
@@ -66,7 +83,7 @@ mod tests {
     #[test]
     fn percentiles_are_those_of_a_sorted_list_within_their_step() {
         let mut trips = RoundTrips::default();
-        let mut all: Vec<f64> = (1..=1000_u32).map(|n| f64::from(n * n) * 1e-6).collect();
+        let mut all: Vec<f64> = (1..=1000_u32).map(|n| 0.004 + f64::from(n * n) * 1e-6).collect();
         for seconds in all.iter().rev() {
             trips.add(*seconds);
         }
@@ -95,7 +112,7 @@ mod tests {
             trips.add(f64::from(n).powi(3) * 1e-10);
         }
         trips.add(f64::INFINITY);
-        assert!(trips.steps.len() <= 42 * 32);
+        assert!(trips.steps.len() <= RoundTrips::MOST_STEPS);
         assert!(trips.within(1.0).is_some_and(|longest| (3500.0..=3600.0).contains(&longest)));
     }
 }
