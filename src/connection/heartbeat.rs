@@ -96,8 +96,8 @@ impl Heartbeat {
     }
 }
 
-/// The rhythms in the small messages of one side.
-#[derive(Debug, Clone, Default)]
+/// The rhythms in the small messages of one side. Takes all its memory (1.5 KB) at once and none later.
+#[derive(Debug, Clone)]
 pub struct Heartbeats {
     rhythms: Vec<Rhythm>,
     /// Content of the message under way.
@@ -160,6 +160,12 @@ impl Run {
 
     fn keeps_time(&self) -> bool {
         self.jitter() < Heartbeats::MOST_JITTER && self.shortest >= Heartbeats::SHORTEST_PERIOD
+    }
+}
+
+impl Default for Heartbeats {
+    fn default() -> Self {
+        Self { rhythms: Vec::with_capacity(Self::RHYTHMS), peek: Vec::with_capacity(SMALL as usize), too_long: false }
     }
 }
 
@@ -230,8 +236,6 @@ impl Heartbeats {
                 self.rhythms.remove(index);
             }
         }
-        // Most connections have one or none.
-        self.rhythms.reserve_exact(1);
         self.rhythms.push(Rhythm::beginning(key, size, at));
     }
 
