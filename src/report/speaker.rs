@@ -178,7 +178,7 @@ impl Speaker {
     #[must_use]
     pub fn span(&self, seconds: f64) -> String {
         let (value, unit) = if seconds.abs() < 1.0 { (seconds * 1e3, "ms") } else { (seconds, "s") };
-        let digits = usize::from(value.abs() < 100.0);
+        let digits = if value.abs() < 0.1 { 3 } else { usize::from(value.abs() < 100.0) };
         let text = format!("{value:.digits$}");
         let text = text.strip_suffix(".0").unwrap_or(&text).replace('.', &self.words.numbers().decimal);
         format!("{text} {unit}")
