@@ -319,7 +319,7 @@ fn row_28_both_cadences_and_the_gap_they_left_are_reported() {
     }
     talk.wait(15.0).server().fin();
     let told = Told::of(talk.into_packets());
-    assert_eq!((told.rule(), told.verdict().0), ("no-close-idle", "idle_timeout"));
+    assert_eq!((told.rule(), told.verdict().0), ("no-close-idle-60", "idle_timeout"));
     assert!(near(told.json["keepalive"]["ping_interval_s"].as_f64().expect("a number"), 10.0));
     assert!(near(told.json["keepalive"]["tcp_interval_s"].as_f64().expect("a number"), 15.0));
     told.says("After 60.0 s");

@@ -507,6 +507,19 @@ fn table() -> Vec<Row> {
             .absent(reset)
             .unknown(server_hole, Gap)
             .unknown(timeless, NoTime),
+        fact("close.violation")
+            .seen(one_byte_close, "close_payload_one_byte", &["close"])
+            .seen(reserved_bit_close_refused, "rsv_nonzero", &["close"])
+            .absent(farewell)
+            .absent(reset)
+            .unknown(server_hole, Gap)
+            .unknown(still_open_client_hidden, OneSided),
+        fact("close.refused")
+            .seen(reserved_bit_close_refused, true, &["close"])
+            .seen(reserved_bit_close_echoed, false, &["close"])
+            .absent(farewell)
+            .unknown(reserved_bit_close_alone, CaptureEnded)
+            .unknown(server_hole, Gap),
 
         fact("peer.last_kind")
             .seen(farewell, "text", &["text"])
@@ -722,6 +735,11 @@ fn table() -> Vec<Row> {
             .seen(joined_late, Span("ping1", "ping2"), &["ping2"])
             .seen(pings_behind_a_hole, Span("ping1", "ping2"), &["ping2"]),
 
+        fact("heartbeat.unanswered_s")
+            .seen(heartbeat_unanswered, Span("beat", "close"), &["beat", "close"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(heartbeat_client_hidden, OneSided),
         fact("keepalive.tcp_interval_s")
             .seen(probed, Span("probe1", "probe2"), &["probe1", "probe2"])
             .absent(farewell)
@@ -873,6 +891,49 @@ fn response_cut() -> Scene {
     let mut scene = farewell();
     scene.keep("response", HEADERS + 20);
     scene
+}
+
+/// A Close frame with a reserved bit, which nothing explains.
+fn reserved_bit_close_alone() -> Scene {
+    let mut scene = open();
+    scene.talk().client().text("hello").wait(1.0);
+    scene.next("close").client().frame(Frame::close(1000, "").rsv(2));
+    scene
+}
+
+/// The same, which the server calls a protocol error.
+fn reserved_bit_close_refused() -> Scene {
+    let mut scene = reserved_bit_close_alone();
+    scene.talk().server().close(1002, "").fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// The same, which the server takes for a good one.
+fn reserved_bit_close_echoed() -> Scene {
+    let mut scene = reserved_bit_close_alone();
+    scene.talk().server().close(1000, "").fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// Engine.IO: two heartbeats of the server are answered, the third is not, and the server closes.
+fn heartbeat_unanswered() -> Scene {
+    let mut scene = open();
+    for _ in 0..2 {
+        scene.talk().wait(25.0).server().text("2");
+        scene.talk().client().text("3");
+    }
+    scene.talk().wait(25.0);
+    scene.next("beat").server().text("2").wait(20.0);
+    scene.next("close").server().close_empty();
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+fn heartbeat_client_hidden() -> Scene {
+    heartbeat_unanswered().without(Side::Client)
 }
 
 /// Nothing ends before the capture does.

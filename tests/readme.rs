@@ -115,6 +115,8 @@ fn the_closing_handshake_is_shown_as_it_is() {
     let event = |event: ClosingEvent| match event {
         ClosingEvent::CloseSent => "sends Close",
         ClosingEvent::CloseReceived => "receives Close",
+        ClosingEvent::FinSent => "sends FIN",
+        ClosingEvent::FinReceived => "receives FIN",
         ClosingEvent::TcpEnded => "TCP ends",
     };
     let rows: Vec<String> = TRANSITIONS

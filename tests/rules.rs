@@ -234,7 +234,7 @@ fn without_a_close_frame_the_most_specific_reason_wins() {
         ("fin", &[], "no-close-fin"),
         ("rst", &[], "no-close-rst"),
         ("fin", &[("end.silence_s", Value::Float(41.3))], "no-close-long-idle"),
-        ("fin", std::slice::from_ref(&silence), "no-close-idle"),
+        ("fin", std::slice::from_ref(&silence), "no-close-idle-60"),
         ("fin", &[silence.clone(), nginx.clone(), ("handshake.proxy", text("1.1 x"))], "no-close-idle-nginx"),
         ("fin", &[silence.clone(), nginx, ("ping.unanswered_s", Value::Float(20.0))], "no-close-ping-unanswered"),
         ("fin", &[("end.since_peer_data_s", Value::Float(0.01))], "no-close-after-message"),

@@ -7,6 +7,7 @@ use super::kept::{self, Kept};
 use super::{ExitStatus, Failure};
 use crate::capture::{CaptureError, Part, Problem, Sequence};
 use crate::catalog::language::Language;
+use crate::catalog::meanings::CodeMeanings;
 use crate::diagnosis::printable;
 use crate::fleet::ConnectionReport;
 use crate::fleet::Fleet;
@@ -14,7 +15,9 @@ use crate::report::json::{ConnectionObject, SummaryObject, plain};
 use crate::report::text::TextReport;
 use crate::report::{Closing, Damage, InputFile, InterfaceLoss, Speaker};
 use crate::{Analyzer, Options, Payload};
-use std::io::{self, IsTerminal as _, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read as _, Write};
+use std::path::Path;
 
 pub(super) fn run(
     args: &AnalysisArgs,
@@ -27,6 +30,7 @@ pub(super) fn run(
     for word in &args.fail_on {
         word.check(&options.rules).map_err(Failure::Usage)?;
     }
+    let meanings = args.close_codes.as_deref().map(meanings_of).transpose()?.unwrap_or_default();
     let interrupt = Interrupt::listen();
     let mut inputs = Inputs::find(args.read.iter().chain(&args.captures), &interrupt);
     if inputs.captures.is_empty() && inputs.failures.is_empty() {
@@ -35,7 +39,7 @@ pub(super) fn run(
     if args.follow && inputs.failures.is_empty() {
         inputs.follow()?;
     }
-    let speaker = Speaker::new(language);
+    let speaker = Speaker::new(language).knowing(meanings);
     let status = ExitStatus::Analysed;
     let (damage, speaker) = (Vec::new(), &speaker);
     let mut job = Job { args, speaker, width, status, first_object: true, damage, places_damaged: 0, interrupt, out };
@@ -64,6 +68,17 @@ pub(super) fn run(
         eprintln!("wsdissect: following {}; Ctrl-C prints the report", inputs.captures[0].name);
     }
     job.analyse(&inputs, options)
+}
+
+/// Reads the file that says what an application means by its codes.
+fn meanings_of(path: &Path) -> Result<CodeMeanings, Failure> {
+    let read = || -> Result<CodeMeanings, String> {
+        let mut text = String::new();
+        let file = File::open(path).map_err(|error| error.to_string())?;
+        file.take(MAX_MEANINGS).read_to_string(&mut text).map_err(|error| error.to_string())?;
+        CodeMeanings::parse(&text)
+    };
+    read().map_err(|error| Failure::Usage(format!("failed to read the close codes in {}: {error}", path.display())))
 }
 
 /// One run over all captures of the command line.
@@ -277,6 +292,9 @@ impl<W: Write> Job<'_, W> {
 
 /// The kind of damage of an input that could not be opened at all.
 const UNREADABLE: &str = "unreadable";
+
+/// Bytes of a file with meanings of codes that are read: far more than one with all 2000 codes needs.
+const MAX_MEANINGS: u64 = 1 << 20;
 
 /// Damaged places that are told one by one.
 const MAX_DAMAGE: usize = 100;

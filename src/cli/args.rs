@@ -53,6 +53,11 @@ pub(super) struct AnalysisArgs {
     #[arg(long, value_name = "SELECTOR")]
     pub(super) only: Vec<Selector>,
 
+    /// What your application means by its close codes from 3000 to 4999: a TOML file with lines such as
+    /// 4001 = "signed in elsewhere"
+    #[arg(long, value_name = "FILE")]
+    pub(super) close_codes: Option<PathBuf>,
+
     /// Exit with 1 when a reported connection matches: `abnormal`, or the name of a rule or cause
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(super) fail_on: Vec<FailOn>,

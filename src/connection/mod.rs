@@ -7,24 +7,30 @@ mod api_view;
 mod closing;
 mod ending;
 mod handshake;
+mod heartbeat;
 mod in_flight;
 mod pings;
 mod previews;
+mod reaction;
+mod round_trips;
 mod sizes;
 mod timeline;
 mod traffic;
 mod visibility;
 
 pub use api_view::ApiView;
-pub use closing::{ClosingEvent, ClosingHandshake, ClosingState, TRANSITIONS, Transition};
+pub use closing::{ClosingEvent, ClosingHandshake, ClosingState, ClosingTimes, TRANSITIONS, Transition};
 pub use ending::{EndSignal, EndSignalKind, LastWord};
 pub use handshake::{Handshake, Leg, Outcome};
+pub use heartbeat::{Heartbeat, HeartbeatName, HeartbeatRole, Heartbeats};
 pub use in_flight::InFlight;
 pub use pings::Pings;
 pub use previews::{Preview, Previews};
+pub use reaction::Reaction;
+pub use round_trips::RoundTrips;
 pub use sizes::MessageSizes;
 pub use timeline::{Observation, Observed, Timeline};
-pub use traffic::{FrameCounts, MessageNote, Traffic};
+pub use traffic::{AfterClose, FrameCounts, MessageNote, Traffic};
 pub use visibility::{Blind, Hole, Visibility};
 
 // What the layers below found, for those above, which see connections only.
@@ -208,7 +214,15 @@ impl Connection {
 
     /// The other side acknowledged everything of `side` before `upto`.
     pub fn acknowledged(&mut self, side: Side, upto: StreamOffset) {
-        self.traffic[side].in_flight.acknowledged(upto);
+        let traffic = &mut self.traffic[side];
+        traffic.acked = traffic.acked.max(upto);
+        traffic.in_flight.acknowledged(upto);
+    }
+
+    /// Whether the bytes of `side`'s message under way are wanted ([`Event::Payload`]).
+    #[must_use]
+    pub fn wants_payload(&self, side: Side) -> bool {
+        self.traffic[side].is_small_message_open()
     }
 
     /// Takes in what the frame decoder of one side found.
@@ -222,6 +236,7 @@ impl Connection {
             }
             Event::Message(message) => {
                 let note = self.traffic[side].message(message);
+                self.small_message(side, &note);
                 let observed = match (message.content, message.inflated_len) {
                     (Content::Limit, Some(at_least)) => {
                         Observed::InflatedInPart { wire_len: message.wire_len, at_least }
@@ -249,7 +264,24 @@ impl Connection {
                 self.visibility[side].resynchronised(found, told);
             }
             Event::FrameEnd(end) => self.traffic[side].frame_end = end.end(),
-            Event::Payload(_) => {}
+            Event::Payload(piece) => {
+                if self.wants_payload(side) {
+                    self.traffic[side].heartbeats.get_or_insert_default().peek(piece);
+                }
+            }
+        }
+    }
+
+    /// A message that may be a heartbeat, or answer one.
+    fn small_message(&mut self, side: Side, note: &MessageNote) {
+        if note.wire_len > heartbeat::SMALL {
+            return;
+        }
+        let answers = self.traffic[side].heartbeats.get_or_insert_default().message(note);
+        if let Some(name) = answers
+            && let Some(asked) = &mut self.traffic[side.other()].heartbeats
+        {
+            asked.answered(name);
         }
     }
 
@@ -270,6 +302,10 @@ impl Connection {
             return;
         }
         self.end_signal(EndSignalKind::CloseFrame, side, close.last);
+        if let Some(other) = &self.traffic[side.other()].close {
+            // A segment acknowledges all that its sender has got.
+            self.closing.crossed = self.traffic[side.other()].acked <= other.offset;
+        }
         self.closing.close_frame(side);
         self.closing.initiator = self.first_close().map(|signal| signal.by);
         self.traffic[side].close = Some(close.clone());
@@ -340,7 +376,7 @@ impl Connection {
 }
 
 /// The code of a Close payload that has one.
-fn close_code(payload: &ClosePayload) -> Option<u16> {
+pub(crate) fn close_code(payload: &ClosePayload) -> Option<u16> {
     match payload {
         ClosePayload::Status { code, .. } => Some(code.0),
         ClosePayload::Empty | ClosePayload::OneByte(_) => None,

@@ -1,5 +1,6 @@
 //! Pings of one side matched to the Pongs that answer them (RFC 6455 §5.5.2, §5.5.3).
 
+use super::round_trips::RoundTrips;
 use crate::units::Origin;
 use std::collections::VecDeque;
 
@@ -21,9 +22,14 @@ pub struct Pings {
     pub last_answered: Option<Origin>,
     /// The latest Pong that answered one.
     pub last_pong: Option<Origin>,
-    /// Round trip of the last answered Ping, in seconds.
-    pub last_round_trip: Option<f64>,
+    /// Pongs that answered none of them: unsolicited ones, which are legal (§5.5.3), or with a payload that no Ping had.
+    pub unsolicited: u64,
+    /// How long answers took, seen from the place of the capture. Left out are those of which the payload fits several
+    /// Pings.
+    round_trips: Option<Box<RoundTrips>>,
     outstanding: VecDeque<(Origin, u64)>,
+    /// Unanswered Pings after the oldest of which nothing is remembered.
+    forgotten: u64,
 }
 
 impl Pings {
@@ -37,6 +43,7 @@ impl Pings {
         if self.outstanding.len() == Self::OUTSTANDING {
             // The oldest tells how long the silence lasts, so a later one gives way.
             self.outstanding.remove(1);
+            self.forgotten += 1;
         }
         self.outstanding.push_back((at, fingerprint(payload)));
     }
@@ -44,12 +51,20 @@ impl Pings {
     pub(super) fn answered(&mut self, payload: &[u8], at: Origin) {
         let wanted = fingerprint(payload);
         let Some(index) = self.outstanding.iter().rposition(|&(_, sent)| sent == wanted) else {
+            self.unsolicited += 1;
             return;
         };
-        self.last_round_trip = at.seconds_since(&self.outstanding[index].0);
-        self.last_answered = Some(self.outstanding[index].0);
+        let ping = self.outstanding[index].0;
+        let is_alone = self.outstanding.iter().filter(|&&(_, sent)| sent == wanted).count() == 1;
+        if let Some(seconds) = at.seconds_since(&ping).filter(|_| is_alone) {
+            self.round_trips.get_or_insert_default().add(seconds);
+        }
+        self.last_answered = Some(ping);
         self.last_pong = Some(at);
         self.answered += index as u64 + 1;
+        if index > 0 {
+            self.answered += std::mem::take(&mut self.forgotten);
+        }
         self.outstanding.drain(..=index);
     }
 
@@ -57,6 +72,18 @@ impl Pings {
     #[must_use]
     pub fn oldest_unanswered(&self) -> Option<Origin> {
         self.outstanding.front().map(|&(at, _)| at)
+    }
+
+    /// How long answers took.
+    #[must_use]
+    pub fn round_trips(&self) -> Option<&RoundTrips> {
+        self.round_trips.as_deref()
+    }
+
+    /// Pings that no Pong has answered.
+    #[must_use]
+    pub fn unanswered(&self) -> u64 {
+        self.count.saturating_sub(self.answered)
     }
 
     /// Mean distance between Pings, in seconds.
@@ -92,7 +119,7 @@ mod tests {
         pings.sent(b"c", at(40));
         pings.answered(b"b", at(41));
         assert_eq!(pings.answered, 2);
-        assert_eq!(pings.last_round_trip, Some(21.0));
+        assert_eq!(pings.round_trips().and_then(|trips| trips.within(0.5)), Some(21.0));
         assert_eq!(pings.oldest_unanswered(), Some(at(40)));
         assert_eq!(pings.interval(), Some(20.0));
     }
@@ -102,7 +129,8 @@ mod tests {
         let mut pings = Pings::default();
         pings.sent(b"a", at(0));
         pings.answered(b"x", at(1));
-        assert_eq!(pings.oldest_unanswered(), Some(at(0)));
+        assert_eq!((pings.oldest_unanswered(), pings.unsolicited), (Some(at(0)), 1));
+        assert!(pings.round_trips().is_none());
     }
 
     #[test]
@@ -113,6 +141,18 @@ mod tests {
         }
         assert_eq!(pings.oldest_unanswered(), Some(at(0)));
         pings.answered(b"99", at(100));
-        assert_eq!(pings.oldest_unanswered(), None);
+        assert_eq!((pings.oldest_unanswered(), pings.unanswered()), (None, 0));
+    }
+
+    #[test]
+    fn an_answer_that_fits_two_pings_tells_no_round_trip() {
+        let mut pings = Pings::default();
+        pings.sent(b"", at(0));
+        pings.sent(b"", at(20));
+        pings.answered(b"", at(21));
+        assert!(pings.round_trips().is_none());
+        pings.sent(b"", at(40));
+        pings.answered(b"", at(41));
+        assert_eq!(pings.round_trips().map(RoundTrips::count), Some(1));
     }
 }

@@ -1,9 +1,10 @@
 //! What one side sent: counters, its last message, its Pings, its Close frame.
 
+use super::heartbeat::{Heartbeat, Heartbeats, SMALL};
 use super::in_flight::InFlight;
 use super::pings::Pings;
 use super::sizes::MessageSizes;
-use crate::units::{Origin, StreamOffset};
+use crate::units::{Origin, PacketNumber, StreamOffset};
 use crate::websocket::{self, CloseFrame, Content, Frame, Message, Opcode, OpenFrame, Utf8State};
 
 /// The traffic of one side.
@@ -31,14 +32,43 @@ pub struct Traffic {
     pub(super) frame_end: StreamOffset,
     /// Its Pings and their answers.
     pub pings: Pings,
+    /// The rhythms in its small messages; takes memory from the first of them on.
+    pub(super) heartbeats: Option<Box<Heartbeats>>,
     /// Its first Close frame.
     pub close: Option<CloseFrame>,
+    /// What it sent after that; takes memory only when there is something.
+    after_close: Option<Box<AfterClose>>,
+    /// The other side's TCP has everything before this.
+    pub(super) acked: StreamOffset,
     /// Complete messages whose content could not be read to its end.
     pub unread_messages: u64,
     /// Why the last of them that a fault may hide in could not.
     pub unread: Option<Content>,
     /// The frame it began and never finished.
     pub unfinished: Option<OpenFrame>,
+}
+
+/// What a side sent after its own Close frame: its peer ignores it (RFC 6455 §1.4, §5.5.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AfterClose {
+    /// Frames begun.
+    pub frames: u64,
+    /// Complete data messages.
+    pub messages: u64,
+    /// The packets in which the frames begin, each once; the first [`AfterClose::PACKETS`].
+    pub packets: Vec<PacketNumber>,
+}
+
+impl AfterClose {
+    /// Packets kept.
+    pub const PACKETS: usize = 8;
+
+    fn frame(&mut self, at: Origin) {
+        self.frames = self.frames.saturating_add(1);
+        if self.packets.len() < Self::PACKETS && self.packets.last() != Some(&at.packet) {
+            self.packets.push(at.packet);
+        }
+    }
 }
 
 /// Frames by opcode.
@@ -118,6 +148,9 @@ pub struct MessageNote {
 impl Traffic {
     pub(super) fn frame(&mut self, frame: &Frame) {
         let header = &frame.header;
+        if self.frames.close > 0 {
+            self.after_close.get_or_insert_default().frame(frame.first);
+        }
         self.frames.count(header.opcode);
         self.payload_bytes = self.payload_bytes.saturating_add(header.payload_len);
         match header.opcode {
@@ -169,6 +202,9 @@ impl Traffic {
             Opcode::Text => self.text_messages += 1,
             _ => self.binary_messages += 1,
         }
+        if let Some(ignored) = &mut self.after_close {
+            ignored.messages = ignored.messages.saturating_add(1);
+        }
         self.largest_before_last = self.largest_before_last.max(self.last_message.map(|last| last.size));
         self.last_message = Some(note);
         self.sizes.count(note.size, message.last);
@@ -179,6 +215,22 @@ impl Traffic {
 
     pub(super) fn unfinished(&mut self, unfinished: &websocket::Unfinished) {
         self.unfinished = unfinished.frame;
+    }
+
+    /// What it sent after its own Close frame; `None` when that was nothing.
+    #[must_use]
+    pub fn after_close(&self) -> Option<&AfterClose> {
+        self.after_close.as_deref()
+    }
+
+    /// The heartbeats of its application, as far as they show in its messages.
+    pub fn heartbeats(&self) -> impl Iterator<Item = Heartbeat> {
+        self.heartbeats.iter().flat_map(|heartbeats| heartbeats.found())
+    }
+
+    /// Whether the data message under way is so small that it may be a heartbeat.
+    pub(super) fn is_small_message_open(&self) -> bool {
+        self.open_message.is_some_and(|open| open.wire_len <= SMALL)
     }
 
     /// The message under way, or else the last complete one.

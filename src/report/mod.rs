@@ -3,6 +3,7 @@
 mod community_id;
 pub mod json;
 pub(crate) mod layout;
+mod notes;
 pub mod schema;
 mod speaker;
 pub mod text;

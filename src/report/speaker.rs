@@ -1,10 +1,11 @@
 //! The words of a report in one language: the one place where a diagnosis becomes sentences.
 
 use crate::catalog::language::Language;
+use crate::catalog::meanings::CodeMeanings;
 use crate::catalog::rules::RuleId;
 use crate::catalog::rules::words::Words;
 use crate::catalog::text;
-use crate::diagnosis::{Candidate, Diagnosis, Fix, render, value_text};
+use crate::diagnosis::{Candidate, Diagnosis, Fix, printable, render, value_text};
 use crate::evidence::{Evidence, FactId, Known, Value};
 use crate::fleet::{CaptureLimit, ConnectionReport};
 use crate::violation::ViolationRule;
@@ -15,6 +16,7 @@ pub struct Speaker {
     /// The language spoken.
     pub language: Language,
     words: Words,
+    meanings: CodeMeanings,
 }
 
 impl Speaker {
@@ -25,7 +27,23 @@ impl Speaker {
     #[must_use]
     pub fn new(language: Language) -> Self {
         let words = Words::builtin(language.tag()).and_then(Result::ok);
-        Self { language, words: words.expect("the built-in words load: tests/rules.rs checks every language") }
+        Self {
+            language,
+            words: words.expect("the built-in words load: tests/rules.rs checks every language"),
+            meanings: CodeMeanings::default(),
+        }
+    }
+
+    /// The same speaker, who knows what an application means by its own codes.
+    #[must_use]
+    pub fn knowing(self, meanings: CodeMeanings) -> Self {
+        Self { meanings, ..self }
+    }
+
+    /// What the application means by a code of its own; `None` unless its user has said so.
+    #[must_use]
+    pub fn meaning(&self, code: u16) -> Option<String> {
+        self.meanings.of(code).map(printable)
     }
 
     /// A text of the report itself, by its key in `report.toml`.
@@ -160,6 +178,16 @@ impl Speaker {
     pub fn seconds(&self, value: f64) -> String {
         let digits = if value.abs() < 10.0 { 3 } else { 1 };
         format!("{value:.digits$}").replace('.', &self.words.numbers().decimal)
+    }
+
+    /// A time that passed, with its unit: `3 ms`, `2.5 s`, `30 s`.
+    #[must_use]
+    pub fn span(&self, seconds: f64) -> String {
+        let (value, unit) = if seconds.abs() < 1.0 { (seconds * 1e3, "ms") } else { (seconds, "s") };
+        let digits = if value.abs() < 0.1 { 3 } else { usize::from(value.abs() < 100.0) };
+        let text = format!("{value:.digits$}");
+        let text = text.strip_suffix(".0").unwrap_or(&text).replace('.', &self.words.numbers().decimal);
+        format!("{text} {unit}")
     }
 }
 

@@ -4,6 +4,7 @@
 //! reaches the output without [`printable`], so that a Close reason cannot move the cursor.
 
 use super::layout::{columns, wrap};
+use super::notes::Notes;
 use super::{Closing, InputFile, InterfaceLoss, Speaker, close_meaning, code_name, violation_reference};
 use crate::connection::{ClosePayload, EndSignalKind, Opcode, Outcome};
 use crate::connection::{Connection, LastMessage, Observation, Observed, Preview, Reading};
@@ -330,6 +331,15 @@ impl<'a> TextReport<'a> {
             let kinds = counts.named().into_iter().filter(|&(_, count)| count > 0).map(|(kind, _)| kind);
             let note = self.copies("quality.duplicates", kinds, copies.segments.into());
             self.labelled(out, self.speaker.say("label.note"), &note);
+        }
+        let notes = Notes::new(self.speaker, &report.connection);
+        let mut remarks: Vec<String> = notes.meaning().into_iter().chain(notes.losses()).collect();
+        if detail == Detail::Whole {
+            remarks.extend(notes.closing());
+        }
+        self.list(out, self.speaker.say("label.note"), &remarks);
+        if detail == Detail::Whole {
+            self.list(out, self.speaker.say("alive.label"), &notes.alive());
         }
         let because = diagnosis.because.iter().filter(|evidence| is_telling(evidence)).take(MOST_PROOFS);
         let losses = LOSSES.into_iter().filter_map(FactId::by_name).map(|fact| report.facts.evidence(fact));

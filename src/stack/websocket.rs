@@ -151,6 +151,9 @@ impl WebSocketStage {
             self.finish_side(shared, side);
         }
         record_end(&mut self.connection, end, side);
+        if end.kind == StreamEndKind::Fin {
+            self.connection.closing.fin(side);
+        }
         // Whether the connection outlives a RST is not known yet.
         if tcp_ended && end.kind == StreamEndKind::Fin {
             self.connection.closing.tcp_ended();
@@ -305,7 +308,7 @@ impl Recorder<'_> {
 
 impl EventSink for Recorder<'_> {
     fn wants_payload(&self) -> bool {
-        self.inside.wants(self.side)
+        self.inside.wants(self.side) || self.connection.wants_payload(self.side)
     }
 
     fn event(&mut self, event: Event<'_>) {

@@ -106,3 +106,25 @@ pub(in crate::evidence) fn after_handshake_s(view: &View<'_>) -> Answer {
         None => unknown(WhyUnknown::NotCaptured),
     })
 }
+
+pub(in crate::evidence) fn violation(view: &View<'_>) -> Answer {
+    of_first(view, |signal, _| match view.connection.close_fault(signal.by) {
+        Some(fault) => text(fault.rule.name()).at([fault.at]),
+        None if view.connection.violations_dropped > 0 => unknown(WhyUnknown::Limit),
+        None => absent(),
+    })
+}
+
+pub(in crate::evidence) fn refused(view: &View<'_>) -> Answer {
+    of_first(view, |signal, _| {
+        let connection = view.connection;
+        if connection.close_fault(signal.by).is_none() {
+            return if connection.violations_dropped > 0 { unknown(WhyUnknown::Limit) } else { absent() };
+        }
+        match connection.close_refused(signal.by) {
+            Some(refused) => boolean(refused),
+            None if connection.tcp_end().is_none() => unknown(view.why_no_end()),
+            None => or_unknown(view.no_close_of(signal.by.other()).map(|()| boolean(false))),
+        }
+    })
+}

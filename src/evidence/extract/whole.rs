@@ -110,6 +110,23 @@ pub(in crate::evidence) fn ping_interval_s(view: &View<'_>) -> Answer {
     }))
 }
 
+pub(in crate::evidence) fn heartbeat_unanswered_s(view: &View<'_>) -> Answer {
+    or_unknown(view.end_by().and_then(|(end, ender)| {
+        let unanswered = view.connection.traffic[ender].heartbeats().filter_map(|beat| beat.unanswered);
+        let sent_before = unanswered.filter(|beat| beat.packet <= end.at.packet);
+        let Some(beat) = sent_before.min_by_key(|beat| beat.packet) else {
+            return view.judged(ender).map(|()| absent());
+        };
+        // The answer may be where nobody looked.
+        let peer = ender.other();
+        view.frames_since(peer, beat)?;
+        if view.has_hole_after(peer, beat) {
+            return Err(view.why_missing(peer));
+        }
+        Ok(seconds(end.at.seconds_since(&beat)).at([beat, end.at]))
+    }))
+}
+
 pub(in crate::evidence) fn tcp_conflict(view: &View<'_>) -> Answer {
     let conflicts = Side::BOTH.into_iter().filter_map(|side| view.connection.tcp[side].anomalies().conflict);
     match conflicts.min_by_key(|conflict| (conflict.acknowledged, conflict.other.packet)) {

@@ -1,7 +1,9 @@
 //! One connection as JSON.
 
 use super::SCHEMA;
+use super::closing::{ClosingObject, ReactionObject};
 use super::inside::{ApplicationObject, MessageCounts, PayloadsObject, application};
+use super::keepalive::KeepaliveSides;
 use crate::connection::{ApiView, Connection, Copies, EndSignalKind};
 use crate::connection::{CloseFrame, ClosePayload, Hole};
 use crate::evidence::{FactId, Known, Value, WhyUnknown};
@@ -159,12 +161,15 @@ struct UnacknowledgedObject {
 struct KeepaliveObject {
     ping_interval_s: Maybe<Option<f64>>,
     tcp_interval_s: Maybe<Option<f64>>,
+    #[serde(flatten)]
+    sides: KeepaliveSides,
 }
 
 #[derive(Debug, Serialize)]
 struct CloseObject {
     code: Option<u16>,
     name: Option<&'static str>,
+    meaning: Option<String>,
     reason: String,
     initiator: Option<&'static str>,
     echoed: Maybe<bool>,
@@ -172,12 +177,15 @@ struct CloseObject {
     client_frame: Maybe<Option<CloseFrameObject>>,
     server_frame: Maybe<Option<CloseFrameObject>>,
     tcp_end: TcpEndObject,
+    #[serde(flatten)]
+    closing: ClosingObject,
 }
 
 #[derive(Debug, Serialize)]
 struct CloseFrameObject {
     code: Option<u16>,
     reason: String,
+    fault: Option<&'static str>,
     packet: u64,
     time: Option<String>,
 }
@@ -194,6 +202,7 @@ struct ApiViewObject {
     code: u16,
     reason: String,
     was_clean: bool,
+    or_code: Option<u16>,
 }
 
 #[derive(Debug, Serialize)]
@@ -204,6 +213,7 @@ struct ViolationObject {
     offset: Option<u64>,
     reference: &'static str,
     detail: String,
+    reaction: Option<ReactionObject>,
 }
 
 /// Bytes of one side that were sent again with another content.
@@ -346,10 +356,11 @@ impl ConnectionObject {
             keepalive: KeepaliveObject {
                 ping_interval_s: number(report, "keepalive.ping_interval_s"),
                 tcp_interval_s: number(report, "keepalive.tcp_interval_s"),
+                sides: KeepaliveSides::new(connection),
             },
-            close: close(connection),
+            close: close(connection, speaker),
             api_view: Sides::of(|side| connection.api_view(side).map(ApiViewObject::from)),
-            violations: connection.violations.iter().map(violation).collect(),
+            violations: connection.violations.iter().map(|each| violation(connection, each)).collect(),
             violations_total: connection.violations.len() as u64 + connection.violations_dropped,
             conflicts: Side::BOTH.into_iter().filter_map(|side| conflict(connection, side)).collect(),
             visibility: visibility(connection),
@@ -424,7 +435,7 @@ fn tls(connection: &Connection) -> Option<TlsObject> {
     })
 }
 
-fn close(connection: &Connection) -> CloseObject {
+fn close(connection: &Connection, speaker: &Speaker) -> CloseObject {
     let first = connection.first_close();
     let frame = first.and_then(|signal| connection.traffic[signal.by].close.as_ref());
     let code = frame.and_then(code_of);
@@ -432,6 +443,7 @@ fn close(connection: &Connection) -> CloseObject {
     CloseObject {
         code,
         name: code.map(code_name),
+        meaning: code.and_then(|code| speaker.meaning(code)),
         reason: frame.map(reason_of).unwrap_or_default(),
         initiator: first.map(|signal| signal.by.name()),
         echoed: match first {
@@ -456,6 +468,7 @@ fn close(connection: &Connection) -> CloseObject {
             side: tcp_end.map(|end| end.by.name()),
             packet: tcp_end.map(|end| end.at.packet.value()),
         },
+        closing: ClosingObject::new(connection),
     }
 }
 
@@ -464,6 +477,7 @@ fn close_frame(connection: &Connection, side: Side) -> Maybe<Option<CloseFrameOb
         (Some(close), _) => Maybe::Value(Some(CloseFrameObject {
             code: code_of(close),
             reason: reason_of(close),
+            fault: connection.close_fault(side).map(|fault| fault.rule.name()),
             packet: close.last.packet.value(),
             time: time(close.last),
         })),
@@ -506,11 +520,11 @@ fn reason_of(close: &CloseFrame) -> String {
 
 impl From<ApiView> for ApiViewObject {
     fn from(view: ApiView) -> Self {
-        Self { code: view.code, reason: view.reason, was_clean: view.was_clean }
+        Self { code: view.code, reason: view.reason, was_clean: view.was_clean, or_code: view.or_code }
     }
 }
 
-fn violation(violation: &crate::violation::Violation) -> ViolationObject {
+fn violation(connection: &Connection, violation: &crate::violation::Violation) -> ViolationObject {
     ViolationObject {
         rule: violation.rule.name(),
         side: violation.side.name(),
@@ -518,6 +532,7 @@ fn violation(violation: &crate::violation::Violation) -> ViolationObject {
         offset: violation.offset.map(|offset| offset.0),
         reference: violation_reference(violation.rule),
         detail: violation.detail.to_string(),
+        reaction: ReactionObject::of(connection, violation),
     }
 }
 

@@ -5,8 +5,10 @@
 
 use std::fmt::Write;
 
+mod closing;
 mod connection;
 mod inside;
+mod keepalive;
 mod summary;
 
 pub use connection::ConnectionObject;

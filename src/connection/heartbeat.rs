@@ -1,0 +1,477 @@
+//! Heartbeats that applications send as messages: small ones that come like clockwork, and the pings of known protocols.
+//!
+//! One [`Heartbeats`] for each side sees every small message of it: its size, its time, and its content for a moment. It
+//! keeps a handful of rhythms, each a count and a few times, however long the connection lives.
+
+use super::traffic::MessageNote;
+use crate::units::Origin;
+use crate::websocket::{Opcode, PayloadPiece};
+
+/// A message of more payload bytes than this is no heartbeat.
+pub(super) const SMALL: u64 = 128;
+
+/// The protocols whose heartbeats are known by their words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HeartbeatName {
+    /// Engine.IO, and Socket.IO on top of it: `2` asks, `3` answers.
+    EngineIo,
+    /// STOMP: an end of line (STOMP 1.2, Heart-beating).
+    Stomp,
+    /// SignalR: a message of type 6, as JSON or MessagePack.
+    SignalR,
+    /// Phoenix channels: the event `heartbeat` on the topic `phoenix`.
+    Phoenix,
+    /// Pusher: `pusher:ping` and `pusher:pong`.
+    Pusher,
+    /// Action Cable: `{"type":"ping","message":…}` of the server.
+    ActionCable,
+    /// GraphQL over WebSocket: messages of type `ping`, `pong` or `ka`.
+    GraphQl,
+    /// MQTT: PINGREQ and PINGRESP.
+    Mqtt,
+    /// The bare words `ping` and `pong`.
+    Words,
+}
+
+impl HeartbeatName {
+    /// The stable name, as in `keepalive.heartbeats[].name` of the JSON output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EngineIo => "engine_io",
+            Self::Stomp => "stomp",
+            Self::SignalR => "signalr",
+            Self::Phoenix => "phoenix",
+            Self::Pusher => "pusher",
+            Self::ActionCable => "action_cable",
+            Self::GraphQl => "graphql",
+            Self::Mqtt => "mqtt",
+            Self::Words => "ping_pong",
+        }
+    }
+
+    /// Whether its words are so short that anything may look like them: then only their rhythm makes them a heartbeat.
+    fn is_ambiguous(self) -> bool {
+        matches!(self, Self::EngineIo | Self::Stomp)
+    }
+}
+
+/// Whether a heartbeat asks or answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HeartbeatRole {
+    /// It asks, or wants no answer.
+    Ping,
+    /// It answers one.
+    Pong,
+}
+
+/// A heartbeat of one side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Heartbeat {
+    /// Whose words they are; `None` when only the rhythm tells.
+    pub name: Option<HeartbeatName>,
+    /// Whether it asks or answers.
+    pub role: HeartbeatRole,
+    /// Payload bytes of the message; of a named one, of the last.
+    pub size: u64,
+    /// Messages that belong to it.
+    pub beats: u64,
+    /// The first of them.
+    pub first: Origin,
+    /// The last of them.
+    pub last: Origin,
+    /// How far the pauses between two of them lie apart: half of the difference between the longest and the shortest, as
+    /// a part of their middle. Below [`Heartbeats::MOST_JITTER`], or `None` for known words without such a rhythm.
+    pub jitter: Option<f64>,
+    /// The oldest beat that the other side, which had answered before or must answer, has left unanswered.
+    pub unanswered: Option<Origin>,
+}
+
+impl Heartbeat {
+    /// Mean seconds between two beats; `None` when the packets carry no time.
+    #[must_use]
+    pub fn period(&self) -> Option<f64> {
+        let pauses = self.beats.checked_sub(1).filter(|&pauses| pauses > 0)?;
+        Some(self.last.seconds_since(&self.first)? / pauses as f64)
+    }
+}
+
+/// The rhythms in the small messages of one side. Takes all its memory (1.5 KB) at once and none later.
+#[derive(Debug, Clone)]
+pub struct Heartbeats {
+    rhythms: Vec<Rhythm>,
+    /// Content of the message under way.
+    peek: Vec<u8>,
+    /// It was longer than what is looked at.
+    too_long: bool,
+}
+
+/// What makes messages belong to one rhythm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Named(HeartbeatName, HeartbeatRole),
+    Sized(Opcode, u64),
+}
+
+/// Messages of one key.
+#[derive(Debug, Clone)]
+struct Rhythm {
+    key: Key,
+    size: u64,
+    /// Every message.
+    whole: Run,
+    /// The messages up to the last that keep time.
+    run: Run,
+    /// The longest such run that is over.
+    best: Option<Run>,
+    answers: u64,
+    unanswered: Option<Origin>,
+}
+
+/// Messages one after the other.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    beats: u64,
+    first: Origin,
+    last: Origin,
+    shortest: f64,
+    longest: f64,
+}
+
+impl Run {
+    fn beginning(at: Origin) -> Self {
+        Self { beats: 1, first: at, last: at, shortest: f64::INFINITY, longest: 0.0 }
+    }
+
+    /// The same run with one more beat after `pause` seconds.
+    fn with(self, at: Origin, pause: f64) -> Self {
+        Self {
+            beats: self.beats.saturating_add(1),
+            last: at,
+            shortest: self.shortest.min(pause),
+            longest: self.longest.max(pause),
+            ..self
+        }
+    }
+
+    fn jitter(&self) -> f64 {
+        if self.beats < 2 { 0.0 } else { (self.longest - self.shortest) / (self.longest + self.shortest) }
+    }
+
+    fn keeps_time(&self) -> bool {
+        self.jitter() < Heartbeats::MOST_JITTER && self.shortest >= Heartbeats::SHORTEST_PERIOD
+    }
+}
+
+impl Default for Heartbeats {
+    fn default() -> Self {
+        Self { rhythms: Vec::with_capacity(Self::RHYTHMS), peek: Vec::with_capacity(SMALL as usize), too_long: false }
+    }
+}
+
+impl Heartbeats {
+    /// Rhythms followed at once.
+    pub const RHYTHMS: usize = 4;
+
+    /// A rhythm has less jitter than this.
+    pub const MOST_JITTER: f64 = 0.05;
+
+    /// What comes more often, in seconds, is a stream of data. A little less than one, for timers are not exact.
+    pub const SHORTEST_PERIOD: f64 = 0.95;
+
+    /// Beats in time that make messages of one size a heartbeat.
+    const BEATS_OF_A_SIZE: u64 = 4;
+
+    /// The same for words that anything may look like.
+    const BEATS_OF_AMBIGUOUS_WORDS: u64 = 3;
+
+    /// The same for words that can hardly be anything else, in time or not.
+    const BEATS_OF_WORDS: u64 = 2;
+
+    /// A piece of the message under way.
+    pub(super) fn peek(&mut self, piece: &PayloadPiece<'_>) {
+        if piece.position == 0 {
+            self.peek.clear();
+            self.too_long = false;
+        }
+        // A message of which the first bytes were passed over is not read.
+        self.too_long |= usize::from(piece.position) != self.peek.len();
+        if self.peek.len() + piece.bytes.len() > SMALL as usize {
+            self.too_long = true;
+        }
+        if !self.too_long {
+            self.peek.extend_from_slice(piece.bytes);
+        }
+    }
+
+    /// A small message is complete. Tells whose answer it is, if it is one.
+    pub(super) fn message(&mut self, note: &MessageNote) -> Option<HeartbeatName> {
+        let at = note.last.unwrap_or(note.first);
+        let is_read = !self.too_long && self.peek.len() as u64 == note.size;
+        let named = if is_read { recognise(note.kind, &self.peek) } else { None };
+        self.peek.clear();
+        self.too_long = false;
+        let key = named.map_or(Key::Sized(note.kind, note.size), |(name, role)| Key::Named(name, role));
+        self.beat(key, note.size, at);
+        named.and_then(|(name, role)| (role == HeartbeatRole::Pong).then_some(name))
+    }
+
+    /// The other side sent an answer in the words of `name`.
+    pub(super) fn answered(&mut self, name: HeartbeatName) {
+        let asked = Key::Named(name, HeartbeatRole::Ping);
+        if let Some(rhythm) = self.rhythms.iter_mut().find(|rhythm| rhythm.key == asked) {
+            rhythm.unanswered = None;
+            rhythm.answers = rhythm.answers.saturating_add(1);
+        }
+    }
+
+    fn beat(&mut self, key: Key, size: u64, at: Origin) {
+        if let Some(rhythm) = self.rhythms.iter_mut().find(|rhythm| rhythm.key == key) {
+            rhythm.beat(size, at);
+            return;
+        }
+        if self.rhythms.len() == Self::RHYTHMS {
+            let weakest = self.rhythms.iter().enumerate().min_by_key(|(_, rhythm)| rhythm.weight());
+            if let Some((index, _)) = weakest {
+                self.rhythms.remove(index);
+            }
+        }
+        self.rhythms.push(Rhythm::beginning(key, size, at));
+    }
+
+    /// The heartbeats, those of known protocols first.
+    pub fn found(&self) -> impl Iterator<Item = Heartbeat> {
+        let named = self.rhythms.iter().filter(|rhythm| matches!(rhythm.key, Key::Named(..)));
+        let sized = self.rhythms.iter().filter(|rhythm| matches!(rhythm.key, Key::Sized(..)));
+        named.chain(sized).filter_map(Rhythm::heartbeat)
+    }
+}
+
+impl Rhythm {
+    fn beginning(key: Key, size: u64, at: Origin) -> Self {
+        let run = Run::beginning(at);
+        Self { key, size, whole: run, run, best: None, answers: 0, unanswered: Some(at) }
+    }
+
+    fn beat(&mut self, size: u64, at: Origin) {
+        self.size = size;
+        self.unanswered.get_or_insert(at);
+        let Some(pause) = at.seconds_since(&self.run.last).filter(|pause| *pause >= 0.0) else {
+            self.end_run(Run::beginning(at));
+            self.whole = self.whole.with(at, 0.0);
+            return;
+        };
+        self.whole = self.whole.with(at, pause);
+        let longer = self.run.with(at, pause);
+        if longer.keeps_time() {
+            self.run = longer;
+        } else {
+            self.end_run(Run::beginning(self.run.last).with(at, pause));
+        }
+    }
+
+    fn end_run(&mut self, next: Run) {
+        let ended = std::mem::replace(&mut self.run, next);
+        if self.best.is_none_or(|best| best.beats < ended.beats) {
+            self.best = Some(ended);
+        }
+        if !self.run.keeps_time() {
+            self.run = Run::beginning(self.run.last);
+        }
+    }
+
+    /// How much is lost when it gives way to another: known words most of all.
+    fn weight(&self) -> (bool, u64, u64) {
+        let longest = self.run.beats.max(self.best.map_or(0, |best| best.beats));
+        (matches!(self.key, Key::Named(..)), longest, self.whole.last.packet.value())
+    }
+
+    fn heartbeat(&self) -> Option<Heartbeat> {
+        let (name, role) = match self.key {
+            Key::Named(name, role) => (Some(name), role),
+            Key::Sized(..) => (None, HeartbeatRole::Ping),
+        };
+        let needed = match name {
+            None => Heartbeats::BEATS_OF_A_SIZE,
+            Some(name) if name.is_ambiguous() => Heartbeats::BEATS_OF_AMBIGUOUS_WORDS,
+            Some(_) => Heartbeats::BEATS_OF_WORDS,
+        };
+        let in_time = [Some(self.run), self.best].into_iter().flatten().find(|run| run.beats >= needed);
+        let unmistakable = name.is_some_and(|name| !name.is_ambiguous());
+        let (run, jitter) = match in_time {
+            Some(run) if run.beats == self.whole.beats || !unmistakable => (run, Some(run.jitter())),
+            _ if unmistakable && self.whole.beats >= needed => (self.whole, None),
+            _ => return None,
+        };
+        let is_asked = role == HeartbeatRole::Ping && name.is_some_and(|name| self.answers > 0 || must_answer(name));
+        let unanswered = if is_asked { self.unanswered } else { None };
+        let (beats, first, last) = (run.beats, run.first, run.last);
+        Some(Heartbeat { name, role, size: self.size, beats, first, last, jitter, unanswered })
+    }
+}
+
+/// Protocols in which every ping has an answer, in words that are nothing else.
+fn must_answer(name: HeartbeatName) -> bool {
+    matches!(name, HeartbeatName::Pusher | HeartbeatName::Phoenix | HeartbeatName::Mqtt)
+}
+
+/// Whose heartbeat a message is by its words.
+fn recognise(kind: Opcode, content: &[u8]) -> Option<(HeartbeatName, HeartbeatRole)> {
+    use HeartbeatName as N;
+    use HeartbeatRole::{Ping, Pong};
+    match (kind, content) {
+        (Opcode::Binary, [0xC0, 0]) => Some((N::Mqtt, Ping)),
+        (Opcode::Binary, [0xD0, 0]) => Some((N::Mqtt, Pong)),
+        (Opcode::Binary, [0x02, 0x91, 0x06]) => Some((N::SignalR, Ping)),
+        (Opcode::Text, b"2") => Some((N::EngineIo, Ping)),
+        (Opcode::Text, b"3") => Some((N::EngineIo, Pong)),
+        (Opcode::Text | Opcode::Binary, b"\n" | b"\r\n") => Some((N::Stomp, Ping)),
+        (Opcode::Text, b"{\"type\":6}\x1e") => Some((N::SignalR, Ping)),
+        (Opcode::Text, [b'{' | b'[', ..]) => recognise_json(content),
+        (Opcode::Text, words) if words.trim_ascii().eq_ignore_ascii_case(b"ping") => Some((N::Words, Ping)),
+        (Opcode::Text, words) if words.trim_ascii().eq_ignore_ascii_case(b"pong") => Some((N::Words, Pong)),
+        _ => None,
+    }
+}
+
+/// The same for a JSON text, by its strings.
+fn recognise_json(content: &[u8]) -> Option<(HeartbeatName, HeartbeatRole)> {
+    use HeartbeatName as N;
+    use HeartbeatRole::{Ping, Pong};
+    match content {
+        b"{\"type\":\"ping\"}" | b"{\"type\":\"ka\"}" => return Some((N::GraphQl, Ping)),
+        b"{\"type\":\"pong\"}" => return Some((N::GraphQl, Pong)),
+        _ if content.starts_with(b"{\"type\":\"ping\",\"message\":") => return Some((N::ActionCable, Ping)),
+        _ => {}
+    }
+    let (mut phoenix, mut role) = (false, None);
+    for (index, _) in content.iter().enumerate().filter(|(_, byte)| **byte == b'"') {
+        match content.get(index + 1..).unwrap_or_default() {
+            [b'p', b'u', rest @ ..] if rest.starts_with(b"sher:ping\"") => return Some((N::Pusher, Ping)),
+            [b'p', b'u', rest @ ..] if rest.starts_with(b"sher:pong\"") => return Some((N::Pusher, Pong)),
+            [b'p', b'h', rest @ ..] if rest.starts_with(b"oenix\"") => phoenix = true,
+            [b'p', b'h', rest @ ..] if rest.starts_with(b"x_reply\"") => role = Some(Pong),
+            [b'h', b'e', rest @ ..] if rest.starts_with(b"artbeat\"") => role = Some(Ping),
+            _ => {}
+        }
+    }
+    role.filter(|_| phoenix).map(|role| (N::Phoenix, role))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{PacketNumber, Timestamp};
+    use crate::websocket::{Content, MessageKind, Utf8State};
+
+    fn at(seconds: f64) -> Origin {
+        let packet = PacketNumber::new((seconds * 1000.0) as u64 + 1).unwrap();
+        Origin { packet, time: Some(Timestamp::from_nanos((seconds * 1e9) as i64)) }
+    }
+
+    fn send(heartbeats: &mut Heartbeats, content: &[u8], seconds: f64) -> Option<HeartbeatName> {
+        for (index, byte) in content.iter().enumerate() {
+            let (kind, position) = (MessageKind::Text, index as u16);
+            heartbeats.peek(&PayloadPiece { kind, position, bytes: &[*byte] });
+        }
+        let (size, at) = (content.len() as u64, at(seconds));
+        heartbeats.message(&MessageNote {
+            kind: Opcode::Text,
+            size,
+            wire_len: size,
+            compressed: false,
+            complete: true,
+            content: Content::Whole,
+            utf8: Utf8State::Valid,
+            first: at,
+            last: Some(at),
+        })
+    }
+
+    fn found(times: &[f64], content: &[u8]) -> Vec<Heartbeat> {
+        let mut heartbeats = Heartbeats::default();
+        for time in times {
+            send(&mut heartbeats, content, *time);
+        }
+        heartbeats.found().collect()
+    }
+
+    #[test]
+    fn messages_of_one_size_that_keep_time_are_a_heartbeat() {
+        let [beat] = found(&[0.0, 10.0, 20.3, 30.0], b"....")[..] else { panic!("one heartbeat") };
+        assert_eq!((beat.name, beat.beats, beat.last), (None, 4, at(30.0)));
+        assert_eq!(beat.period(), Some(10.0));
+        // Longest 10.3, shortest 9.7.
+        assert!((beat.jitter.unwrap() - 0.03).abs() < 1e-9);
+    }
+
+    #[test]
+    fn five_percent_are_too_much_and_so_is_a_stream() {
+        assert_eq!(found(&[0.0, 10.0, 22.0, 32.0, 44.0], b"...."), []);
+        assert_eq!(found(&[0.0, 0.5, 1.0, 1.5, 2.0, 2.5], b"...."), []);
+        assert_eq!(found(&[0.0, 10.0, 20.0], b"...."), []);
+    }
+
+    #[test]
+    fn a_beat_that_fails_ends_the_rhythm_but_not_the_knowledge() {
+        let [beat] = found(&[0.0, 10.0, 20.0, 30.0, 77.0], b"....")[..] else { panic!("one heartbeat") };
+        assert_eq!((beat.beats, beat.last), (4, at(30.0)));
+    }
+
+    #[test]
+    fn known_words_need_less_but_ambiguous_ones_a_rhythm() {
+        assert_eq!(found(&[0.0, 25.0], b"2"), []);
+        assert_eq!(found(&[0.0, 25.0, 50.0], b"2")[0].name, Some(HeartbeatName::EngineIo));
+        assert_eq!(found(&[0.0, 1.0, 50.0], b"2"), []);
+        let [pusher] = found(&[0.0, 31.0, 50.0], br#"{"event":"pusher:ping","data":{}}"#)[..] else { panic!() };
+        assert_eq!((pusher.name, pusher.jitter, pusher.beats), (Some(HeartbeatName::Pusher), None, 3));
+        assert_eq!(pusher.unanswered, Some(at(0.0)));
+    }
+
+    #[test]
+    fn an_answer_is_told_and_settles_what_was_asked() {
+        let (mut server, mut client) = (Heartbeats::default(), Heartbeats::default());
+        for time in [0.0, 25.0, 50.0] {
+            assert_eq!(send(&mut server, b"2", time), None);
+            if time < 50.0 {
+                let name = send(&mut client, b"3", time + 0.01).expect("an answer");
+                server.answered(name);
+            }
+        }
+        assert_eq!(server.found().next().unwrap().unanswered, Some(at(50.0)));
+    }
+
+    #[test]
+    fn each_protocol_by_its_words() {
+        use HeartbeatName as N;
+        for (content, name) in [
+            (&b"\n"[..], N::Stomp),
+            (b"{\"type\":6}\x1e", N::SignalR),
+            (br#"[null,"12","phoenix","heartbeat",{}]"#, N::Phoenix),
+            (br#"{"topic":"phoenix","event":"heartbeat","payload":{},"ref":"7"}"#, N::Phoenix),
+            (br#"{"type":"ping","message":1700000000}"#, N::ActionCable),
+            (br#"{"type":"ka"}"#, N::GraphQl),
+            (b"PING\r\n", N::Words),
+        ] {
+            assert_eq!(recognise(Opcode::Text, content), Some((name, HeartbeatRole::Ping)));
+        }
+        assert_eq!(recognise(Opcode::Binary, &[0xD0, 0]), Some((N::Mqtt, HeartbeatRole::Pong)));
+        for content in [&b"2probe"[..], b"42[\"x\"]", b"{\"type\":\"pinged\"}", b"pings", b""] {
+            assert_eq!(recognise(Opcode::Text, content), None);
+        }
+    }
+
+    #[test]
+    fn a_flood_of_sizes_is_bounded_and_leaves_the_rhythm() {
+        let mut heartbeats = Heartbeats::default();
+        for round in 0..20_u32 {
+            send(&mut heartbeats, b"....", f64::from(round) * 10.0);
+            for size in 5..40 {
+                send(&mut heartbeats, &vec![b'.'; size], f64::from(round) * 10.0 + 3.0 + size as f64 / 100.0);
+            }
+        }
+        assert!(heartbeats.rhythms.len() <= Heartbeats::RHYTHMS);
+        // Nothing is promised for a rhythm that 35 others crowd out, except that none is made up.
+        assert!(heartbeats.found().all(|beat| beat.period().is_some_and(|period| (9.0..11.0).contains(&period))));
+    }
+}
