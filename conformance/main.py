@@ -29,7 +29,7 @@ match options.what:
     case "list":
         print("\n".join(ALL))
     case "record":
-        places.install(suite=any(ALL[name] is fuzzing for name in names))
+        places.install(any(ALL[name] is fuzzing for name in names), any("chromium" in name for name in names))
         failed = []
         for name in names:
             print(name, flush=True)

@@ -1,6 +1,7 @@
 """Plays our own cases: a raw peer against real servers and real clients, while tcpdump records."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -23,6 +24,10 @@ CLIENTS = {
 RUNS = {
     **{f"own-{stack}-server": ("server", stack) for stack in SERVERS},
     **{f"own-{stack}-client": ("client", stack) for stack in CLIENTS},
+    # The raw peer sends octet by octet, each in a segment of its own.
+    "own-ws-server-octets": ("server", "ws"),
+    "own-websockets-server-octets": ("server", "websockets"),
+    "own-ws-client-octets": ("client", "ws"),
 }
 
 
@@ -44,7 +49,7 @@ def record(name, work):
     folder = work / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    cases = [ready(case, by) for case in CASES if case["by"] in (by, "both")]
+    cases = [ready(case, by) | {"octets": name.endswith("-octets")} for case in CASES if case["by"] in (by, "both")]
     recorder = pcap.Recorder(folder / "capture.pcap", port)
     play = against_server if role == "server" else against_client
     played, left_out = play(stack, port, cases)
@@ -124,8 +129,8 @@ def by_peer(one, peer):
     if isinstance(code, int) and not is_legal_code(code):
         rules.append("close_code_invalid")
     if one["case"].startswith("request."):
-        if answer.startswith("HTTP/1.1 101"):
-            rules.append("invalid_request_accepted")
+        if re.match(r"HTTP/1\.. 101", answer):
+            rules += ["invalid_request_accepted"] + (["bad_http_version"] if answer.startswith("HTTP/1.0") else [])
         elif one["case"] in ("request.4", "request.5") and "sec-websocket-version:" not in answer.lower():
             rules.append("missing_version_list")
     return [{"rule": rule, "side": peer} for rule in rules]

@@ -10,7 +10,8 @@ SMALL = 12_000
 # Sections of Autobahn, and in which runs the legal cases are kept beside those that break a rule.
 SECTIONS = ("2", "3", "4", "5", "7")
 WITH_LEGAL = {"autobahn-ws-server": (*SECTIONS, "6"), "autobahn-websockets-client": SECTIONS}
-
+# Runs octet by octet of which those that break a rule are kept.
+OCTETS = ("own-ws-server-octets", "own-ws-client-octets")
 
 
 def main(truth_of, work, names):
@@ -34,6 +35,8 @@ def main(truth_of, work, names):
 
 
 def is_kept(name, one):
+    if name.endswith("-octets"):
+        return bool(one["breaks"]) and name in OCTETS
     if name.startswith("own-"):
         return True
     section = one["case"].split(".")[0]

@@ -26,11 +26,12 @@ SERVERS = {
 }
 
 
-def install(suite):
+def install(suite, chromium):
     """Puts the peers in place, and with `suite` Autobahn as well. Debian packages are only asked for."""
-    missing = [tool for tool in ("tcpdump", "tshark", "node", "npm", "cargo") if not shutil.which(tool)]
+    wanted = ["tcpdump", "tshark", "node", "npm", "cargo"] + (["chromium"] if chromium else [])
+    missing = [tool for tool in wanted if not shutil.which(tool)]
     if missing:
-        raise SystemExit(f"missing: {' '.join(missing)} (Debian: tcpdump tshark nodejs npm; Rust from rustup)")
+        raise SystemExit(f"missing: {' '.join(missing)} (Debian: tcpdump tshark nodejs npm chromium; Rust from rustup)")
     venv, npm = ENV / "venv", ENV / "npm"
     if not venv.exists():
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
@@ -58,6 +59,9 @@ def version(stack):
     pins = dict(line.split("==") for line in (RECORD / "requirements.txt").read_text().split())
     if stack == "ws":
         return "ws " + json.loads((ENV / "npm/node_modules/ws/package.json").read_text())["version"]
+    if stack == "chromium":
+        said = subprocess.run(["chromium", "--version"], capture_output=True, text=True, check=True).stdout
+        return " ".join(said.split()[:2])
     if stack == "tungstenite":
         lock = (PEERS / "tungstenite/Cargo.lock").read_text()
         return "tokio-tungstenite " + lock.split('name = "tokio-tungstenite"\nversion = "')[1].split('"')[0]

@@ -35,8 +35,10 @@ GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 class Raw:
     """One TCP connection."""
 
-    def __init__(self, tcp, is_client, negotiated=""):
+    def __init__(self, tcp, is_client, negotiated="", octets=False):
         self.tcp, self.is_client, self.events = tcp, is_client, []
+        # Whether to send octet by octet.
+        self.apart = octets
         tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         side = "client" if is_client else "server"
         bits = re.search(rf"{side}_max_window_bits=\"?(\d+)", negotiated)
@@ -146,7 +148,11 @@ class Raw:
         self.tcp.close()
 
     def send(self, data):
-        self.tcp.sendall(data)
+        if self.apart and len(data) <= 200:
+            for octet in data:
+                self.tcp.sendall(bytes([octet]))
+        else:
+            self.tcp.sendall(data)
         self.close_sent = self.written
 
     def read(self, quiet):
@@ -237,7 +243,7 @@ def as_client(port, case):
     tcp.sendall(request(port, case) + early)
     client = tcp.getsockname()[1]
     answer, _, behind = head(tcp).partition(b"\r\n\r\n")
-    raw = Raw(tcp, True, header(answer, "Sec-WebSocket-Extensions"))
+    raw = Raw(tcp, True, header(answer, "Sec-WebSocket-Extensions"), case["octets"])
     raw.events.append(answer.decode("latin-1"))
     if not answer.startswith(b"HTTP/1.1 101"):
         behind = b""
@@ -255,7 +261,7 @@ def as_server(listener, case):
     tcp, (_, client) = listener.accept()
     listener.close()
     asked, _, behind = head(tcp).partition(b"\r\n\r\n")
-    raw = Raw(tcp, False, ", ".join(line for line in case.get("add", []) if "deflate" in line))
+    raw = Raw(tcp, False, ", ".join(line for line in case.get("add", []) if "deflate" in line), case["octets"])
     if case.get("needs", "") not in header(asked, "Sec-WebSocket-Extensions"):
         tcp.close()
         return client, raw, False

@@ -41,7 +41,8 @@ fn home() -> PathBuf {
 fn played(run: &Path) -> Vec<Played> {
     let text = fs::read_to_string(run.join("truth.json")).expect("every run has its truth");
     let truth: Value = serde_json::from_str(&text).expect("JSON");
-    let analysis = analyse(File::open(run.join("capture.pcap.gz")).expect("every run has a capture")).expect("a capture");
+    let analysis =
+        analyse(File::open(run.join("capture.pcap.gz")).expect("every run has a capture")).expect("a capture");
     let name = text_of(&truth["name"]);
     let connections = truth["connections"].as_array().expect("a list");
     // Nothing but what was played is in the capture.
@@ -164,7 +165,8 @@ fn the_recordings_hold_both_kinds_from_both_sides() {
 /// Every connection of these cases that breaks `rule` on purpose names it, with the packet and the section.
 fn is_named(cases: &[&str], rule: &str, reference: &str) {
     let listed = missed();
-    let of_cases = |one: &&Played| cases.iter().any(|case| one.case == *case || one.case.starts_with(&format!("{case}.")));
+    let of_cases =
+        |one: &&Played| cases.iter().any(|case| one.case == *case || one.case.starts_with(&format!("{case}.")));
     let mut seen = BTreeSet::new();
     for one in PLAYED.iter().filter(of_cases) {
         let breaks = one.breaks().flat_map(|(any_of, _)| any_of).find(|(name, _)| name == rule);
