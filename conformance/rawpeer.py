@@ -10,7 +10,7 @@ The handshake is a list of lines, so that each can be left out, doubled or chang
     long:FORM:N:B0     N times "x", the length in this form
     many:N:B0          the same in the shortest form
     zip:B0:WORDS       the words compressed as permessage-deflate wants it; context and window as negotiated
-    far:BITS:B0        a compressed message that refers back as far as a window of so many bits reaches
+    far:BITS:B0        a compressed message that refers back as far as a window of so many bits, or the agreed one, reaches
     last:B0:WORDS      compressed with BFINAL set (RFC 7692 §7.2.3.4)
     zhex:B0:HEX        compressed octets
     halves:B0:B1:WORDS compressed, in two fragments that begin with these bytes, a Ping between them
@@ -109,7 +109,8 @@ class Raw:
             case "zhex":
                 return self.frame(int(words[0], 16), self.deflated(bytes.fromhex(words[1])))
             case "far":
-                reach, unique = 1 << int(words[0]), b"the same words at both ends of the window"
+                bits = self.bits if words[0] == "agreed" else int(words[0])
+                reach, unique = 1 << bits, b"the same words at both ends of the window"
                 # Noise that does not compress, in hexadecimal so that it is text.
                 noise = hashlib.shake_128(b"noise").hexdigest((reach - len(unique)) // 2 - 20).encode()
                 compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
