@@ -148,6 +148,15 @@ impl Half {
         Some(StreamOffset(facts.bytes.saturating_add_signed(i64::from(seq.distance_from(SeqNumber(self.next))))))
     }
 
+    /// The sequence number behind everything that was seen of the stream.
+    pub(super) fn head(&self, facts: &EndFacts) -> Option<SeqNumber> {
+        let waiting = self.waiting.as_ref().map_or(facts.bytes, |waiting| waiting.end());
+        let fin = self.fin_at.map_or(0, |fin| fin.saturating_add(1));
+        let ahead = waiting.max(fin).saturating_sub(facts.bytes);
+        // Sequence numbers wrap; the low half of the distance is all that counts.
+        (self.anchor != Anchor::None).then(|| SeqNumber(self.next).plus(ahead as u32))
+    }
+
     /// Something waits for a hole to be filled.
     pub(super) fn has_hole(&self) -> bool {
         self.waiting.is_some() || (self.fin_at.is_some() && !self.fin_delivered)
