@@ -7,6 +7,7 @@ mod api_view;
 mod closing;
 mod ending;
 mod handshake;
+mod hops;
 mod in_flight;
 mod pings;
 mod timeline;
@@ -17,6 +18,7 @@ pub use api_view::ApiView;
 pub use closing::{ClosingEvent, ClosingHandshake, ClosingState, TRANSITIONS, Transition};
 pub use ending::{EndSignal, EndSignalKind, LastWord};
 pub use handshake::{Handshake, Outcome};
+pub use hops::{HopDoubt, HopLoss, HopPoint, HopReset, Hops, Path, Recorder, ResetSource, WhyDoubt};
 pub use in_flight::InFlight;
 pub use pings::Pings;
 pub use timeline::{Observation, Observed, Timeline};
@@ -30,7 +32,7 @@ pub use crate::tls::{TlsFacts, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};
 
 use crate::limits::Limits;
-pub use crate::tcp::{CopyKinds, Point};
+pub use crate::tcp::{CopyKinds, Point, PointFacts as PointSeen};
 
 use crate::tcp::{CopyFacts, EndFacts};
 use crate::units::{Endpoint, Origin, PacketNumber, PerSide, Side, StreamOffset};
@@ -127,6 +129,10 @@ pub struct Connection {
     pub tcp: PerSide<EndFacts>,
     /// Where its packets were recorded more than once.
     pub copies: Option<Copies>,
+    /// What each of several points of capture saw, until it is interpreted.
+    pub path: Option<Path>,
+    /// What happened between those points; `None` when all was recorded at one.
+    pub hops: Option<Box<Hops>>,
     /// The packet that opened TCP.
     pub syn: Option<Origin>,
     /// The packet that accepted it.
@@ -176,6 +182,8 @@ impl Connection {
             visibility: PerSide::default(),
             tcp: PerSide::default(),
             copies: None,
+            path: None,
+            hops: None,
             syn: None,
             syn_ack: None,
             icmp: Vec::new(),

@@ -1,11 +1,12 @@
 //! One connection as JSON.
 
 use super::SCHEMA;
+use super::hops::HopsObject;
 use crate::connection::{ApiView, Connection, Copies, EndSignalKind};
 use crate::connection::{CloseFrame, ClosePayload, Hole};
 use crate::evidence::{FactId, Known, Value, WhyUnknown};
 use crate::fleet::{CaptureLimit, ConnectionReport, CopyCounts, capture_limits};
-use crate::report::{Speaker, code_name, community_id, violation_reference};
+use crate::report::{InputFile, Speaker, code_name, community_id, violation_reference};
 use crate::stream::GapReason;
 use crate::units::{Endpoint, Origin, PacketNumber, Side};
 use serde::Serialize;
@@ -81,6 +82,7 @@ pub struct ConnectionObject {
     conflicts: Vec<ConflictObject>,
     visibility: VisibilityObject,
     copies: Option<CopiesObject>,
+    hops: Option<HopsObject>,
     diagnosis: DiagnosisObject,
 }
 
@@ -351,8 +353,18 @@ impl ConnectionObject {
             conflicts: Side::BOTH.into_iter().filter_map(|side| conflict(connection, side)).collect(),
             visibility: visibility(connection),
             copies: connection.copies.as_ref().map(CopiesObject::from),
+            hops: connection.hops.as_deref().map(HopsObject::new),
             diagnosis: diagnosis(report, speaker),
         }
+    }
+
+    /// The same object, with the names of the captures and interfaces that recorded the connection at several points.
+    #[must_use]
+    pub fn of_files(mut self, report: &ConnectionReport, files: &[InputFile]) -> Self {
+        if let Some((object, hops)) = self.hops.as_mut().zip(report.connection.hops.as_deref()) {
+            object.name(hops, files);
+        }
+        self
     }
 }
 

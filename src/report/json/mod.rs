@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 mod connection;
+mod hops;
 mod summary;
 
 pub use connection::ConnectionObject;
