@@ -6,12 +6,12 @@
 mod common;
 mod support;
 
-use common::program::{folder, run};
+use common::program::{command, ended, folder};
 use serde_json::{Value, json};
 use std::fs;
 use support::conversation::START;
-use support::net::{Packet, flags};
-use support::{Capture, Conversation, Link, PcapngWriter, Side, TimeResolution};
+use support::net::Packet;
+use support::{Acks, Capture, Conversation, Link, PcapngWriter, TimeResolution};
 
 const MILLISECOND: i64 = 1_000_000;
 const SECOND: i64 = 1_000_000_000;
@@ -132,19 +132,19 @@ struct Report {
 impl Report {
     fn of(test: &str, files: &[(&str, Vec<u8>)]) -> Self {
         let folder = folder(test);
-        let mut arguments = vec!["--lang".to_owned(), "en".to_owned()];
+        let mut arguments = vec!["--lang".to_owned(), "en".to_owned(), "-v".to_owned()];
         for (name, bytes) in files {
-            let path = folder.join(name);
-            fs::write(&path, bytes).expect("a file of our own");
-            arguments.push(path.display().to_string());
+            fs::write(folder.join(name), bytes).expect("a file of our own");
+            arguments.push((*name).to_owned());
         }
+        let run =
+            |arguments: &[String]| ended(command(arguments).current_dir(&folder).spawn().expect("the program starts"));
         let text = run(&arguments).text().to_owned();
         arguments.extend(["-T".to_owned(), "jsonl".to_owned()]);
         let lines = run(&arguments).lines();
         let connections: Vec<&Value> = lines.iter().filter(|line| line["type"] == "connection").collect();
         let [connection] = connections[..] else { panic!("{} connections: {text}", connections.len()) };
         let summary = lines.last().expect("a summary").clone();
-        let text = text.replace(&format!("{}/", folder.display()), "");
         Self { connection: connection.clone(), summary, text }
     }
 
@@ -154,12 +154,14 @@ impl Report {
 
     /// The file of each point.
     fn points(&self) -> Vec<&str> {
-        let name = |point: &'_ Value| point["capture"].as_str().map(|name| name.rsplit('/').next().unwrap_or(name).len());
         let points = self.hops()["points"].as_array().expect("points");
-        points.iter().map(|point| {
-            let whole = point["capture"].as_str().expect("a file");
-            &whole[whole.len() - name(point).unwrap_or(0)..]
-        }).collect()
+        points.iter().map(|point| point["capture"].as_str().expect("a file")).collect()
+    }
+
+    /// Whether the text report says this, wherever its lines break.
+    fn says(&self, what: &str) -> bool {
+        let dense = |text: &str| text.split_whitespace().collect::<String>();
+        dense(&self.text).contains(&dense(what))
     }
 
     /// Nothing is said to be lost, and no RST to come from between.
@@ -206,9 +208,11 @@ fn row_104_two_points_are_ordered_and_their_clocks_agreed() {
             let span = (packets as f64 - 1.0) * 0.05 + 0.02;
             let duration = connection["duration_s"].as_f64().expect("a duration");
             assert!((duration - span).abs() < 1e-6, "{duration} {span}");
-            let shift = report.summary["files"].as_array().expect("files").iter().find(|file| {
-                file["name"].as_str().is_some_and(|name| name.ends_with("server.pcap"))
-            });
+            let shift = report.summary["files"]
+                .as_array()
+                .expect("files")
+                .iter()
+                .find(|file| file["name"].as_str().is_some_and(|name| name.ends_with("server.pcap")));
             let shift = shift.expect("the file")["clock_shift_s"].as_f64().expect("a shift");
             assert!((shift + clock as f64 / 1e9).abs() < 1e-6, "{shift}");
         }
@@ -220,7 +224,7 @@ fn row_104_bytes_lost_between_the_points_are_located() {
     for (clock, anonymous) in [(0, false), (5 * SECOND, false), (5 * SECOND, true)] {
         let mut journey = Journey::begin();
         (journey.clock, journey.anonymous) = (clock, anonymous);
-        journey.talk.acks(support::Acks::Never);
+        journey.talk.acks(Acks::Never);
         journey.talk.client().text("passes");
         journey.talk.client().binary(&[7; 500]);
         journey.last(1, Fate::LostBetween);
@@ -229,7 +233,7 @@ fn row_104_bytes_lost_between_the_points_are_located() {
         journey.talk.client().text("passes too");
         journey.talk.wait(0.3);
         journey.again(lost);
-        journey.talk.acks(support::Acks::PerWrite);
+        journey.talk.acks(Acks::PerWrite);
         journey.talk.server().text("got it");
         farewell(&mut journey);
         let report = journey.report(&format!("lost-{clock}-{anonymous}"));
@@ -242,8 +246,8 @@ fn row_104_bytes_lost_between_the_points_are_located() {
         assert_eq!(hops["doubts"], json!([]), "{hops:#}");
         assert_eq!(report.connection["diagnosis"]["cause"], "normal", "{}", report.text);
         assert_eq!(report.summary["hops"], json!({ "connections": 1, "with_losses": 1, "with_resets_between": 0 }));
-        let said = format!("lost between client.pcap and server.pcap: {bytes} bytes");
-        assert!(report.text.replace(['\n', ' '], "").contains(&said.replace(' ', "")), "{}", report.text);
+        let said = format!("client: lost between client.pcap and server.pcap: {bytes} bytes, first at packet");
+        assert!(report.says(&said), "{}", report.text);
     }
 }
 
@@ -253,7 +257,7 @@ fn row_104_a_path_that_breaks_is_located_by_what_never_arrives() {
     journey.clock = -2 * SECOND;
     journey.talk.client().text("hello");
     journey.talk.server().text("hello to you");
-    journey.talk.acks(support::Acks::Never);
+    journey.talk.acks(Acks::Never);
     journey.talk.wait(1.0);
     journey.talk.client().text("is anybody there?");
     journey.last(1, Fate::LostBetween);
@@ -292,7 +296,7 @@ fn row_104_a_rst_that_never_passed_the_point_next_to_its_sender_comes_from_betwe
         journey.talk.client().text("hello");
         journey.talk.server().text("hello to you");
         journey.talk.wait(3.0);
-        journey.talk.acks(support::Acks::Never);
+        journey.talk.acks(Acks::Never);
         // With the hop limit that the server's own packets have at the client.
         journey.talk.server().rst();
         journey.last(1, Fate::SentBetween);
@@ -321,7 +325,7 @@ fn row_104_a_server_that_goes_on_behind_the_rst_proves_it() {
     journey.clock = 4 * SECOND;
     journey.talk.client().text("hello");
     journey.talk.server().text("hello to you");
-    journey.talk.acks(support::Acks::Never);
+    journey.talk.acks(Acks::Never);
     journey.talk.server().rst();
     journey.last(1, Fate::SentBetween);
     journey.talk.wait(1.0);
@@ -362,7 +366,7 @@ fn row_104_a_capture_that_starts_late_or_ends_early_proves_no_loss() {
     farewell(&mut journey);
     let [client, server] = journey.recorded();
     let some = |from: usize, to: usize| pcap(server[from.min(server.len())..to.min(server.len())].to_vec());
-    for from in 0..server.len() {
+    for from in (0..server.len()).step_by(3) {
         let files = [("client.pcap", pcap(client.clone())), ("server.pcap", some(from, server.len()))];
         let report = Report::of("late", &files);
         assert_eq!(report.connection["diagnosis"]["cause"], "normal", "{from}: {}", report.text);
@@ -370,7 +374,7 @@ fn row_104_a_capture_that_starts_late_or_ends_early_proves_no_loss() {
             report.claims_nothing();
         }
     }
-    for to in 3..server.len() {
+    for to in (3..server.len()).step_by(3) {
         let report = Report::of("early", &[("client.pcap", pcap(client.clone())), ("server.pcap", some(0, to))]);
         assert_eq!(report.connection["diagnosis"]["cause"], "normal", "{to}: {}", report.text);
         report.claims_nothing();
@@ -429,7 +433,7 @@ fn two_interfaces(points: [Vec<Packet>; 2], dropped: u64) -> Vec<u8> {
 #[test]
 fn row_104_a_recorder_that_dropped_packets_proves_no_loss() {
     let mut journey = Journey::begin();
-    journey.talk.acks(support::Acks::Never);
+    journey.talk.acks(Acks::Never);
     journey.talk.client().text("passes");
     journey.talk.client().text("does not");
     journey.last(1, Fate::LostBetween);
@@ -474,7 +478,7 @@ fn row_104_offload_that_joins_segments_makes_no_loss() {
     let mut journey = Journey::begin();
     journey.clock = SECOND;
     journey.talk.mss(1000);
-    journey.talk.acks(support::Acks::Never);
+    journey.talk.acks(Acks::Never);
     journey.talk.step(MILLISECOND);
     journey.talk.client().binary(&[1; 2900]);
     journey.talk.step(50 * MILLISECOND);
@@ -506,7 +510,10 @@ fn row_104_points_that_nothing_orders_prove_nothing() {
     journey.talk.server().rst();
     journey.last(1, Fate::SentBetween);
     let [client, server] = journey.recorded();
-    let files = [("client.pcap", pcap(client[3..].to_vec())), ("server.pcap", pcap([&server[3..], &bystander(60 * SECOND)].concat()))];
+    let files = [
+        ("client.pcap", pcap(client[3..].to_vec())),
+        ("server.pcap", pcap([&server[3..], &bystander(60 * SECOND)].concat())),
+    ];
     let report = Report::of("unordered", &files);
     assert_eq!(report.hops()["ordered"], false, "{:#}", report.hops());
     report.claims_nothing();
@@ -544,7 +551,7 @@ fn row_104_a_close_frame_that_never_arrived_is_located() {
     journey.clock = 9 * SECOND;
     journey.talk.client().text("hello");
     journey.talk.server().text("hello to you");
-    journey.talk.acks(support::Acks::Never);
+    journey.talk.acks(Acks::Never);
     journey.talk.server().close(1001, "going away");
     journey.last(1, Fate::LostBetween);
     let close = journey.talk.count() - 1;
@@ -569,5 +576,4 @@ fn row_104_one_point_has_no_hops() {
     let report = Report::of("one-point", &[("client.pcap", pcap(client))]);
     assert_eq!(report.hops(), &Value::Null);
     assert_eq!(report.summary["hops"]["connections"], 0);
-    let _ = (Side::Client, flags::RST);
 }

@@ -212,11 +212,7 @@ impl Path {
     fn is_nearer_client(&self, one: &PointFacts, other: &PointFacts) -> Option<bool> {
         let passes_first = |end: End| {
             let ((low, high), (other_low, other_high)) = (one.hop_limits[end]?, other.hop_limits[end]?);
-            if low > other_high {
-                Some(true)
-            } else {
-                (high < other_low).then_some(false)
-            }
+            if low > other_high { Some(true) } else { (high < other_low).then_some(false) }
         };
         let votes = [
             passes_first(self.client),

@@ -1,6 +1,7 @@
 //! What people and pipelines read. One file for each format; none of them decides anything.
 
 mod community_id;
+mod hops;
 pub mod json;
 pub(crate) mod layout;
 pub mod schema;

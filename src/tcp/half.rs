@@ -150,9 +150,8 @@ impl Half {
 
     /// The sequence number behind everything that was seen of the stream.
     pub(super) fn head(&self, facts: &EndFacts) -> Option<SeqNumber> {
-        let waiting = self.waiting.as_ref().map_or(facts.bytes, |waiting| waiting.end());
-        let fin = self.fin_at.map_or(0, |fin| fin.saturating_add(1));
-        let ahead = waiting.max(fin).saturating_sub(facts.bytes);
+        let fin = u64::from(self.fin_at.is_some());
+        let ahead = self.seen_to(facts).saturating_add(fin).saturating_sub(facts.bytes);
         // Sequence numbers wrap; the low half of the distance is all that counts.
         (self.anchor != Anchor::None).then(|| SeqNumber(self.next).plus(ahead as u32))
     }
