@@ -540,8 +540,7 @@ fn row_104_each_direction_at_a_point_of_its_own_proves_nothing() {
     one.extend(bystander(60 * SECOND));
     other.extend(bystander(60 * SECOND));
     let report = Report::of("asymmetric", &[("there.pcap", pcap(one)), ("back.pcap", pcap(other))]);
-    assert_eq!(report.hops()["lost"], json!([]), "{:#}", report.hops());
-    assert_eq!(report.hops()["resets"][0]["source"], "unknown");
+    assert_eq!(report.hops(), &Value::Null);
     assert_ne!(report.connection["diagnosis"]["cause"], "reset_injected", "{}", report.text);
 }
 

@@ -165,6 +165,15 @@ const LONGEST_DELAY_SECONDS: f64 = 0.45;
 const SHORTEST_DELAY_SECONDS: f64 = 10e-6;
 
 impl Path {
+    /// What the points saw, if they have anything in common: a connection that moves from one interface to another, or has
+    /// each direction on one of its own, was recorded once.
+    #[must_use]
+    pub fn new(facts: Option<Box<PathFacts>>, client: End) -> Option<Self> {
+        let shares = |point: &PointFacts| point.shared.a > 0 || point.shared.b > 0;
+        let facts = facts.filter(|facts| facts.points.iter().any(shares))?;
+        Some(Self { facts, client })
+    }
+
     /// Whether the answer depends on how reliable the points are.
     #[must_use]
     pub fn asks_for_recorders(&self) -> bool {

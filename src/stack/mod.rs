@@ -360,7 +360,7 @@ fn add_conflict(connection: &mut Connection, side: Side, facts: &EndFacts) {
 /// Adds what TCP knows, now that it is complete.
 fn add_tcp(connection: &mut Connection, client: End, basis: Basis, mut tcp: crate::tcp::TcpFacts, last: Origin) {
     connection.basis = basis;
-    connection.path = tcp.path.take().map(|facts| Path { facts, client });
+    connection.path = Path::new(tcp.path.take(), client);
     connection.last = last;
     for (opening, observed) in [(tcp.syn_ack, Observed::SynAck), (tcp.syn, Observed::Syn)] {
         if let Some((end, at)) = opening {

@@ -344,8 +344,14 @@ impl Passages {
             way.passages.push_back(part);
         }
         self.incomplete |= way.shrink(all);
+        if whole || !(syn && point != 0 && end <= before && self.longest_s > 0.0) {
+            return whole;
+        }
         // A SYN that the first point recorded before the others showed.
-        whole || (syn && point != 0 && end <= before && self.longest_s > 0.0)
+        for at in [0, point] {
+            self.points[at].shared[from] += 1;
+        }
+        true
     }
 
     fn reset(&mut self, point: usize, from: End, segment: &Segment<'_>) -> bool {
