@@ -6,12 +6,14 @@
 mod common;
 mod support;
 
+use common::case::Case;
 use common::program::{command, ended, folder};
 use serde_json::{Value, json};
 use std::fs;
 use support::conversation::START;
-use support::net::Packet;
-use support::{Acks, Capture, Conversation, Link, PcapngWriter, TimeResolution};
+use support::net::{Content, Packet};
+use support::{Acks, Capture, Conversation, Link, PcapFormat, PcapngWriter, TimeResolution};
+use wsdissect::capture::Reader;
 
 const MILLISECOND: i64 = 1_000_000;
 const SECOND: i64 = 1_000_000_000;
@@ -565,6 +567,70 @@ fn row_104_a_close_frame_that_never_arrived_is_located() {
     assert_eq!((&loss["side"], &loss["between"]), (&json!("server"), &json!([1, 0])), "{:#}", report.hops());
     assert_eq!(loss["first_packet"], report.connection["close"]["server_frame"]["packet"]);
     assert_eq!(loss["segments"], 5);
+}
+
+#[test]
+fn row_104_hundreds_of_segments_on_their_way_are_told_apart() {
+    let mut journey = Journey::begin();
+    journey.clock = 3 * SECOND;
+    journey.talk.acks(Acks::Never);
+    journey.talk.step(MILLISECOND / 10);
+    for number in 0..1000_u32 {
+        journey.talk.client().text(&format!("message {number}"));
+    }
+    journey.last(500, Fate::LostBetween);
+    journey.fates.truncate(1);
+    let lost = journey.fates[0].0;
+    journey.talk.step(50 * MILLISECOND);
+    journey.talk.wait(0.3);
+    journey.again(lost);
+    journey.talk.server().text("got it all");
+    farewell(&mut journey);
+    let report = journey.report("many");
+    let hops = report.hops();
+    let bytes = journey.talk.packets()[lost].segment().payload.len();
+    assert_eq!(hops["lost"].as_array().map(Vec::len), Some(1), "{hops:#}");
+    assert_eq!((&hops["lost"][0]["bytes"], &hops["lost"][0]["segments"]), (&json!(bytes), &json!(1)));
+    assert_eq!(hops["doubts"], json!([]));
+    let copies = journey.talk.count() - 1;
+    assert_eq!(report.connection["copies"]["segments"], copies);
+}
+
+/// What tcpdump recorded at the two ends of a cable of our own (`fixtures/record`), as two files, the clock of the second
+/// wrong.
+fn recorded_at_both_ends(case: &str, clock: i64) -> Report {
+    let file = fs::read(Case::named(case).capture).expect("a capture");
+    let mut reader = Reader::open(&file[..]).expect("a capture");
+    let format = PcapFormat::default();
+    let mut files = [format.header(Link::Raw), format.header(Link::Raw)];
+    while let Some(packet) = reader.next_packet().expect("a whole capture") {
+        let point = packet.interface as usize;
+        let time = packet.time.expect("a time").nanos() + if point == 1 { clock } else { 0 };
+        let record = Packet::new(time, Content::Link(packet.bytes.to_vec()));
+        format.record(&record, Link::Raw, &mut files[point]);
+    }
+    let [client, server] = files;
+    Report::of(&case.replace('/', "-"), &[("client.pcap", client), ("server.pcap", server)])
+}
+
+#[test]
+fn row_104_what_a_cable_lost_and_forged_is_located_from_two_recorded_files() {
+    for clock in [0, 3 * SECOND, -SECOND / 2] {
+        let report = recorded_at_both_ends("network/loss-between-points", clock);
+        let loss = &report.hops()["lost"][0];
+        assert_eq!(report.points(), ["client.pcap", "server.pcap"]);
+        assert_eq!((&loss["side"], &loss["between"], &loss["bytes"]), (&json!("client"), &json!([0, 1]), &json!(9)));
+        assert_eq!(report.hops()["doubts"], json!([]));
+        assert_eq!(report.connection["diagnosis"]["cause"], "normal", "{}", report.text);
+        assert!(report.says("client: lost between client.pcap and server.pcap: 9 bytes"), "{}", report.text);
+
+        let report = recorded_at_both_ends("network/reset-between-points", clock);
+        let reset = &report.hops()["resets"][0];
+        assert_eq!((&reset["side"], &reset["source"]), (&json!("server"), &json!("between")));
+        assert_eq!(report.hops()["lost"], json!([]), "{:#}", report.hops());
+        assert_eq!(report.connection["diagnosis"]["rule"], "no-close-reset-between-proved", "{}", report.text);
+        assert!(report.says("comes from between server.pcap and client.pcap"), "{}", report.text);
+    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Words<'_> {
 
     fn points(&self) -> String {
         let name = |(at, point): (usize, &HopPoint)| match point.delay_s {
-            Some(delay) => format!("{} (+{} s)", self.point(at), self.speaker.seconds(delay)),
+            Some(delay) => format!("{} (+{} ms)", self.point(at), self.speaker.seconds(1000.0 * delay)),
             None => self.point(at),
         };
         let names: Vec<String> = self.hops.points.iter().enumerate().map(name).collect();

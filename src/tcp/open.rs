@@ -75,7 +75,7 @@ impl<S: StreamSink> OpenFlow<S> {
         self.bases.note(segment);
         let mut is_copy = copies.is_copy(self.number, segment, &mut self.copies_known);
         if self.passages.is_some() || segment.interface != self.point.interface {
-            is_copy |= self.sight(from, segment);
+            is_copy |= self.sight(from, segment, &mut budget.passages);
         }
         if is_copy && !self.contradicts_delivered(from, segment, budget) {
             self.note_copy(from, segment);
@@ -163,7 +163,10 @@ impl<S: StreamSink> OpenFlow<S> {
             let last = self.last;
             self.reassembly(end, budget, context).finish(last);
         }
-        self.facts.path = self.passages.take().map(|passages| passages.finish());
+        if let Some(passages) = self.passages.take() {
+            budget.passages = budget.passages.saturating_sub(passages.len());
+            self.facts.path = Some(passages.finish());
+        }
         let [a, b] = self.bases.endpoints();
         Flow {
             number: self.number,
@@ -192,13 +195,13 @@ impl<S: StreamSink> OpenFlow<S> {
 
     /// A flow that is seen on more than one interface. True when another one brought the segment before.
     #[cold]
-    fn sight(&mut self, from: End, segment: &Segment<'_>) -> bool {
+    fn sight(&mut self, from: End, segment: &Segment<'_>, kept: &mut usize) -> bool {
         let Self { halves, facts, point, first, last, .. } = self;
         let begin = || {
             let head = |end: End| halves[end].head(&facts.ends[end]);
             Passages::begin(point.interface, (*first, *last), facts, PerEnd { a: head(End::A), b: head(End::B) })
         };
-        self.passages.get_or_insert_with(begin).sight(from, segment)
+        self.passages.get_or_insert_with(begin).sight(from, segment, kept)
     }
 
     /// Other bytes than those delivered make a segment no copy, however equal the rest of it is.

@@ -10,7 +10,8 @@
 //! takes. IPv4 identifications settle it where they are there.
 //!
 //! Exists only for flows that were seen on more than one interface, from the moment the second one shows. Bounded:
-//! [`MAX_POINTS`] points, [`MAX_PASSAGES`] passages a direction, [`MAX_RESETS`] RSTs.
+//! [`MAX_POINTS`] points, [`MAX_PASSAGES`] passages a direction and [`MAX_PASSAGES_IN_ALL`] over all flows,
+//! [`MAX_RESETS`] RSTs.
 
 use super::TcpFacts;
 use crate::packet::{Segment, SeqNumber};
@@ -22,7 +23,13 @@ use std::collections::VecDeque;
 const MAX_POINTS: usize = 4;
 
 /// Passages kept for each direction, most of them on their way.
-const MAX_PASSAGES: usize = 64;
+const MAX_PASSAGES: usize = 512;
+
+/// Passages of all flows, from which on each keeps few.
+const MAX_PASSAGES_IN_ALL: usize = 1 << 19;
+
+/// What a direction may keep then.
+const FEW_PASSAGES: usize = 16;
 
 /// Of these, passages that all points have seen, to recognise a packet that one point recorded twice.
 const MAX_COMPLETE: usize = 8;
@@ -196,8 +203,21 @@ impl Passages {
         Box::new(this)
     }
 
-    /// Takes note of a segment. True when another point brought all of it before: it is a copy.
-    pub(super) fn sight(&mut self, from: End, segment: &Segment<'_>) -> bool {
+    /// Passages kept.
+    pub(super) fn len(&self) -> usize {
+        self.ways.a.passages.len() + self.ways.b.passages.len()
+    }
+
+    /// Takes note of a segment; `kept` counts the passages of all flows. True when another point brought all of it before:
+    /// it is a copy.
+    pub(super) fn sight(&mut self, from: End, segment: &Segment<'_>, kept: &mut usize) -> bool {
+        let before = self.len();
+        let is_copy = self.sight_with(from, segment, *kept);
+        *kept = kept.saturating_sub(before).saturating_add(self.len());
+        is_copy
+    }
+
+    fn sight_with(&mut self, from: End, segment: &Segment<'_>, kept: usize) -> bool {
         let Some(point) = self.point(segment) else {
             self.incomplete = true;
             return false;
@@ -215,7 +235,7 @@ impl Passages {
             return false;
         }
         self.note(point, from, segment);
-        self.pass(point, from, segment)
+        self.pass(point, from, segment, kept)
     }
 
     /// What is known at the end.
@@ -283,7 +303,7 @@ impl Passages {
         (2.0 * self.longest_s + WINDOW_SECONDS).min(LONGEST_WINDOW_SECONDS)
     }
 
-    fn pass(&mut self, point: usize, from: End, segment: &Segment<'_>) -> bool {
+    fn pass(&mut self, point: usize, from: End, segment: &Segment<'_>, kept: usize) -> bool {
         let (window, bit, all) = (self.window(), 1_u8 << point, self.all());
         let way = &mut self.ways[from];
         let Some(start) = way.place(segment.seq) else { return false };
@@ -343,7 +363,7 @@ impl Passages {
         for part in rest {
             way.passages.push_back(part);
         }
-        self.incomplete |= way.shrink(all);
+        self.incomplete |= way.shrink(all, kept);
         if whole || !(syn && point != 0 && end <= before && self.longest_s > 0.0) {
             return whole;
         }
@@ -451,44 +471,23 @@ impl Way {
         at
     }
 
-    /// Keeps to the bounds; true when something had to be forgotten that was still on its way.
-    fn shrink(&mut self, all: u8) -> bool {
+    /// Keeps to the bounds while all flows keep `others`; true when something had to be forgotten that was still on its way.
+    fn shrink(&mut self, all: u8, others: usize) -> bool {
         let mut complete = self.passages.iter().filter(|passage| passage.seen == all).count();
         while complete > MAX_COMPLETE {
             let Some(oldest) = self.passages.iter().position(|passage| passage.seen == all) else { break };
             self.passages.remove(oldest);
             complete -= 1;
         }
-        if self.passages.len() <= MAX_PASSAGES {
-            return false;
-        }
-        self.join_neighbours();
-        let full = self.passages.len() > MAX_PASSAGES;
-        while self.passages.len() > MAX_PASSAGES {
+        let most = if others >= MAX_PASSAGES_IN_ALL { FEW_PASSAGES } else { MAX_PASSAGES };
+        let full = self.passages.len() > most;
+        while self.passages.len() > most {
             self.passages.pop_front();
         }
-        full
-    }
-
-    /// Makes one of passages that follow each other and fared the same.
-    fn join_neighbours(&mut self) {
-        let mut joined: VecDeque<Passage> = VecDeque::with_capacity(self.passages.len());
-        for passage in self.passages.drain(..) {
-            match joined.back_mut() {
-                Some(last)
-                    if last.end == passage.start
-                        && (last.seen, last.fate) == (passage.seen, passage.fate)
-                        && !last.fin
-                        && !passage.syn =>
-                {
-                    last.end = passage.end;
-                    last.fin = passage.fin;
-                    last.identification = 0;
-                }
-                _ => joined.push_back(passage),
-            }
+        if self.passages.capacity() > 4 * self.passages.len().max(FEW_PASSAGES) {
+            self.passages.shrink_to(2 * self.passages.len());
         }
-        self.passages = joined;
+        full
     }
 }
 
