@@ -70,7 +70,7 @@ pub struct Analyzer {
     ready: VecDeque<Box<Connection>>,
     attempts: Attempts,
     /// Of which something depends on how reliable the points of capture are, which is told at the end.
-    held: Vec<Box<Connection>>,
+    held: VecDeque<Box<Connection>>,
     /// Packets lost while recording, by interface.
     dropped: BTreeMap<u32, u64>,
 }
@@ -93,7 +93,7 @@ impl Analyzer {
             clocks: Clocks::default(),
             ready: VecDeque::new(),
             attempts: Attempts::default(),
-            held: Vec::new(),
+            held: VecDeque::new(),
             dropped: BTreeMap::new(),
         }
     }
@@ -206,7 +206,7 @@ impl Analyzer {
                     self.attempts.websocket_at(connection.endpoints.server);
                     match &mut connection.path {
                         Some(path) if path.asks_for_recorders() && self.held.len() < Self::HELD => {
-                            self.held.push(connection);
+                            self.held.push_back(connection);
                             continue;
                         }
                         // What cannot wait concludes nothing.
