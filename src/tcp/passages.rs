@@ -214,7 +214,8 @@ impl Passages {
         let before = self.len();
         let is_copy = self.sight_with(from, segment, *kept);
         *kept = kept.saturating_sub(before).saturating_add(self.len());
-        is_copy
+        // On shorter ways `copies` tells, which compares more than the place in the stream.
+        is_copy && self.longest_s >= WINDOW_SECONDS
     }
 
     fn sight_with(&mut self, from: End, segment: &Segment<'_>, kept: usize) -> bool {
