@@ -3,13 +3,16 @@
 //! No file, clock or thread is touched here: the caller reads the capture and drains the reports, so that memory stays
 //! bounded by the connections that are open.
 
+mod alignment;
 mod clocks;
+
+pub use alignment::clock_shifts;
 
 use crate::application::Applications;
 use crate::capture::Packet;
 use crate::catalog::applications;
 use crate::catalog::rules::RuleSet;
-use crate::connection::Connection;
+use crate::connection::{Connection, Recorder};
 use crate::diagnosis::diagnose;
 use crate::evidence;
 use crate::fleet::{ConnectionReport, Summary};
@@ -19,7 +22,7 @@ use crate::stack::{Finished, Payload, Shared, Stack, Traffic};
 use crate::tcp::{FlowEnd, FlowTable};
 use crate::units::{Endpoint, Origin, Side};
 use clocks::Clocks;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// How to analyse.
@@ -77,9 +80,16 @@ pub struct Analyzer {
     clocks: Clocks,
     ready: VecDeque<Box<Connection>>,
     attempts: Attempts,
+    /// Of which something depends on how reliable the points of capture are, which is told at the end.
+    held: VecDeque<Box<Connection>>,
+    /// Packets lost while recording, by interface.
+    dropped: BTreeMap<u32, u64>,
 }
 
 impl Analyzer {
+    /// Connections that wait for the end because several points recorded them and did not see the same.
+    const HELD: usize = 10_000;
+
     /// An analysis that has seen nothing yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
@@ -94,6 +104,8 @@ impl Analyzer {
             clocks: Clocks::default(),
             ready: VecDeque::new(),
             attempts: Attempts::default(),
+            held: VecDeque::new(),
+            dropped: BTreeMap::new(),
         }
     }
 
@@ -134,6 +146,14 @@ impl Analyzer {
         }
     }
 
+    /// Takes note that packets were lost while recording on an interface, as pcapng tells at the end of a file
+    /// ([`Sequence::losses`](crate::capture::Sequence::losses)): what such an interface did not see proves nothing. To be
+    /// called before [`finish`](Self::finish); reports that depend on it wait until then.
+    pub fn lost_while_recording(&mut self, interface: u32, packets: u64) {
+        let dropped = self.dropped.entry(interface).or_default();
+        *dropped = dropped.saturating_add(packets);
+    }
+
     /// The capture is over: everything still open is reported as it stands.
     pub fn finish(&mut self) {
         self.flows.finish(&mut self.shared);
@@ -141,7 +161,7 @@ impl Analyzer {
         let (wanted, rest) = std::mem::take(&mut self.attempts)
             .tied_to_websocket(self.summary.other + self.summary.http + self.summary.tls == 0);
         self.summary.attempts += rest;
-        for connection in wanted {
+        for connection in wanted.into_iter().chain(std::mem::take(&mut self.held)) {
             self.report(connection);
         }
     }
@@ -195,6 +215,15 @@ impl Analyzer {
                 Finished::Connection(mut connection) => {
                     (connection.open_until, connection.flow_end) = (open_until, flow_end);
                     self.attempts.websocket_at(connection.endpoints.server);
+                    match &mut connection.path {
+                        Some(path) if path.asks_for_recorders() && self.held.len() < Self::HELD => {
+                            self.held.push_back(connection);
+                            continue;
+                        }
+                        // What cannot wait concludes nothing.
+                        Some(path) => path.facts.incomplete |= path.asks_for_recorders(),
+                        None => {}
+                    }
                     self.report(connection);
                 }
                 Finished::Attempt(mut connection) => {
@@ -211,8 +240,16 @@ impl Analyzer {
     fn report(&mut self, mut connection: Box<Connection>) {
         let last = connection.open_until.unwrap_or(connection.last);
         connection.clock_steps = self.clocks.between(connection.first.packet, last.packet);
+        if let Some(path) = connection.path.take() {
+            let recorder = |interface| Recorder {
+                until: self.clocks.last(interface),
+                dropped: self.dropped.get(&interface).copied().unwrap_or(0),
+            };
+            connection.hops = Some(Box::new(path.interpret(recorder, !connection.clock_steps.is_empty())));
+        }
         self.summary.connections += 1;
         self.summary.seen_with.add(&connection);
+        self.summary.hops.add(&connection);
         self.ready.push_back(connection);
     }
 }

@@ -296,6 +296,28 @@ fn table() -> Vec<Row> {
             .absent(reset)
             .unknown(resets_both_ways_timeless, NoTime)
             .unknown(client_hidden, OneSided),
+        fact("end.rst_injected_between")
+            .seen(reset_between, true, &["rst"])
+            .seen(reset_at_two_points, false, &["rst", "rst_again"])
+            .absent(forged_reset)
+            .absent(farewell_at_two_points)
+            .unknown(reset_between_at_the_end, CaptureEnded),
+        fact("end.lost_between")
+            .seen(cut_between, true, &["text_again"])
+            .seen(cut_behind, false, &["text"])
+            .absent(farewell_at_two_points)
+            .absent(text_lost)
+            .unknown(cut_between_at_the_end, CaptureEnded),
+        fact("path.lost_between")
+            .seen(cut_between, 22, &["text", "text_again"])
+            .absent(farewell_at_two_points)
+            .absent(text_lost)
+            .unknown(cut_between_at_the_end, CaptureEnded),
+        fact("path.lost_side")
+            .seen(cut_between, "client", &["text"])
+            .seen(ping_lost_between, "server", &["ping1"])
+            .absent(farewell_at_two_points)
+            .unknown(cut_between_at_the_end, CaptureEnded),
         fact("tcp.conflict")
             .seen(contradicted, "unsettled", &["first", "second"])
             .seen(contradicted_late, "settled", &["first", "second"])
@@ -1794,6 +1816,72 @@ fn graphql_cut_off() -> Scene {
     scene.ends_by_server(4408)
 }
 
+// Recorded at two points.
+
+fn farewell_at_two_points() -> Scene {
+    farewell().at_two_points(&[], &[])
+}
+
+fn reset_at_two_points() -> Scene {
+    let mut scene = reset().at_two_points(&[], &[]);
+    let again = scene.number_of("rst") + 1;
+    scene.marks.insert("rst_again", again);
+    scene
+}
+
+/// Something between the points resets in the server's name; the server goes on.
+fn reset_between() -> Scene {
+    forged_reset().at_two_points(&[], &["rst"])
+}
+
+/// The same, and both captures end with it.
+fn reset_between_at_the_end() -> Scene {
+    reset().at_two_points(&[], &["rst"])
+}
+
+/// The first Ping of the server is lost between the points; what came later is not.
+fn ping_lost_between() -> Scene {
+    let mut scene = open();
+    scene.talk().acks(Acks::Never);
+    scene.next("ping1").server().ping(b"a").wait(0.3);
+    scene.talk().server().ping(b"b").wait(1.0);
+    scene.at_two_points(&["ping1"], &[])
+}
+
+/// The client says something, and once more, and nobody hears it.
+fn text_lost() -> Scene {
+    let mut scene = open();
+    scene.talk().acks(Acks::Never).wait(1.0);
+    scene.next("text").client().text("hello").wait(2.0);
+    let index = scene.index_of("text");
+    scene.next("text_again").retransmit(index);
+    scene.talk().packets_mut()[index + 1].segment_mut().identification += 100;
+    scene
+}
+
+/// It is lost between the points.
+fn cut_between_at_the_end() -> Scene {
+    text_lost().at_two_points(&["text", "text_again"], &[])
+}
+
+/// The same while the other point goes on recording.
+fn cut_between() -> Scene {
+    let mut scene = cut_between_at_the_end();
+    let mut other = Conversation::new("10.0.0.9:40000", "10.0.0.8:9000");
+    other.at(START + 60_000_000_000).connect();
+    let first = scene.written().count() as u64 + 1;
+    scene.talk().packets_mut().extend(other.into_packets());
+    scene.second.extend(first..first + 3);
+    scene
+}
+
+/// It is lost behind both points.
+fn cut_behind() -> Scene {
+    let mut scene = text_lost();
+    scene.talk().wait(2.0);
+    scene.at_two_points(&[], &[])
+}
+
 // Recorded ones: support has no writer for TLS. The packets are those that tshark shows.
 
 /// TLS 1.3; the client does not know the authority.
@@ -1894,6 +1982,8 @@ struct Scene {
     clock_set_back: Option<&'static str>,
     /// Which of several connections is asked; `None` when there is one.
     flow: Option<u64>,
+    /// These packets were recorded on a second interface.
+    second: BTreeSet<u64>,
 }
 
 enum Source {
@@ -1904,14 +1994,12 @@ enum Source {
 impl Scene {
     fn of(conversation: Conversation) -> Self {
         let source = Source::Written(Box::new(conversation));
-        Self {
-            source,
-            marks: BTreeMap::new(),
-            hidden: BTreeSet::new(),
-            timeless: false,
-            clock_set_back: None,
-            flow: None,
-        }
+        Self::from(source, BTreeMap::new())
+    }
+
+    fn from(source: Source, marks: BTreeMap<&'static str, u64>) -> Self {
+        let (hidden, second) = (BTreeSet::new(), BTreeSet::new());
+        Self { source, marks, hidden, timeless: false, clock_set_back: None, flow: None, second }
     }
 
     fn connected() -> Self {
@@ -1923,15 +2011,7 @@ impl Scene {
     }
 
     fn recorded(case: &'static str, marks: &[(&'static str, u64)]) -> Self {
-        let marks = marks.iter().copied().collect();
-        Self {
-            source: Source::Recorded(case),
-            marks,
-            hidden: BTreeSet::new(),
-            timeless: false,
-            clock_set_back: None,
-            flow: None,
-        }
+        Self::from(Source::Recorded(case), marks.iter().copied().collect())
     }
 
     fn written(&self) -> &Conversation {
@@ -1977,6 +2057,36 @@ impl Scene {
         self
     }
 
+    /// The same recorded twice: next to the client, and behind a router, on a second interface, next to the server. Of the
+    /// packets `near`, only the point next to their sender has a record, of those `far` only the other one. A name is that
+    /// of a packet's first record.
+    fn at_two_points(mut self, near: &[&str], far: &[&str]) -> Self {
+        let named = |names: &[&str]| -> Vec<usize> { names.iter().map(|name| self.index_of(name)).collect() };
+        let (near, far) = (named(near), named(far));
+        let once = std::mem::take(self.talk().packets_mut());
+        let (mut records, mut numbers): (Vec<Packet>, Vec<u64>) = Default::default();
+        for (index, packet) in once.into_iter().enumerate() {
+            let from_client = packet.segment().source.port() == 40000;
+            let mut routed = packet.clone();
+            routed.time += 20_000;
+            routed.segment_mut().hop_limit -= 1;
+            numbers.push(records.len() as u64 + 1);
+            for (record, kept, second) in
+                [(packet, !far.contains(&index), !from_client), (routed, !near.contains(&index), from_client)]
+            {
+                if kept {
+                    records.push(record);
+                    self.second.extend(second.then_some(records.len() as u64));
+                }
+            }
+        }
+        *self.talk().packets_mut() = records;
+        for number in self.marks.values_mut() {
+            *number = numbers[usize::try_from(*number - 1).expect("a small number")];
+        }
+        self
+    }
+
     /// The capture keeps only so many bytes of a packet.
     fn keep(&mut self, name: &'static str, bytes: usize) {
         let index = self.index_of(name);
@@ -2013,6 +2123,14 @@ impl Scene {
                 writer.section(false).interface(Link::Ethernet);
                 for packet in conversation.packets() {
                     writer.simple_packet(packet);
+                }
+                writer.bytes()
+            }
+            Source::Written(conversation) if !self.second.is_empty() => {
+                let mut writer = PcapngWriter::new();
+                writer.section(false).interface(Link::Ethernet).interface(Link::Ethernet);
+                for (packet, number) in conversation.packets().iter().zip(1..) {
+                    writer.packet(u32::from(self.second.contains(&number)), packet);
                 }
                 writer.bytes()
             }

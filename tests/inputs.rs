@@ -118,7 +118,9 @@ fn row_06_a_rotated_set_gives_the_result_of_the_single_file() {
     for case in Case::all() {
         let bytes = std::fs::read(&case.capture).expect("a fixture");
         // All packets of one interface, then all of the other: no program rotates like that.
-        let Some(pieces) = Pieces::of(&bytes).filter(|_| case.name != "formats/pcapng-two-interfaces") else {
+        let Some(pieces) = Pieces::of(&bytes)
+            .filter(|_| case.name != "formats/pcapng-two-interfaces" && !case.name.ends_with("-between-points"))
+        else {
             continue;
         };
         let whole = analyse(&[case.capture.to_str().expect("UTF-8")]);

@@ -3,7 +3,7 @@
 //! Only steps back show: a step forward looks like silence. Each interface has its own clock, because captures recorded
 //! side by side may disagree without any of them having stepped.
 
-use crate::units::{Origin, PacketNumber};
+use crate::units::{Origin, PacketNumber, Timestamp};
 use std::collections::{HashMap, VecDeque};
 
 /// Further back than this is a step: packets that queues of a network card or a processor swapped are closer together.
@@ -53,6 +53,12 @@ impl Clocks {
         self.steps.iter().filter(|step| first < step.packet && step.packet <= last).copied().collect()
     }
 
+    /// The time of the last packet of an interface.
+    pub(super) fn last(&self, interface: u32) -> Option<Timestamp> {
+        let last = if interface == self.interface { self.now } else { self.others.get(&interface).copied() };
+        last.map(Timestamp::from_nanos)
+    }
+
     #[cold]
     fn turn_to(&mut self, interface: u32) {
         if let Some(now) = self.now.take()
@@ -68,7 +74,6 @@ impl Clocks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Timestamp;
 
     fn steps(packets: &[(u32, i64)]) -> Vec<u64> {
         let mut clocks = Clocks::default();

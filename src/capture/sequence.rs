@@ -5,6 +5,8 @@
 //! Within a file the order stays as recorded, also where its clock steps back. A packet without a time takes the place
 //! of the one before it in its file; files that begin without one come last, in the order given.
 //!
+//! The clock of a file may be set right by a constant ([`Sequence::open_shifted`]); who knows that constant is not asked here.
+//!
 //! Each file is opened once to learn its first packet's time, and again when the others have reached that time: of a
 //! rotated set there is one open at a time, of files that overlap at most [`CaptureLimits::captures_at_once`]. Nothing is buffered
 //! beside one packet of each open file.
@@ -47,8 +49,12 @@ pub struct Part {
     pub packets: u64,
     /// Numbers of its first and last packet so far in itself, as Wireshark shows them when it opens this capture alone.
     pub own: Option<(PacketNumber, PacketNumber)>,
-    /// Its earliest and latest packet time so far.
+    /// Its earliest and latest packet time so far, as recorded.
     pub span: Option<(Timestamp, Timestamp)>,
+    /// What is added to its times, in nanoseconds: see [`Sequence::open_shifted`].
+    pub clock_shift: i64,
+    /// The upper half of [`Packet::interface`] of its packets, once it has been opened.
+    pub slot: Option<u32>,
     /// What it told beside its packets. Filled in when it has been read.
     pub summary: CaptureSummary,
 }
@@ -67,6 +73,12 @@ impl Part {
         let ((first, last), (own_first, own_last)) = (self.first.zip(self.last)?, self.own?);
         let offset = first.value().checked_sub(own_first.value())?;
         (last.value().checked_sub(own_last.value()) == Some(offset)).then_some(offset)
+    }
+
+    /// Whether it has packets of this [`Packet::interface`] with numbers from `first` to `last`.
+    #[must_use]
+    pub fn records(&self, interface: u32, first: PacketNumber, last: PacketNumber) -> bool {
+        self.slot == Some(interface >> 16) && self.overlaps(first, last)
     }
 
     #[inline]
@@ -137,6 +149,12 @@ struct Open<R: Read> {
 impl<S: Source> Sequence<S> {
     /// Looks at the beginning of each capture. What cannot be read is told by [`Sequence::next_packet`].
     pub fn open(sources: impl IntoIterator<Item = S>, limits: CaptureLimits) -> Self {
+        Self::open_shifted(sources, &[], limits)
+    }
+
+    /// The same for captures whose clocks disagree: to the times of each capture so many nanoseconds are added, to those
+    /// for which none are given nothing.
+    pub fn open_shifted(sources: impl IntoIterator<Item = S>, shifts: &[i64], limits: CaptureLimits) -> Self {
         let mut this = Self {
             waiting: Vec::new(),
             open: Vec::new(),
@@ -150,7 +168,8 @@ impl<S: Source> Sequence<S> {
         let sources: Vec<S> = sources.into_iter().collect();
         let alone = sources.len() == 1;
         for (index, source) in sources.into_iter().enumerate() {
-            this.parts.push(Part::default());
+            let clock_shift = shifts.get(index).copied().unwrap_or(0);
+            this.parts.push(Part { clock_shift, ..Part::default() });
             this.probe(index, source, alone);
         }
         this.waiting.sort_by_key(|waiting| Reverse((waiting.begins, waiting.index)));
@@ -174,8 +193,10 @@ impl<S: Source> Sequence<S> {
         self.numbered = self.numbered.saturating_add(packet.number.value() - open.number);
         open.number = packet.number.value();
         let number = PacketNumber::new(self.numbered).unwrap_or(PacketNumber::FIRST);
-        self.parts[open.index].add(number, &packet);
-        Ok(Some(Packet { number, interface: open.slot << 16 | packet.interface & 0xffff, ..packet }))
+        let part = &mut self.parts[open.index];
+        part.add(number, &packet);
+        let time = packet.time.map(|time| shifted(time, part.clock_shift));
+        Ok(Some(Packet { number, time, interface: open.slot << 16 | packet.interface & 0xffff, ..packet }))
     }
 
     /// What became of each capture, in the order given.
@@ -190,6 +211,19 @@ impl<S: Source> Sequence<S> {
         let read = self.parts.iter().filter_map(|part| part.summary.dropped());
         let open = self.open.iter().filter_map(|open| open.reader.summary().dropped());
         read.chain(open).reduce(u64::saturating_add)
+    }
+
+    /// Each interface, as [`Packet::interface`] numbers it, of which the recording program says that it lost packets there,
+    /// with how many. Complete at the end.
+    pub fn losses(&self) -> impl Iterator<Item = (u32, u64)> {
+        let closed = self.parts.iter().filter_map(|part| Some((part.slot?, &part.summary)));
+        let open = self.open.iter().map(|open| (open.slot, open.reader.summary()));
+        closed.chain(open).flat_map(|(slot, summary)| {
+            (0..).zip(&summary.interfaces).filter_map(move |(index, interface): (u32, _)| {
+                let lost = interface.statistics?.dropped().filter(|lost| *lost > 0)?;
+                Some((slot << 16 | index & 0xffff, lost))
+            })
+        })
     }
 
     /// Which bounds were reached. Complete at the end.
@@ -225,7 +259,7 @@ impl<S: Source> Sequence<S> {
     fn first_time(&mut self, index: usize, reader: &mut Reader<S::Input>, keep: bool) -> Option<i64> {
         loop {
             match reader.peek() {
-                Ok(first) => return first.flatten().map(|time| time.nanos()),
+                Ok(first) => return first.flatten().map(|time| shifted(time, self.parts[index].clock_shift).nanos()),
                 // A capture that is opened again will tell it then.
                 Err(error) if keep => self.problems.push_back(Problem { source_index: index, error }),
                 Err(_) => {}
@@ -243,7 +277,10 @@ impl<S: Source> Sequence<S> {
                 if open.next.is_none() {
                     let told = |error| Problem { source_index: open.index, error };
                     match open.reader.peek().map_err(told)? {
-                        Some(time) => open.next = Some(time.map_or(open.now, |time| time.nanos())),
+                        Some(time) => {
+                            let shift = self.parts[open.index].clock_shift;
+                            open.next = Some(time.map_or(open.now, |time| shifted(time, shift).nanos()));
+                        }
                         None => {
                             self.close(at);
                             continue;
@@ -279,6 +316,7 @@ impl<S: Source> Sequence<S> {
         };
         let taken = |slot: &u32| self.open.iter().any(|open| open.slot == *slot);
         let slot = (0..).find(|slot| !taken(slot)).unwrap_or(u32::MAX);
+        self.parts[index].slot = Some(slot);
         self.open.push(Open { index, slot, reader, number: 0, now: begins, next: None });
         if begins < self.now {
             self.late += 1;
@@ -293,6 +331,11 @@ impl<S: Source> Sequence<S> {
         self.numbered = self.numbered.saturating_add(reader.numbered().saturating_sub(number));
         self.parts[index].summary = reader.into_summary();
     }
+}
+
+/// A time of a clock that differs by so many nanoseconds.
+fn shifted(time: Timestamp, by: i64) -> Timestamp {
+    Timestamp::from_nanos(time.nanos().saturating_add(by))
 }
 
 impl<S: Source> fmt::Debug for Sequence<S> {

@@ -5,6 +5,7 @@ use super::inputs::{Inputs, listed, some};
 use super::interrupt::Interrupt;
 use super::kept::{self, Kept};
 use super::{ExitStatus, Failure};
+use crate::analyzer::clock_shifts;
 use crate::capture::{CaptureError, Part, Problem, Sequence};
 use crate::catalog::language::Language;
 use crate::catalog::meanings::CodeMeanings;
@@ -97,7 +98,8 @@ struct Job<'a, W: Write> {
 
 impl<W: Write> Job<'_, W> {
     fn analyse(mut self, inputs: &Inputs, options: Options) -> Result<ExitStatus, Failure> {
-        let mut packets = Sequence::open(inputs.captures.iter().cloned(), options.limits.capture);
+        let shifts = clock_shifts(inputs.captures.iter().cloned(), &options.limits);
+        let mut packets = Sequence::open_shifted(inputs.captures.iter().cloned(), &shifts, options.limits.capture);
         let mut analyzer = Analyzer::new(options);
         let mut fleet = Fleet::default();
         let mut kept = Kept::new(kept::MAX_KEPT);
@@ -128,6 +130,9 @@ impl<W: Write> Job<'_, W> {
         }
         if let Some(capture) = inputs.captures.iter().find(|capture| capture.was_replaced()) {
             eprintln!("wsdissect: {} is another file now; reporting the one that was followed", capture.name);
+        }
+        for (interface, lost) in packets.losses() {
+            analyzer.lost_while_recording(interface, lost);
         }
         analyzer.finish();
         self.drain(&mut analyzer, &mut fleet, &mut kept, &places)?;
@@ -222,12 +227,12 @@ impl<W: Write> Job<'_, W> {
                 Format::Text => {}
                 Format::Json => {
                     if let Some(earliest) = kept.add(report) {
-                        let object = ConnectionObject::new(&earliest, &places.of(&earliest), self.speaker);
+                        let object = places.object(&earliest, self.speaker);
                         self.element(&object)?;
                     }
                 }
                 Format::Jsonl => {
-                    let object = ConnectionObject::new(&report, &places.of(&report), self.speaker);
+                    let object = places.object(&report, self.speaker);
                     self.line(&object)?;
                     // Whoever reads a pipe wants the line now.
                     self.out.flush()?;
@@ -257,7 +262,7 @@ impl<W: Write> Job<'_, W> {
             }
             Format::Json => {
                 for report in &in_order {
-                    let object = ConnectionObject::new(report, &places.of(report), self.speaker);
+                    let object = places.object(report, self.speaker);
                     self.element(&object)?;
                 }
                 self.element(&SummaryObject::new(closing, &incidents, self.speaker))?;
@@ -306,6 +311,12 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
+    /// A connection as JSON, with the names of the captures that recorded it.
+    fn object(&self, report: &ConnectionReport, speaker: &Speaker) -> ConnectionObject {
+        let object = ConnectionObject::new(report, &self.of(report), speaker);
+        if report.connection.hops.is_some() { object.of_files(report, &self.files()) } else { object }
+    }
+
     /// The captures that were recording while a connection's packets were recorded.
     fn of(&self, report: &ConnectionReport) -> String {
         let (first, last) = (report.connection.first.packet, report.connection.last.packet);
@@ -327,6 +338,9 @@ impl Places<'_> {
                 numbers: part.first.zip(part.last),
                 offset: part.offset(),
                 span: part.span,
+                clock_shift: part.clock_shift,
+                slot: part.slot,
+                interfaces: part.summary.interfaces.iter().map(|one| one.name.as_deref().map(printable)).collect(),
             })
             .collect();
         // Those without packets come last.

@@ -376,6 +376,7 @@ mod tests {
         }
         let (size, at) = (content.len() as u64, at(seconds));
         heartbeats.message(&MessageNote {
+            number: 1,
             kind: Opcode::Text,
             size,
             wire_len: size,

@@ -8,6 +8,7 @@ mod closing;
 mod ending;
 mod handshake;
 mod heartbeat;
+mod hops;
 mod in_flight;
 mod pings;
 mod previews;
@@ -23,6 +24,7 @@ pub use closing::{ClosingEvent, ClosingHandshake, ClosingState, ClosingTimes, TR
 pub use ending::{EndSignal, EndSignalKind, LastWord};
 pub use handshake::{Handshake, Leg, Outcome};
 pub use heartbeat::{Heartbeat, HeartbeatName, HeartbeatRole, Heartbeats};
+pub use hops::{HopDoubt, HopLoss, HopPoint, HopReset, Hops, Path, Recorder, ResetSource, WhyDoubt};
 pub use in_flight::InFlight;
 pub use pings::Pings;
 pub use previews::{Preview, Previews};
@@ -41,7 +43,7 @@ pub use crate::tls::{TlsFacts, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};
 
 use crate::limits::Limits;
-pub use crate::tcp::{CopyKinds, Point};
+pub use crate::tcp::{CopyKinds, Point, PointFacts as PointSeen};
 
 use crate::tcp::{CopyFacts, EndFacts};
 use crate::units::{Endpoint, Origin, PacketNumber, PerSide, Side, StreamOffset};
@@ -143,6 +145,10 @@ pub struct Connection {
     pub tcp: PerSide<EndFacts>,
     /// Where its packets were recorded more than once.
     pub copies: Option<Copies>,
+    /// What each of several points of capture saw, until it is interpreted.
+    pub path: Option<Path>,
+    /// What happened between those points; `None` when all was recorded at one.
+    pub hops: Option<Box<Hops>>,
     /// The packet that opened TCP.
     pub syn: Option<Origin>,
     /// The packet that accepted it.
@@ -194,6 +200,8 @@ impl Connection {
             visibility: PerSide::default(),
             tcp: PerSide::default(),
             copies: None,
+            path: None,
+            hops: None,
             syn: None,
             syn_ack: None,
             icmp: Vec::new(),

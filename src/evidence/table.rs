@@ -1,7 +1,7 @@
 //! The fact table: one row for each named fact.
 
 use super::Value;
-use super::extract::{Answer, View, application, close, end, handshake, loss, path, peer, tls, whole};
+use super::extract::{Answer, View, application, close, end, handshake, hops, loss, path, peer, tls, whole};
 use crate::connection::{IcmpKind, KnownBy};
 
 /// What kind of value a fact has.
@@ -181,6 +181,10 @@ pub static FACTS: &[Fact] = &[
     fact("end.rst_went_on_s", SECONDS, end::rst_went_on_s, "How long after that RST its sender still sent new data or acknowledged something new; absent when it fell silent."),
     fact("end.rst_places", INT, end::rst_places, "At how many different places beyond the end of its sender's stream that RST and further ones stand; a host that resets knows one."),
     fact("end.rst_both_s", SECONDS, end::rst_both_s, "Time between that RST and the first one of the other side; absent when the other side sent none."),
+    fact("end.rst_injected_between", BOOL, hops::rst_injected_between, "Of several points of capture, only those nearer its receiver saw the RST that ended TCP, so that something between two of them sent it; absent without a RST, and when the connection was recorded at one point."),
+    fact("end.lost_between", BOOL, hops::end_lost_between, "Of several points of capture, one saw the last bytes of `end.unacked_side` and the next one on their way never did; false when they passed the last point, absent when all bytes were acknowledged or there is one point."),
+    fact("path.lost_between", BYTES, hops::lost_between, "Bytes that one of several points of capture saw and the next one on their way never did, each time they were sent; absent when all passed or there is one point."),
+    fact("path.lost_side", SIDE, hops::lost_side, "Whose bytes these were; of both, the side that lost more."),
     fact("tcp.conflict", FactType::Enum(&["settled", "unsettled"]), whole::tcp_conflict, "Bytes were sent again with another content: settled when they had been acknowledged, so that the receiver has read the first version."),
     fact("handshake.outcome", FactType::Enum(&["accepted", "rejected", "failed", "not_captured", "none"]), handshake::outcome, "How the opening handshake ended: 101 in order, another status, 101 that breaks a rule, not captured, never answered."),
     fact("handshake.status", INT, handshake::status, "Status of the response to the upgrade request; absent when there was no response."),

@@ -9,7 +9,7 @@ mod summary;
 
 pub use limits::{CaptureLimit, capture_limits};
 pub use quality::{Fault, Quality, Verdict};
-pub use summary::{CopyCounts, SightCounts, Summary};
+pub use summary::{CopyCounts, HopCounts, SightCounts, Summary};
 
 use crate::connection::{ClosePayload, Connection, Outcome};
 use crate::diagnosis::{Cause, Confidence, Diagnosis, Party, RuleId};

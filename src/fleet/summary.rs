@@ -1,6 +1,6 @@
 //! The numbers of a whole capture.
 
-use crate::connection::{Connection, CopyKinds, Visibility};
+use crate::connection::{Connection, CopyKinds, ResetSource, Visibility};
 use crate::limits::LimitHits;
 use crate::packet::SkipCounts;
 use crate::units::Timestamp;
@@ -45,6 +45,29 @@ pub struct Summary {
     pub clock_step_s: f64,
     /// Of the connections reported, how many the capture shows only in part.
     pub seen_with: SightCounts,
+    /// Of the connections reported, those recorded at several points.
+    pub hops: HopCounts,
+}
+
+/// Connections recorded at several points along their path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HopCounts {
+    /// All of them.
+    pub connections: u64,
+    /// Those of which something was lost between two points.
+    pub with_losses: u64,
+    /// Those that were reset from between two points.
+    pub with_resets_between: u64,
+}
+
+impl HopCounts {
+    pub(crate) fn add(&mut self, connection: &Connection) {
+        let Some(hops) = &connection.hops else { return };
+        let between = hops.resets.iter().any(|reset| matches!(reset.source, ResetSource::Between(..)));
+        self.connections += 1;
+        self.with_losses += u64::from(!hops.losses.is_empty());
+        self.with_resets_between += u64::from(between);
+    }
 }
 
 /// TCP connections recorded at more than one point, by what lies between the points; one may count under several.

@@ -1,6 +1,7 @@
 //! What people and pipelines read. One file for each format; none of them decides anything.
 
 mod community_id;
+mod hops;
 pub mod json;
 pub(crate) mod layout;
 mod notes;
@@ -13,7 +14,7 @@ pub use speaker::Speaker;
 
 use crate::catalog::codes::CodeTable;
 use crate::catalog::violations::ViolationTable;
-use crate::connection::{ClosePayload, Connection};
+use crate::connection::{ClosePayload, Connection, PointSeen};
 use crate::fleet::{Quality, Summary};
 use crate::units::{PacketNumber, Timestamp};
 use crate::violation::ViolationRule;
@@ -49,8 +50,23 @@ pub struct InputFile {
     /// What is to be taken from a packet's number to get the one it has in this file alone; `None` when packets of other
     /// files lie in between.
     pub offset: Option<u64>,
-    /// Its earliest and latest packet time.
+    /// Its earliest and latest packet time, as recorded.
     pub span: Option<(Timestamp, Timestamp)>,
+    /// What was added to its times, in nanoseconds, so that its clock agrees with the others'.
+    pub clock_shift: i64,
+    /// The upper half of the interface numbers of its packets.
+    pub slot: Option<u32>,
+    /// The names of its interfaces, harmless to print.
+    pub interfaces: Vec<Option<String>>,
+}
+
+/// What to call a point of capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PointName<'a> {
+    /// The file, unless there are several of a rotated set.
+    pub file: Option<&'a str>,
+    /// The interface, where the file has several and names it.
+    pub interface: Option<&'a str>,
 }
 
 impl InputFile {
@@ -58,6 +74,18 @@ impl InputFile {
     #[must_use]
     pub fn overlaps(&self, first: PacketNumber, last: PacketNumber) -> bool {
         self.numbers.is_some_and(|(from, to)| from <= last && to >= first)
+    }
+
+    /// Which of `files` recorded what this point of capture saw.
+    #[must_use]
+    pub fn recording<'a>(files: &'a [Self], point: &PointSeen) -> PointName<'a> {
+        let (first, last) = (point.first.packet, point.last.packet);
+        let has = |file: &&Self| file.slot == Some(point.interface >> 16) && file.overlaps(first, last);
+        let mut found = files.iter().filter(has);
+        let Some(file) = found.next() else { return PointName::default() };
+        let interface = file.interfaces.get((point.interface & 0xffff) as usize).filter(|_| file.interfaces.len() > 1);
+        let interface = interface.and_then(|name| name.as_deref());
+        PointName { file: found.next().is_none().then_some(file.name.as_str()), interface }
     }
 
     /// The number of packet `number` in this file alone, when it is known to be in it.

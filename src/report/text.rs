@@ -66,19 +66,21 @@ pub struct TextReport<'a> {
     width: usize,
     /// Of several, so that packets can be found in theirs.
     files: &'a [InputFile],
+    /// Also a single one, to name its interfaces.
+    all_files: &'a [InputFile],
 }
 
 impl<'a> TextReport<'a> {
     /// A report that keeps to `width` columns, at least 40.
     #[must_use]
     pub fn new(speaker: &'a Speaker, width: usize) -> Self {
-        Self { speaker, width: width.max(40), files: &[] }
+        Self { speaker, width: width.max(40), files: &[], all_files: &[] }
     }
 
     /// The same report, which says of packets in which of several files they are.
     #[must_use]
     pub fn of_files(self, files: &'a [InputFile]) -> Self {
-        Self { files: if files.len() > 1 { files } else { &[] }, ..self }
+        Self { files: if files.len() > 1 { files } else { &[] }, all_files: files, ..self }
     }
 
     /// The whole first screen: what was read, how good it is, and each incident with its proof.
@@ -147,6 +149,10 @@ impl<'a> TextReport<'a> {
             let (first, last, count) = (first.to_string(), last.to_string(), self.speaker.number(file.packets));
             let values = [("first", first.as_str()), ("last", &last), ("count", &count), ("file", &name)];
             line(&self.speaker.say_with(key, &values));
+            if file.clock_shift != 0 {
+                let seconds = self.speaker.seconds(file.clock_shift as f64 / 1e9);
+                line(&self.speaker.say_with("head.clock", &[("file", &name), ("seconds", &seconds)]));
+            }
         }
         if let Some(more @ 1..) = self.files.len().checked_sub(MOST_FILES) {
             line(&self.speaker.say_with("head.more_files", &[("count", &self.speaker.number(more as u64))]));
@@ -217,6 +223,12 @@ impl<'a> TextReport<'a> {
         if summary.duplicates > 0 {
             let kinds = summary.copied.named().into_iter().filter(|&(_, count)| count > 0).map(|(kind, _)| kind);
             notes.push(self.copies("quality.duplicates", kinds, summary.duplicates));
+        }
+        if summary.hops.connections > 0 {
+            let hops = &summary.hops;
+            let (lost, resets) = (count(hops.with_losses), count(hops.with_resets_between));
+            let values = [("lost", lost.as_str()), ("resets", &resets), ("count", &count(hops.connections))];
+            notes.push(self.speaker.say_with("quality.hops", &values));
         }
         notes
     }
@@ -331,6 +343,10 @@ impl<'a> TextReport<'a> {
             let kinds = counts.named().into_iter().filter(|&(_, count)| count > 0).map(|(kind, _)| kind);
             let note = self.copies("quality.duplicates", kinds, copies.segments.into());
             self.labelled(out, self.speaker.say("label.note"), &note);
+        }
+        if let Some(hops) = &report.connection.hops {
+            let lines = super::hops::lines(hops, self.all_files, self.speaker);
+            self.list(out, self.speaker.say("label.way"), &lines);
         }
         let notes = Notes::new(self.speaker, &report.connection);
         let mut remarks: Vec<String> = notes.meaning().into_iter().chain(notes.losses()).collect();
@@ -679,6 +695,7 @@ impl<'a> TextReport<'a> {
             "label.inside",
             "label.limits",
             "label.doubt",
+            "label.way",
         ];
         INDENT + labels.iter().map(|key| columns(self.speaker.say(key))).max().unwrap_or(0) + 2
     }

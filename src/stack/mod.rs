@@ -17,7 +17,7 @@ mod websocket;
 pub use inside::Payload;
 
 use crate::application::Applications;
-use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed};
+use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed, Path};
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::tcp::{EndFacts, Flow, FlowStart};
@@ -386,8 +386,9 @@ fn add_conflict(connection: &mut Connection, side: Side, facts: &EndFacts) {
 }
 
 /// Adds what TCP knows, now that it is complete.
-fn add_tcp(connection: &mut Connection, client: End, basis: Basis, tcp: crate::tcp::TcpFacts, last: Origin) {
+fn add_tcp(connection: &mut Connection, client: End, basis: Basis, mut tcp: crate::tcp::TcpFacts, last: Origin) {
     connection.basis = basis;
+    connection.path = Path::new(tcp.path.take(), client);
     connection.last = last;
     for (opening, observed) in [(tcp.syn_ack, Observed::SynAck), (tcp.syn, Observed::Syn)] {
         if let Some((end, at)) = opening {

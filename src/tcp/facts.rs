@@ -1,7 +1,7 @@
 //! What is known about a flow beside its bytes.
 
 use super::resent::Resent;
-use super::{CopyFacts, HopLimits, OutlivedReset, Reset};
+use super::{CopyFacts, HopLimits, OutlivedReset, PathFacts, Reset};
 use crate::packet::IcmpError;
 use crate::stream::{End, PerEnd};
 use crate::units::{Origin, PacketNumber, StreamOffset};
@@ -22,6 +22,8 @@ pub struct TcpFacts {
     pub icmp: Vec<(End, IcmpError)>,
     /// Where they were recorded; `None` without any.
     pub copies: Option<Box<CopyFacts>>,
+    /// What each of several points of capture saw; `None` when all was recorded on one interface.
+    pub path: Option<Box<PathFacts>>,
 }
 
 impl TcpFacts {

@@ -148,6 +148,14 @@ impl Half {
         Some(StreamOffset(facts.bytes.saturating_add_signed(i64::from(seq.distance_from(SeqNumber(self.next))))))
     }
 
+    /// The sequence number behind everything that was seen of the stream.
+    pub(super) fn head(&self, facts: &EndFacts) -> Option<SeqNumber> {
+        let fin = u64::from(self.fin_at.is_some());
+        let ahead = self.seen_to(facts).saturating_add(fin).saturating_sub(facts.bytes);
+        // Sequence numbers wrap; the low half of the distance is all that counts.
+        (self.anchor != Anchor::None).then(|| SeqNumber(self.next).plus(ahead as u32))
+    }
+
     /// Something waits for a hole to be filled.
     pub(super) fn has_hole(&self) -> bool {
         self.waiting.is_some() || (self.fin_at.is_some() && !self.fin_delivered)

@@ -15,6 +15,7 @@
 //!   hashes are kept for a while (see `delivered`).
 //! - A segment recorded more than once, in and out of a tunnel, on several interfaces or by a mirror port, counts once;
 //!   the others are counted as copies and otherwise ignored.
+//! - Of a flow that is seen on several interfaces, what each of them saw is followed (see `passages`).
 //! - Of one end the first RST counts, unless the connection outlives it: then it was forged, and is kept apart
 //!   ([`OutlivedReset`]).
 //! - A flow that ended stays for [`linger_seconds`](crate::limits::Limits::linger_seconds) of packet time. Later packets
@@ -36,6 +37,7 @@ mod flow;
 mod half;
 mod index;
 mod open;
+mod passages;
 mod reorder;
 mod resent;
 mod reset;
@@ -45,6 +47,7 @@ mod table;
 pub use copies::{CopyFacts, CopyKinds, Point};
 pub use facts::{Anomalies, Conflict, EndFacts, LostTail, Pending, TcpFacts};
 pub use flow::{Flow, FlowEnd, FlowNumber, FlowStart};
+pub use passages::{Fate, Passage, PathFacts, PointFacts, ResetPassage};
 pub use resent::Resent;
 pub use reset::{HopLimits, OutlivedReset, Reset};
 pub use table::FlowTable;

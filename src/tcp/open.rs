@@ -5,6 +5,7 @@ use super::copies::{Copies, CopyFacts, Known, Point};
 use super::delivered::Direction;
 use super::half::{Anchored, Half, PeerView, Reassembly};
 use super::index::Network;
+use super::passages::Passages;
 use super::reorder::{Budget, Span};
 use super::{Conflict, Flow, FlowEnd, FlowNumber, FlowStart, HopLimits, OutlivedReset, Reset, TcpFacts};
 use crate::packet::{IcmpError, Segment, SeqNumber};
@@ -31,6 +32,8 @@ pub(super) struct OpenFlow<S> {
     /// Where its first segment was recorded.
     point: Point,
     copies_known: Known,
+    /// What each point saw, once there is more than one.
+    passages: Option<Box<Passages>>,
     /// Bytes that its consumer kept after the last segment.
     kept: u32,
     halves: PerEnd<Half>,
@@ -52,6 +55,7 @@ impl<S: StreamSink> OpenFlow<S> {
             last: start.origin,
             point: Point::of(segment),
             copies_known: Known::default(),
+            passages: None,
             kept: 0,
             halves: PerEnd::default(),
             facts: TcpFacts::default(),
@@ -69,9 +73,11 @@ impl<S: StreamSink> OpenFlow<S> {
     ) {
         let from = self.bases.end(segment.source);
         self.bases.note(segment);
-        if copies.is_copy(self.number, segment, &mut self.copies_known)
-            && !self.contradicts_delivered(from, segment, budget)
-        {
+        let mut is_copy = copies.is_copy(self.number, segment, &mut self.copies_known);
+        if self.passages.is_some() || segment.interface != self.point.interface {
+            is_copy |= self.sight(from, segment, &mut budget.passages);
+        }
+        if is_copy && !self.contradicts_delivered(from, segment, budget) {
             self.note_copy(from, segment);
             self.last = segment.origin;
             return;
@@ -157,6 +163,10 @@ impl<S: StreamSink> OpenFlow<S> {
             let last = self.last;
             self.reassembly(end, budget, context).finish(last);
         }
+        if let Some(passages) = self.passages.take() {
+            budget.passages = budget.passages.saturating_sub(passages.len());
+            self.facts.path = Some(passages.finish());
+        }
         let [a, b] = self.bases.endpoints();
         Flow {
             number: self.number,
@@ -181,6 +191,17 @@ impl<S: StreamSink> OpenFlow<S> {
         let (half, facts) = (&mut self.halves[from], &mut self.facts.ends[from]);
         let direction = Direction { flow: self.number, from };
         Reassembly { direction, half, facts, peer, budget, sink: &mut self.sink, context }
+    }
+
+    /// A flow that is seen on more than one interface. True when another one brought the segment before.
+    #[cold]
+    fn sight(&mut self, from: End, segment: &Segment<'_>, kept: &mut usize) -> bool {
+        let Self { halves, facts, point, first, last, .. } = self;
+        let begin = || {
+            let head = |end: End| halves[end].head(&facts.ends[end]);
+            Passages::begin(point.interface, (*first, *last), facts, PerEnd { a: head(End::A), b: head(End::B) })
+        };
+        self.passages.get_or_insert_with(begin).sight(from, segment, kept)
     }
 
     /// Other bytes than those delivered make a segment no copy, however equal the rest of it is.

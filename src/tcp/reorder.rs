@@ -78,6 +78,8 @@ pub(super) struct Budget {
     pub(super) waiting: usize,
     /// Bytes that the consumers of all flows keep.
     pub(super) kept: usize,
+    /// Transmissions that are followed from point to point, over all flows.
+    pub(super) passages: usize,
     /// Hashes of what was delivered lately.
     pub(super) delivered: Delivered,
 }

@@ -49,6 +49,7 @@ impl<S: StreamSink> FlowTable<S> {
                 hits: LimitHits::default(),
                 waiting: 0,
                 kept: 0,
+                passages: 0,
                 delivered: Delivered::new(),
             },
             hand: 0,

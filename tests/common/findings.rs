@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-/// Everything that is told about a connection, without packet numbers, copies of packets, and the name of the capture.
+/// Everything that is told about a connection, without packet numbers, points of capture and copies of packets, and the name of the capture.
 ///
 /// Equal for two captures of the same bytes at the same times, however they were cut into segments.
 pub fn story(connection: &Value) -> Value {
     let mut story = connection.clone();
-    let of_packets = ["capture", "notes", "packets", "copies"];
+    let of_packets = ["capture", "notes", "packets", "copies", "hops"];
     strip(&mut story, &|key| of_packets.contains(&key) || key.ends_with("packet"));
     story
 }

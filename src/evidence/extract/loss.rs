@@ -101,6 +101,11 @@ fn unacked(view: &View<'_>) -> Result<Option<(Side, Unacknowledged)>, WhyUnknown
     }
 }
 
+/// Whose last bytes were never acknowledged, and when the oldest of them were sent.
+pub(super) fn last_bytes(view: &View<'_>) -> Result<Option<(Side, Option<Origin>)>, WhyUnknown> {
+    Ok(unacked(view)?.map(|(sender, lost)| (sender, lost.pending.map(|pending| pending.since))))
+}
+
 pub(in crate::evidence) fn unacked_side(view: &View<'_>) -> Answer {
     or_unknown(unacked(view).map(|found| match found {
         Some((sender, lost)) => {

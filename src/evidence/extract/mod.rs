@@ -4,6 +4,7 @@ pub(super) mod application;
 pub(super) mod close;
 pub(super) mod end;
 pub(super) mod handshake;
+pub(super) mod hops;
 pub(super) mod loss;
 pub(super) mod path;
 pub(super) mod peer;

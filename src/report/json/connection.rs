@@ -2,13 +2,14 @@
 
 use super::SCHEMA;
 use super::closing::{ClosingObject, ReactionObject};
+use super::hops::HopsObject;
 use super::inside::{ApplicationObject, MessageCounts, PayloadsObject, application};
 use super::keepalive::KeepaliveSides;
 use crate::connection::{ApiView, Connection, Copies, EndSignalKind};
 use crate::connection::{CloseFrame, ClosePayload, Hole};
 use crate::evidence::{FactId, Known, Value, WhyUnknown};
 use crate::fleet::{CaptureLimit, ConnectionReport, CopyCounts, capture_limits};
-use crate::report::{Speaker, code_name, community_id, violation_reference};
+use crate::report::{InputFile, Speaker, code_name, community_id, violation_reference};
 use crate::stream::GapReason;
 use crate::units::{Endpoint, Origin, PacketNumber, Side};
 use serde::Serialize;
@@ -85,6 +86,7 @@ pub struct ConnectionObject {
     conflicts: Vec<ConflictObject>,
     visibility: VisibilityObject,
     copies: Option<CopiesObject>,
+    hops: Option<HopsObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payloads: Option<PayloadsObject>,
     diagnosis: DiagnosisObject,
@@ -365,9 +367,19 @@ impl ConnectionObject {
             conflicts: Side::BOTH.into_iter().filter_map(|side| conflict(connection, side)).collect(),
             visibility: visibility(connection),
             copies: connection.copies.as_ref().map(CopiesObject::from),
+            hops: connection.hops.as_deref().map(HopsObject::new),
             payloads: connection.previews.as_deref().map(PayloadsObject::from),
             diagnosis: diagnosis(report, speaker),
         }
+    }
+
+    /// The same object, with the names of the captures and interfaces that recorded the connection at several points.
+    #[must_use]
+    pub fn of_files(mut self, report: &ConnectionReport, files: &[InputFile]) -> Self {
+        if let Some((object, hops)) = self.hops.as_mut().zip(report.connection.hops.as_deref()) {
+            object.name(hops, files);
+        }
+        self
     }
 }
 

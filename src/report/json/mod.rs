@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 mod closing;
 mod connection;
+mod hops;
 mod inside;
 mod keepalive;
 mod summary;

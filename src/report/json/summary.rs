@@ -21,6 +21,7 @@ pub struct SummaryObject {
     duration_s: Option<f64>,
     tcp_connections: u64,
     connections: ConnectionsObject,
+    hops: HopCountsObject,
     other: OtherObject,
     incidents: Vec<IncidentObject>,
     limits_hit: BTreeMap<&'static str, u64>,
@@ -69,6 +70,7 @@ struct FileObject {
     first_packet: Option<u64>,
     last_packet: Option<u64>,
     packet_offset: Option<u64>,
+    clock_shift_s: f64,
     start: Option<String>,
     end: Option<String>,
 }
@@ -94,6 +96,13 @@ struct ConnectionsObject {
     by_rule: BTreeMap<String, u64>,
     by_cause: BTreeMap<&'static str, u64>,
     by_party: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct HopCountsObject {
+    connections: u64,
+    with_losses: u64,
+    with_resets_between: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -167,6 +176,11 @@ impl SummaryObject {
                 by_cause: count_by(incidents, |incident| incident.cause.name()),
                 by_party: count_by(incidents, |incident| incident.key.party.name()),
             },
+            hops: HopCountsObject {
+                connections: summary.hops.connections,
+                with_losses: summary.hops.with_losses,
+                with_resets_between: summary.hops.with_resets_between,
+            },
             other: OtherObject {
                 http: summary.http,
                 tls_unread: summary.tls,
@@ -189,6 +203,7 @@ impl FileObject {
             first_packet: file.numbers.map(|(first, _)| first.value()),
             last_packet: file.numbers.map(|(_, last)| last.value()),
             packet_offset: file.offset,
+            clock_shift_s: file.clock_shift as f64 / 1e9,
             start: file.span.map(|(first, _)| first.to_string()),
             end: file.span.map(|(_, last)| last.to_string()),
         }
