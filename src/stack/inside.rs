@@ -126,7 +126,8 @@ impl Inside {
                     (prefix.len, prefix.complete) = (0, None);
                 }
             }
-            Event::Payload(piece) => self.piece(side, piece),
+            // Others may have asked for it.
+            Event::Payload(piece) if self.wants(side) => self.piece(side, piece),
             Event::Close(_) => self.sides[side].closed = true,
             // Of what the hole has hidden, the protocol's part is lost.
             Event::Resynchronised(_) => self.sides[side].mqtt.get_or_insert_default().lost(),

@@ -109,13 +109,14 @@ impl Decoder {
 
     /// Judges the first byte of a frame.
     fn judge_first<S: EventSink>(&mut self, byte: u8, offset: StreamOffset, feed: &mut Feed<'_, S>) {
-        if self.close_sent {
+        let (fin, opcode, open) = (byte & 0x80 != 0, Opcode::from_low_bits(byte), self.assembly.is_open());
+        // §5.5.1 forbids data frames; a Ping may come until the connection is closed (§5.5.2).
+        if self.close_sent && opcode.is_data() {
             self.frames_after_close = self.frames_after_close.saturating_add(1);
             if self.frames_after_close == 1 {
                 self.violation(ViolationRule::DataAfterClose, Detail::Frames(1), offset, feed);
             }
         }
-        let (fin, opcode, open) = (byte & 0x80 != 0, Opcode::from_low_bits(byte), self.assembly.is_open());
         let given = Circumstances {
             deflate: self.assembly.deflate_negotiated(),
             rsv1_unknown: self.assembly.is_guessing(),

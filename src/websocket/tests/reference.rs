@@ -121,7 +121,8 @@ impl Reference {
         let (fin, rsv, opcode) = (first & 0x80 != 0, first >> 4 & 7, first & 15);
         let control = opcode >= 8;
         let mut broken = Vec::new();
-        if self.closed && !self.late {
+        // §5.5.1: no more data frames; §5.5.2: Pings until the connection is closed.
+        if self.closed && !self.late && opcode <= 2 {
             self.late = true;
             broken.push("data_after_close");
         }
