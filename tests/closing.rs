@@ -534,9 +534,15 @@ fn compression_that_fails_is_the_cause_whatever_the_code() {
 fn what_comes_late_or_says_something_else_is_no_reaction() {
     type Script = fn(&mut Conversation);
     let cases: [Script; 4] = [
-        |talk| drop(talk.server().close(1000, "")),
-        |talk| drop(talk.server().wait(30.0).close(1002, "")),
-        |talk| drop(talk.server().wait(30.0).rst()),
+        |talk| {
+            talk.server().close(1000, "");
+        },
+        |talk| {
+            talk.server().wait(30.0).close(1002, "");
+        },
+        |talk| {
+            talk.server().wait(30.0).rst();
+        },
         // The culprit leaves first, of its own accord.
         |talk| {
             talk.client().close(1000, "");

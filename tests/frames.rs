@@ -143,7 +143,7 @@ fn faults() -> Vec<Fault> {
             b"\x88\x82\0\0\0\0\x13\x88",
             b"\x88\x82\0\0\0\0\x13\x87",
         ),
-        fault("data_after_close", "RFC 6455 §5.5.1", Server, 1, b"\x89\0", b"").after(b"\x88\x02\x03\xE8"),
+        fault("data_after_close", "RFC 6455 §5.5.1", Server, 1, b"\x81\0", b"\x89\0").after(b"\x88\x02\x03\xE8"),
         fault("http_in_websocket", "RFC 6455 §5.2", Server, 7, b"HTTP/1.1 400 Bad Request", b"\x81\x08HTTP/1.1"),
         fault("http_in_websocket", "RFC 6455 §5.2", Client, 5, b"GET / HTTP/1.1", b"\x81\x85\0\0\0\0GET /"),
     ]

@@ -106,7 +106,7 @@ impl Journey {
 
     /// The report about both captures as two files.
     fn report(&self, test: &str) -> Report {
-        let [client, server] = self.recorded().map(|packets| pcap(packets));
+        let [client, server] = self.recorded().map(pcap);
         Report::of(test, &[("client.pcap", client), ("server.pcap", server)])
     }
 }
