@@ -113,6 +113,31 @@ fn row_62_a_subprotocol_that_was_agreed_on_names_the_protocol() {
 }
 
 #[test]
+fn row_62_json_messages_are_told_from_others_for_each_side() {
+    let mut c = open_with(&Upgrade::deflate(""));
+    c.client().text(r#"{"op":"say","text":"hi"}"#).text("[1, 2]\n");
+    c.server().text("{\"long\":\"").text("plain");
+    let found = connection_in(&file("json", closed(c, 1000)));
+    assert_eq!(
+        (&found["messages"]["client"]["json"], &found["messages"]["server"]["json"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(found["application"], Value::Null, "JSON alone is no protocol");
+
+    let mut c = open_with(&Upgrade::default());
+    c.client().text(&format!(r#"{{"long":"{}"}}"#, "x".repeat(5000)));
+    c.server().binary(b"{}");
+    let found = connection_in(&file("json-long", closed(c, 1000)));
+    assert_eq!(
+        (&found["messages"]["client"]["json"], &found["messages"]["server"]["json"]),
+        (&json!(true), &json!(false))
+    );
+
+    let silent = connection_in(&file("json-silent", closed(open_with(&Upgrade::default()), 1000)));
+    assert_eq!(silent["messages"]["client"]["json"], Value::Null);
+}
+
+#[test]
 fn a_path_alone_is_a_hint_that_a_message_can_refute() {
     let path = "/socket.io/?EIO=4&transport=websocket&sid=secret";
     let found = application("inside-path", closed(open_with(&at_path(path)), 1000));

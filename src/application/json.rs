@@ -2,6 +2,22 @@
 //!
 //! Not a validator: what is well-formed is read rightly, and of anything else nothing is claimed beyond the first fault.
 
+/// Whether a text, of which perhaps only the beginning is there, is the object or array of a JSON message (RFC 8259 §2), as far
+/// as its ends show.
+pub(super) fn is_likely(text: &[u8], is_whole: bool) -> bool {
+    let text = text.trim_ascii();
+    let Some((&first, rest)) = text.split_first() else { return false };
+    let (closing, next) = (rest.last().copied(), rest.trim_ascii_start().first().copied());
+    let (begins, end) = match first {
+        b'{' => (matches!(next, None | Some(b'"' | b'}')), b'}'),
+        b'[' => {
+            (matches!(next, None | Some(b'"' | b'{' | b'[' | b']' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n')), b']')
+        }
+        _ => return false,
+    };
+    begins && (!is_whole || closing == Some(end))
+}
+
 /// How deep a text is followed; values below the second level are never asked for.
 const DEPTH: usize = 16;
 
@@ -204,6 +220,17 @@ fn token(text: &[u8]) -> Option<(Token<'_>, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_begins_and_ends_like_json_is_likely_json() {
+        for text in ["{}", " {\"a\":1}\n", "[1,2]", "[ ]", "[\"a\"]", "[null]"] {
+            assert!(is_likely(text.as_bytes(), true), "{text}");
+        }
+        for text in ["", "{", "{a}", "hello", "42[\"event\"]", "[hello]", "{\"a\":1", "1", "\"a\""] {
+            assert!(!is_likely(text.as_bytes(), true), "{text}");
+        }
+        assert!(is_likely(b"{\"a\":[1,2", false), "its end was not looked at");
+    }
     use proptest::prelude::*;
 
     fn find<'a>(text: &'a [u8], path: &str) -> Option<Value<'a>> {

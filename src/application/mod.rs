@@ -32,6 +32,14 @@ pub struct Glimpse<'a> {
     pub is_whole: bool,
 }
 
+impl Glimpse<'_> {
+    /// Whether it is an object or array of JSON, as far as its ends show.
+    #[must_use]
+    pub fn is_likely_json(&self) -> bool {
+        self.is_text && json::is_likely(self.bytes, self.is_whole)
+    }
+}
+
 /// One application protocol: how to recognise it, and what its messages and codes mean.
 #[derive(Debug, Clone, Default)]
 pub struct Protocol {

@@ -12,6 +12,8 @@ use crate::websocket::{self, CloseFrame, Content, Frame, Message, Opcode, OpenFr
 pub struct Traffic {
     /// Frames whose header was seen, by opcode; all reserved opcodes together.
     pub frames: FrameCounts,
+    /// Whether all of its first messages are JSON; `None` when none of them could be looked at.
+    pub json: Option<bool>,
     /// Complete text messages.
     pub text_messages: u64,
     /// Complete binary messages.

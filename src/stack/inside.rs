@@ -46,6 +46,8 @@ struct Known {
 struct Of {
     /// Messages compared.
     compared: u8,
+    /// Whether all of those were JSON.
+    json: Option<bool>,
     /// The side has sent its Close frame.
     closed: bool,
     /// The beginning of the message under way, or of the last one.
@@ -162,6 +164,9 @@ impl Inside {
         });
         if of.compared < FIRST_MESSAGES {
             of.compared += 1;
+            if prefix.complete.is_some() {
+                of.json = Some(of.json.unwrap_or(true) && prefix.glimpse().is_likely_json());
+            }
             self.compare(side, note.last);
         }
         self.follow(side, note);
@@ -207,6 +212,11 @@ impl Inside {
         } else if known.is_none() && self.hinted.as_ref().is_some_and(|hint| hint.read(&prefix.glimpse()).is_none()) {
             self.hinted = None;
         }
+    }
+
+    /// Whether all of the first messages of a side are JSON; `None` when none of them could be looked at.
+    pub(super) fn json(&self, side: Side) -> Option<bool> {
+        self.sides[side].json
     }
 
     /// What came of it, when the connection is over.

@@ -175,6 +175,9 @@ impl WebSocketStage {
             self.count_unreadable_messages(side);
         }
         self.accept_what_the_client_accepted();
+        for side in Side::BOTH {
+            self.connection.traffic[side].json = self.inside.json(side);
+        }
         self.connection.application = self.inside.finish(&self.connection);
         self.connection
     }

@@ -15,6 +15,7 @@ pub(super) struct MessageCounts {
     text: u64,
     binary: u64,
     unread: u64,
+    json: Option<bool>,
     sizes: BTreeMap<String, u32>,
     largest: Option<LargestObject>,
     last: Option<LastObject>,
@@ -42,6 +43,7 @@ impl From<&Traffic> for MessageCounts {
             text: traffic.text_messages,
             binary: traffic.binary_messages,
             unread: traffic.unread_messages,
+            json: traffic.json,
             sizes: classes
                 .map(|(up_to, count)| (up_to.map_or_else(|| "more".to_owned(), |up_to| up_to.to_string()), count))
                 .collect(),
