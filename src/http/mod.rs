@@ -14,6 +14,8 @@ mod message;
 mod parameters;
 mod reader;
 mod rules;
+#[cfg(test)]
+mod samples;
 mod sniff;
 mod text;
 

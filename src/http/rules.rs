@@ -273,39 +273,8 @@ fn text(detail: &str) -> Detail {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Head, HeadReader, Step};
+    use super::super::samples::*;
     use super::*;
-    use crate::limits::Limits;
-    use crate::units::{Origin, PacketNumber, StreamOffset};
-
-    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-    const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-
-    fn read<H: Head>(head: &str) -> H {
-        let origin = Origin { packet: PacketNumber::FIRST, time: None };
-        match HeadReader::new().push(&Limits::default(), StreamOffset(0), origin, head.as_bytes()).0 {
-            Step::Head(head) => *head,
-            _ => panic!("not a head: {head}"),
-        }
-    }
-
-    fn request(fields: &str) -> Request {
-        let fields = fields.replace('\n', "\r\n");
-        read(&format!("GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{fields}\r\n"))
-    }
-
-    fn good_request(fields: &str) -> Request {
-        request(&format!("Sec-WebSocket-Key: {KEY}\nSec-WebSocket-Version: 13\n{fields}"))
-    }
-
-    fn response(fields: &str) -> Response {
-        let fields = fields.replace('\n', "\r\n");
-        read(&format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{fields}\r\n"))
-    }
-
-    fn good_response(fields: &str) -> Response {
-        response(&format!("Sec-WebSocket-Accept: {ACCEPT}\n{fields}"))
-    }
 
     fn check(request: &Request, response: Option<&Response>) -> Vec<Violation> {
         let mut violations = check_request(request);
