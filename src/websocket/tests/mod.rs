@@ -5,6 +5,7 @@ mod phantoms;
 mod properties;
 mod reference;
 mod resync;
+mod rng;
 
 use super::*;
 use crate::limits::Limits;

@@ -1,32 +1,8 @@
 //! No frame is told that was not sent, whatever payloads look like and wherever holes are: random conversations with
 //! payloads made to deceive, arbitrary ranges lost, a fixed seed.
 
+use super::rng::Rng;
 use super::*;
-
-/// splitmix64; its whole state is the seed.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
-
-    fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.next() as u8).collect()
-    }
-
-    fn key(&mut self) -> [u8; 4] {
-        (self.next() as u32).to_be_bytes()
-    }
-}
 
 /// What the messages of a stream are made of.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,28 +1,10 @@
 //! Finding frames again: what must be found, and what must never be.
 
+use super::rng::Rng;
 use super::*;
 use crate::stream::End;
 
-/// splitmix64; its whole state is the seed.
-struct Rng(u64);
-
 impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.next() as u8).collect()
-    }
-
     fn words(&mut self, len: usize) -> Vec<u8> {
         const WORDS: [&str; 14] = [
             "hello",
