@@ -8,13 +8,12 @@ mod clocks;
 
 pub use alignment::clock_shifts;
 
-use crate::application::Applications;
 use crate::capture::Packet;
-use crate::catalog::applications;
-use crate::catalog::rules::RuleSet;
+use crate::catalog::knowledge::Knowledge;
 use crate::connection::{Connection, Recorder};
+use crate::crowd::Crowd;
 use crate::diagnosis::diagnose;
-use crate::evidence;
+use crate::evidence::{self, Context};
 use crate::fleet::{ConnectionReport, Summary};
 use crate::limits::{LimitHits, Limits};
 use crate::packet::Decoder;
@@ -30,23 +29,16 @@ use std::sync::Arc;
 pub struct Options {
     /// The bounds to keep.
     pub limits: Limits,
-    /// The rules to diagnose by.
-    pub rules: Arc<RuleSet>,
-    /// The application protocols to recognise.
-    pub applications: Arc<Applications>,
+    /// The rules and tables to go by.
+    pub knowledge: Arc<Knowledge>,
     /// Whether reports may show what messages say.
     pub payload: Payload,
 }
 
 impl Default for Options {
-    /// Default bounds, and the rules and protocols that come with the program; nothing of messages is shown.
+    /// Default bounds, and the knowledge that comes with the program; nothing of messages is shown.
     fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            rules: Arc::clone(RuleSet::shared()),
-            applications: Arc::clone(applications::builtin()),
-            payload: Payload::Hidden,
-        }
+        Self { limits: Limits::default(), knowledge: Arc::clone(Knowledge::builtin()), payload: Payload::Hidden }
     }
 }
 
@@ -74,7 +66,8 @@ pub struct Analyzer {
     decoder: Decoder,
     flows: FlowTable<Stack>,
     shared: Shared,
-    rules: Arc<RuleSet>,
+    knowledge: Arc<Knowledge>,
+    crowd: Crowd,
     summary: Summary,
     last: Option<Origin>,
     clocks: Clocks,
@@ -97,8 +90,9 @@ impl Analyzer {
         Self {
             decoder: Decoder::new(&limits),
             flows: FlowTable::new(&limits),
-            shared: Shared::new(limits, options.applications, options.payload),
-            rules: options.rules,
+            shared: Shared::new(limits, Arc::clone(&options.knowledge.applications), options.payload),
+            knowledge: options.knowledge,
+            crowd: Crowd::default(),
             summary: Summary::default(),
             last: None,
             clocks: Clocks::default(),
@@ -170,8 +164,10 @@ impl Analyzer {
     pub fn next_report(&mut self) -> Option<ConnectionReport> {
         // The facts of a connection take several times its memory, and at the end of a capture all that are open come at once.
         let connection = self.ready.pop_front()?;
-        let facts = evidence::collect(&connection);
-        let diagnosis = diagnose(&self.rules, &facts);
+        let around = self.crowd.around(&connection);
+        let Knowledge { rules, stacks, middleboxes, .. } = &*self.knowledge;
+        let facts = evidence::collect(&connection, Context { stacks, middleboxes, around: &around });
+        let diagnosis = diagnose(rules, &facts);
         Some(ConnectionReport { connection, facts, diagnosis })
     }
 
@@ -250,6 +246,7 @@ impl Analyzer {
         self.summary.connections += 1;
         self.summary.seen_with.add(&connection);
         self.summary.hops.add(&connection);
+        self.crowd.note(&connection);
         self.ready.push_back(connection);
     }
 }

@@ -11,13 +11,16 @@ pub mod catalog;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod connection;
+pub mod crowd;
 pub mod diagnosis;
 pub mod evidence;
 pub mod fleet;
 pub mod http;
 pub mod limits;
+pub mod middlebox;
 pub mod packet;
 pub mod report;
+pub mod software;
 pub mod stack;
 pub mod stream;
 pub mod tcp;

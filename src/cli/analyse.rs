@@ -29,7 +29,7 @@ pub(super) fn run(
     let payload = if args.show_payload { Payload::Shown } else { Payload::Hidden };
     let options = Options { payload, ..Options::default() };
     for word in &args.fail_on {
-        word.check(&options.rules).map_err(Failure::Usage)?;
+        word.check(&options.knowledge.rules).map_err(Failure::Usage)?;
     }
     let meanings = args.close_codes.as_deref().map(meanings_of).transpose()?.unwrap_or_default();
     let interrupt = Interrupt::listen();

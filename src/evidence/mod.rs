@@ -10,6 +10,9 @@ mod table;
 pub use table::{FACTS, Fact, FactId, FactType};
 
 use crate::connection::Connection;
+use crate::crowd::Around;
+use crate::middlebox::Middleboxes;
+use crate::software::Stacks;
 use crate::units::PacketNumber;
 use extract::View;
 
@@ -177,10 +180,21 @@ pub struct Evidence {
     pub presumed: bool,
 }
 
+/// What a connection is seen against: what is known beforehand, and what the rest of the capture says.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The WebSocket libraries to recognise.
+    pub stacks: &'a Stacks,
+    /// The devices whose limits are known.
+    pub middleboxes: &'a Middleboxes,
+    /// What the other connections say.
+    pub around: &'a Around,
+}
+
 /// Reads every fact off a connection.
 #[must_use]
-pub fn collect(connection: &Connection) -> Facts {
-    let view = View::new(connection);
+pub fn collect(connection: &Connection, context: Context<'_>) -> Facts {
+    let view = View::new(connection, context);
     let evidence = |fact: FactId| {
         view.presumed.set(false);
         let answer = (fact.fact().extract)(&view);

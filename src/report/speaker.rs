@@ -6,7 +6,7 @@ use crate::catalog::rules::RuleId;
 use crate::catalog::rules::words::Words;
 use crate::catalog::text;
 use crate::diagnosis::{Candidate, Diagnosis, Fix, printable, render, value_text};
-use crate::evidence::{Evidence, FactId, Known, Value};
+use crate::evidence::{Evidence, FactId, Facts, Known, Value};
 use crate::fleet::{CaptureLimit, ConnectionReport};
 use crate::violation::ViolationRule;
 
@@ -72,10 +72,14 @@ impl Speaker {
         capitalised(&sentence, self.language)
     }
 
-    /// One thing to do.
+    /// One thing to do, for the connection with these facts.
     #[must_use]
-    pub fn fix<'a>(&'a self, fix: &'a Fix) -> &'a str {
-        self.fix_text(&fix.id)
+    pub fn fix(&self, fix: &Fix, facts: &Facts) -> String {
+        self.fix_for(&fix.id, facts)
+    }
+
+    fn fix_for(&self, id: &str, facts: &Facts) -> String {
+        self.words.fix(id).map_or_else(|| id.to_owned(), |sentence| render(sentence, facts, &self.words))
     }
 
     /// One piece of evidence as a sentence.
@@ -134,10 +138,10 @@ impl Speaker {
         self.words.settled_by(limit.why)
     }
 
-    /// The sentence of a fix by its key.
+    /// The sentence of a fix by its key, as it is where nothing is known about the connection.
     #[must_use]
-    pub fn fix_text<'a>(&'a self, id: &'a str) -> &'a str {
-        self.words.fix(id).unwrap_or(id)
+    pub fn fix_text(&self, id: &str) -> String {
+        self.fix_for(id, &Facts::all(&Known::Absent))
     }
 
     /// What a rule says of a connection, with the facts it speaks of named in braces.

@@ -371,8 +371,11 @@ impl<'a> TextReport<'a> {
             .fixes
             .iter()
             .map(|fix| match fix.who {
-                Who::Either => self.speaker.fix(fix).to_owned(),
-                who => self.labelled_text(&styled(STRONG, self.speaker.word(who.name())), self.speaker.fix(fix)),
+                Who::Either => self.speaker.fix(fix, &report.facts),
+                who => self.labelled_text(
+                    &styled(STRONG, self.speaker.word(who.name())),
+                    &self.speaker.fix(fix, &report.facts),
+                ),
             })
             .collect();
         self.list(out, self.speaker.say("label.fix"), &fixes);

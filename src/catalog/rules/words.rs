@@ -103,7 +103,7 @@ pub struct FactWords {
 #[derive(Debug, Clone)]
 pub struct Words {
     rules: BTreeMap<String, RuleWords>,
-    fixes: BTreeMap<String, String>,
+    fixes: BTreeMap<String, Template>,
     refutations: BTreeMap<String, String>,
     facts: BTreeMap<String, FactWords>,
     values: BTreeMap<String, String>,
@@ -129,7 +129,7 @@ pub struct NumberFormat {
 #[serde(deny_unknown_fields)]
 struct RulesFile {
     rule: BTreeMap<String, RuleTable>,
-    fix: BTreeMap<String, String>,
+    fix: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     refute: BTreeMap<String, String>,
 }
@@ -199,6 +199,12 @@ impl Words {
                 .map_err(|message| LoadError::at(file, text, table.cause.span(), message))?;
             by_rule.insert(id, RuleWords { title: table.title, cause });
         }
+        let mut fixes = BTreeMap::new();
+        for (id, sentence) in read.fix {
+            let sentence = Template::parse(sentence.get_ref())
+                .map_err(|message| LoadError::at(file, text, sentence.span(), message))?;
+            fixes.insert(id, sentence);
+        }
         let (file, text) = facts;
         let facts: FactsFile = toml::from_str(text).map_err(|error| LoadError::toml(file, text, &error))?;
         let by_fact = facts.fact.into_iter().map(|(name, table)| {
@@ -207,7 +213,7 @@ impl Words {
         });
         Ok(Self {
             rules: by_rule,
-            fixes: read.fix,
+            fixes,
             refutations: read.refute,
             facts: by_fact.collect(),
             values: facts.value,
@@ -224,10 +230,10 @@ impl Words {
         self.rules.get(id)
     }
 
-    /// The text of a fix.
+    /// The sentence of a fix.
     #[must_use]
-    pub fn fix(&self, id: &str) -> Option<&str> {
-        self.fixes.get(id).map(String::as_str)
+    pub fn fix(&self, id: &str) -> Option<&Template> {
+        self.fixes.get(id)
     }
 
     /// What would refute a diagnosis, as a fragment.
@@ -298,7 +304,9 @@ impl Words {
         let values: BTreeSet<&str> = words.flatten().chain(["true", "false"]).collect();
         compare(&mut problems, "value", &values, &self.values);
         for rule in rules.iter() {
-            for part in self.rules.get(rule.id.as_str()).map_or(&[][..], |words| words.cause.parts()) {
+            let cause = self.rules.get(rule.id.as_str()).map(|words| &words.cause);
+            let fixes = rule.fixes.iter().filter_map(|fix| self.fix(&fix.id));
+            for part in cause.into_iter().chain(fixes).flat_map(Template::parts) {
                 if let Part::Value(fact) = part
                     && !rule.guarantees(*fact)
                 {

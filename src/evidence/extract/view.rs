@@ -3,7 +3,7 @@
 
 use super::{Answer, absent, unknown};
 use crate::connection::{Connection, Content, EndSignal, EndSignalKind, FlowEnd, LostTail, Outcome};
-use crate::evidence::WhyUnknown;
+use crate::evidence::{Context, WhyUnknown};
 use crate::stream::GapReason;
 use crate::units::{Origin, Side, StreamOffset};
 use std::cell::Cell;
@@ -15,6 +15,7 @@ const ANSWER_SECONDS: f64 = 5.0;
 #[derive(Debug, Clone)]
 pub(in crate::evidence) struct View<'a> {
     pub(in crate::evidence) connection: &'a Connection,
+    pub(in crate::evidence) context: Context<'a>,
     /// The first sign of the end.
     pub(in crate::evidence) end: Option<&'a EndSignal>,
     /// An answer since this was last set to false presumes that peers kept to RFC 6455 before the capture began.
@@ -22,8 +23,8 @@ pub(in crate::evidence) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(in crate::evidence) fn new(connection: &'a Connection) -> Self {
-        Self { connection, end: connection.first_end(), presumed: Cell::new(false) }
+    pub(in crate::evidence) fn new(connection: &'a Connection, context: Context<'a>) -> Self {
+        Self { connection, context, end: connection.first_end(), presumed: Cell::new(false) }
     }
 
     /// The side that ended the connection, when that may be said.

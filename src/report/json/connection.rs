@@ -670,7 +670,7 @@ fn diagnosis(report: &ConnectionReport, speaker: &Speaker) -> DiagnosisObject {
         fixes: diagnosis
             .fixes
             .iter()
-            .map(|fix| FixObject { who: fix.who.name(), text: speaker.fix(fix).to_owned() })
+            .map(|fix| FixObject { who: fix.who.name(), text: speaker.fix(fix, &report.facts) })
             .collect(),
         references: diagnosis.references.iter().map(ToString::to_string).collect(),
         alternatives: diagnosis
