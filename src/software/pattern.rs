@@ -47,8 +47,8 @@ impl ReasonPattern {
                 return None;
             }
         }
-        let says_something = |piece: &Piece| matches!(piece, Piece::Text(text) if text.len() >= 4);
-        pieces.iter().any(says_something).then_some(Self(pieces))
+        let letters = |piece: &Piece| if let Piece::Text(text) = piece { text.len() } else { 0 };
+        (pieces.iter().map(letters).sum::<usize>() >= 4).then_some(Self(pieces))
     }
 
     /// Whether a reason is written so, and what it states. The letters' case counts.
