@@ -166,9 +166,11 @@ impl Analyzer {
         let connection = self.ready.pop_front()?;
         let around = self.crowd.around(&connection);
         let Knowledge { rules, stacks, middleboxes, .. } = &*self.knowledge;
-        let facts = evidence::collect(&connection, Context { stacks, middleboxes, around: &around });
+        let software = stacks.recognise(&connection);
+        let facts =
+            evidence::collect(&connection, Context { stacks, software: &software, middleboxes, around: &around });
         let diagnosis = diagnose(rules, &facts);
-        Some(ConnectionReport { connection, facts, diagnosis })
+        Some(ConnectionReport { connection, software, facts, diagnosis })
     }
 
     /// What has been seen so far.

@@ -57,11 +57,17 @@ const MODULES: &[Module] = &[
     Module { name: "diagnosis", imports: &[All("evidence"), All("catalog")] },
     Module {
         name: "fleet",
-        imports: &[Items("packet", &["SkipCounts"]), All("connection"), All("evidence"), All("diagnosis")],
+        imports: &[
+            Items("packet", &["SkipCounts"]),
+            All("connection"),
+            All("software"),
+            All("evidence"),
+            All("diagnosis"),
+        ],
     },
     Module {
         name: "report",
-        imports: &[All("connection"), All("evidence"), All("catalog"), All("diagnosis"), All("fleet")],
+        imports: &[All("connection"), All("software"), All("evidence"), All("catalog"), All("diagnosis"), All("fleet")],
     },
     Module {
         name: "analyzer",
@@ -76,6 +82,7 @@ const MODULES: &[Module] = &[
             All("connection"),
             All("stack"),
             All("crowd"),
+            All("software"),
             All("evidence"),
             All("catalog"),
             All("diagnosis"),
@@ -90,6 +97,7 @@ const MODULES: &[Module] = &[
             Root,
             All("analyzer"),
             All("capture"),
+            All("software"),
             All("evidence"),
             All("catalog"),
             All("diagnosis"),

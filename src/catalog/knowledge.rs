@@ -1,7 +1,7 @@
 //! All knowledge that an analysis rests on, in one place.
 
-use super::applications;
 use super::rules::RuleSet;
+use super::{applications, stacks};
 use crate::application::Applications;
 use crate::middlebox::Middleboxes;
 use crate::software::Stacks;
@@ -29,7 +29,7 @@ impl Knowledge {
             Arc::new(Self {
                 rules: Arc::clone(RuleSet::shared()),
                 applications: Arc::clone(applications::builtin()),
-                stacks: Arc::new(Stacks::default()),
+                stacks: Arc::clone(stacks::builtin()),
                 middleboxes: Arc::new(Middleboxes::default()),
             })
         })

@@ -11,5 +11,6 @@ pub mod language;
 pub mod meanings;
 pub mod page;
 pub mod rules;
+pub mod stacks;
 pub mod text;
 pub mod violations;

@@ -95,6 +95,8 @@ pub(super) enum Command {
     Rules(ListArgs),
     /// List the facts that rules speak of
     Facts(ListArgs),
+    /// List the WebSocket libraries that are recognised, with their limits, timers and settings
+    Stacks(ListArgs),
     /// Print the JSON Schema of the output
     Schema,
 }

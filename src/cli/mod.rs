@@ -9,6 +9,7 @@ mod interrupt;
 mod kept;
 mod knowledge;
 mod select;
+mod stacks;
 
 pub use exit::ExitStatus;
 

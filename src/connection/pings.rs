@@ -14,6 +14,8 @@ pub struct Pings {
     pub count: u64,
     /// Pings answered by a Pong with their payload.
     pub answered: u64,
+    /// Bytes of the shortest and the longest payload.
+    pub payload_bytes: Option<(u64, u64)>,
     /// The first Ping.
     pub first: Option<Origin>,
     /// The latest Ping.
@@ -38,6 +40,9 @@ impl Pings {
 
     pub(super) fn sent(&mut self, payload: &[u8], at: Origin) {
         self.count += 1;
+        let bytes = payload.len() as u64;
+        self.payload_bytes =
+            Some(self.payload_bytes.map_or((bytes, bytes), |(least, most)| (least.min(bytes), most.max(bytes))));
         self.first.get_or_insert(at);
         self.last = Some(at);
         if self.outstanding.len() == Self::OUTSTANDING {

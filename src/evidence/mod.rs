@@ -12,8 +12,8 @@ pub use table::{FACTS, Fact, FactId, FactType};
 use crate::connection::Connection;
 use crate::crowd::Around;
 use crate::middlebox::Middleboxes;
-use crate::software::Stacks;
-use crate::units::PacketNumber;
+use crate::software::{Recognition, Stacks};
+use crate::units::{PacketNumber, PerSide};
 use extract::View;
 
 /// The answer to one question about a connection.
@@ -183,8 +183,10 @@ pub struct Evidence {
 /// What a connection is seen against: what is known beforehand, and what the rest of the capture says.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The WebSocket libraries to recognise.
+    /// The WebSocket libraries that are known.
     pub stacks: &'a Stacks,
+    /// Which of them speaks on each side.
+    pub software: &'a PerSide<Recognition>,
     /// The devices whose limits are known.
     pub middleboxes: &'a Middleboxes,
     /// What the other connections say.

@@ -1,8 +1,9 @@
 //! The fact table: one row for each named fact.
 
 use super::Value;
-use super::extract::{Answer, View, application, close, end, handshake, hops, loss, path, peer, tls, whole};
+use super::extract::{Answer, View, application, close, end, handshake, hops, loss, path, peer, software, tls, whole};
 use crate::connection::{IcmpKind, KnownBy};
+use crate::software::{HandlerError, KnownBy as SoftwareKnownBy, Sureness};
 
 /// What kind of value a fact has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +141,14 @@ pub static FACTS: &[Fact] = &[
     fact("connection.messages", INT, whole::messages, "Data messages of both sides."),
     fact("connection.http_status", INT, whole::http_status, "Status of the HTTP response that a side wrote into the upgraded stream; absent when there was none."),
     fact("client.browser", BOOL, whole::browser, "The request looks like a browser's: `Origin` with `Sec-Fetch-*`, or a Mozilla user agent."),
+    fact("client.stack", TEXT, software::client_stack, "The WebSocket library of the client, as `wsdissect stacks` names it; absent when nothing tells, or several fit."),
+    fact("client.stack_confidence", FactType::Enum(Sureness::NAMES), software::client_stack_confidence, "How sure that name is: certain when it names itself and nothing contradicts, likely when nothing else that is known does so, possible when it fits best."),
+    fact("client.stack_known_by", FactType::Enum(SoftwareKnownBy::NAMES), software::client_stack_known_by, "What tells it best: a header that names it, the order of its header fields, the words of its Close reasons, or its behaviour."),
+    fact("client.keepalive_setting", TEXT, software::client_keepalive_setting, "How to make that library send Pings or heartbeats, with an interval below half of the silence at the end."),
+    fact("server.stack", TEXT, software::server_stack, "The WebSocket library of the server; behind a proxy that writes the response anew, often unknown."),
+    fact("server.stack_confidence", FactType::Enum(Sureness::NAMES), software::server_stack_confidence, "How sure that name is, as for the client."),
+    fact("server.stack_known_by", FactType::Enum(SoftwareKnownBy::NAMES), software::server_stack_known_by, "What tells it best, as for the client."),
+    fact("server.keepalive_setting", TEXT, software::server_keepalive_setting, "How to make that library send Pings or heartbeats, with an interval below half of the silence at the end."),
     fact("tcp.open", FactType::Enum(&["completed", "refused", "unanswered", "unreachable", "unacknowledged", "not_captured"]), path::tcp_open, "Whether the SYN was answered by SYN-ACK, by RST, not at all, by an ICMP error, or was not seen; unacknowledged: the client never took the SYN-ACK."),
     fact("tcp.syns", INT, path::syns, "How often the client sent its SYN."),
     fact("tcp.syn_waited_s", SECONDS, path::syn_waited_s, "From the first SYN to the client's last packet; absent when the SYN was sent once."),
@@ -156,6 +165,7 @@ pub static FACTS: &[Fact] = &[
     fact("peer.side", SIDE, end::peer, "The peer: the other side of `end.side`."),
     fact("end.silence_s", SECONDS, end::silence_s, "Seconds without a payload byte in either direction before the first sign of the end, or before the capture's end."),
     fact("end.since_peer_data_s", SECONDS, end::since_peer_data_s, "From the peer's last data message to the ender's first sign of the end; absent when the peer sent none."),
+    fact("end.set_off_by_message", BOOL, software::set_off_by_message, "The end followed the peer's last data message within a second, unanswered, and so closely that chance is unlikely."),
     fact("end.unfinished_frame", SIDE, end::unfinished_frame, "This side began a frame and never completed it."),
     fact("end.unacked_side", SIDE, loss::unacked_side, "This side's last bytes were never acknowledged, sent again or not."),
     fact("end.unanswered_retransmissions", INT, loss::unanswered_retransmissions, "How often a side sent its last bytes again without an acknowledgement; absent when none did."),
@@ -224,8 +234,12 @@ pub static FACTS: &[Fact] = &[
     fact("close.after_handshake_s", SECONDS, close::after_handshake_s, "From the 101 response to the first Close frame."),
     fact("close.violation", TEXT, close::violation, "Name of the first rule that the first Close frame itself breaks, so that it is no valid Close frame; absent when it breaks none."),
     fact("close.refused", BOOL, close::refused, "The peer took that faulty Close frame for an error: it answered 1002 or the like, or dropped TCP, rather than echoing it or closing normally."),
+    fact("close.stated_limit_bytes", BYTES, software::stated_limit_bytes, "The limit that the reason of the Close frame names; absent when it names none."),
+    fact("close.after_fin_s", SECONDS, software::after_fin_s, "From the peer's FIN to the first Close frame; absent when the Close frame came first."),
+    fact("close.tcp_held_s", SECONDS, software::tcp_held_s, "From the end of the closing handshake to the client's FIN, where the server had sent none; absent when the server ended TCP first."),
     fact("peer.last_kind", FactType::Enum(&["text", "binary"]), peer::last_kind, "Kind of the peer's last data message, complete or begun; absent when it sent none."),
     fact("peer.last_size", BYTES, peer::last_size, "Its payload bytes: inflated when compressed, declared when it was cut off."),
+    fact("peer.last_wire_size", BYTES, software::last_wire_size, "Bytes of the peer's last data message on the wire, when it was compressed; absent when it was not."),
     fact("peer.last_complete", BOOL, peer::last_complete, "It was completed."),
     fact("peer.last_utf8", FactType::Enum(&["valid", "invalid", "not_text"]), peer::last_utf8, "Whether it is valid UTF-8."),
     fact("peer.other_kind_before", BOOL, peer::other_kind_before, "The peer had sent messages of the other kind earlier, and the connection went on."),
@@ -237,8 +251,21 @@ pub static FACTS: &[Fact] = &[
     fact("peer.reference_distance", BYTES, peer::reference_distance, "How far the peer's compressed message refers back; absent when `peer.violation` is not that this exceeds the agreed window."),
     fact("peer.agreed_window", BYTES, peer::agreed_window, "How far it might; absent when `peer.reference_distance` is."),
     fact("peer.messages", INT, peer::messages, "Data messages of the peer."),
+    fact("peer.stack", TEXT, software::peer_stack, "The WebSocket library of the peer, when it is at least likely."),
     fact("own.violation", TEXT, peer::own_violation, "The same of the ender itself."),
     fact("own.messages", INT, peer::own_messages, "Data messages of the ender."),
+    fact("own.stack", TEXT, software::own_stack, "The WebSocket library of the ender, when it is at least likely."),
+    fact("own.limit_bytes", BYTES, software::limit_bytes, "The largest message that the ender takes: as its Close reason states, else the default of its library, where the peer's last message is the first above it and the connection ended as that library ends it."),
+    fact("own.limit_exceeded", BOOL, software::limit_exceeded, "The peer's last message is larger than that."),
+    fact("own.limit_setting", TEXT, software::limit_setting, "How that limit is raised in the ender's library, to a power of two above the message; absent when its size had nothing to do with the end."),
+    fact("own.idle_timer_s", SECONDS, software::idle_timer_s, "Default idle timeout of the ender's library, when the silence and the way it ended the connection fit; where no library could be named, of those whose Close frame fits."),
+    fact("own.idle_timer_of", TEXT, software::idle_timer_of, "The libraries that have this timeout."),
+    fact("own.idle_setting", TEXT, software::idle_setting, "How that timeout is raised, when only one library has it."),
+    fact("own.ping_timer_of", TEXT, software::ping_timer_of, "The libraries that wait for a Pong by default as long as the ender's unanswered Ping was old, and end the connection so."),
+    fact("own.ping_setting", TEXT, software::ping_setting, "How the ender's library is made to wait longer for a Pong."),
+    fact("own.close_timer_of", TEXT, software::close_timer_of, "The libraries that wait for the answer to a Close frame by default as long as the ender did before it ended TCP."),
+    fact("own.handler_error", FactType::Enum(HandlerError::NAMES), software::handler_error, "How the ender's library ends a connection whose handler fails."),
+    fact("own.shutdown_code", INT, software::shutdown_code, "The code with which the ender's library closes connections when its program is told to stop; absent when it sends none."),
     fact("app.protocol", TEXT, application::protocol, "Which application protocol the messages are of, as `wsdissect` names it; absent when it is none that is known here."),
     fact("app.known_by", FactType::Enum(KnownBy::NAMES), application::known_by, "What told that protocol: the subprotocol that was agreed on, one of the first messages, or only the path of the request."),
     fact("app.close_meaning", TEXT, application::close_meaning, "What the code of the first Close frame means in that protocol; absent when the protocol does not define it."),
@@ -251,6 +278,7 @@ pub static FACTS: &[Fact] = &[
     fact("ping.unanswered_s", SECONDS, whole::ping_unanswered_s, "Age of the ender's oldest Ping without a Pong at the first sign of the end; absent when all were answered or none was sent."),
     fact("ping.sent", INT, whole::ping_sent, "Pings of the ender."),
     fact("ping.interval_s", SECONDS, whole::ping_interval_s, "Mean distance of the ender's Pings."),
+    fact("ping.answered_late_s", SECONDS, software::answered_late_s, "How late the Pong came to a Ping of the ender that had closed meanwhile; absent when none came."),
     fact("heartbeat.unanswered_s", SECONDS, whole::heartbeat_unanswered_s, "Age of the ender's oldest heartbeat message without an answer at the first sign of the end, where its peer had answered earlier ones or must answer; absent when there is none."),
     fact("keepalive.tcp_interval_s", SECONDS, path::tcp_probe_interval_s, "Mean distance of the TCP keep-alive probes, of the side that probes more often; absent with fewer than two."),
     fact("keepalive.ping_interval_s", SECONDS, path::ping_interval_s, "Mean distance of the Pings, of the side that pings more often; absent with fewer than two."),

@@ -14,7 +14,8 @@ pub use summary::{CopyCounts, HopCounts, SightCounts, Summary};
 use crate::connection::{ClosePayload, Connection, Outcome};
 use crate::diagnosis::{Cause, Confidence, Diagnosis, Party, RuleId};
 use crate::evidence::Facts;
-use crate::units::{Endpoint, PacketNumber, Side, Timestamp};
+use crate::software::Recognition;
+use crate::units::{Endpoint, PacketNumber, PerSide, Side, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One connection that has ended, or whose capture has: what was seen, as facts, and what it means.
@@ -22,6 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ConnectionReport {
     /// What was seen.
     pub connection: Box<Connection>,
+    /// Which WebSocket library speaks on each side.
+    pub software: PerSide<Recognition>,
     /// The same as named facts.
     pub facts: Facts,
     /// Why it ended, whose turn it is, and what to do.

@@ -175,6 +175,8 @@ pub struct Request {
     pub intermediaries: Vec<&'static str>,
     /// Whether every header name was in lower case, as HAProxy 2 and newer writes them.
     pub lower_case_names: bool,
+    /// The names of its header fields.
+    pub field_names: FieldNames,
 }
 
 impl Request {
@@ -255,6 +257,8 @@ pub struct Response {
     pub intermediaries: Vec<&'static str>,
     /// Whether every header name was in lower case, as HAProxy 2, hyper and others write them.
     pub lower_case_names: bool,
+    /// The names of its header fields.
+    pub field_names: FieldNames,
 }
 
 impl Response {
@@ -268,6 +272,46 @@ impl Response {
     #[must_use]
     pub fn protocol(&self) -> Option<&Text> {
         self.protocols.first()
+    }
+}
+
+/// The names of a head's fields in the order and letters as sent: each program writes them its own way.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FieldNames {
+    joined: Box<str>,
+    was_cut: bool,
+}
+
+impl FieldNames {
+    /// Bytes kept of all names together.
+    pub const MAX_BYTES: usize = 512;
+
+    /// Takes in names until they are too many.
+    pub fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let mut joined = String::new();
+        let mut was_cut = false;
+        for name in names {
+            was_cut = joined.len() + name.len() + 1 > Self::MAX_BYTES;
+            if was_cut {
+                break;
+            }
+            if !joined.is_empty() {
+                joined.push('\n');
+            }
+            joined.push_str(name);
+        }
+        Self { joined: joined.into(), was_cut }
+    }
+
+    /// The names, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.joined.split('\n').filter(|name| !name.is_empty())
+    }
+
+    /// Whether there were more than [`Self::MAX_BYTES`] of them, so that the last ones are missing.
+    #[must_use]
+    pub fn was_cut(&self) -> bool {
+        self.was_cut
     }
 }
 
@@ -343,6 +387,10 @@ impl<'a> Fields<'a> {
         marks
     }
 
+    fn names(self) -> FieldNames {
+        FieldNames::new(self.0.iter().map(|field| field.name))
+    }
+
     fn lower_case_names(self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|field| !field.name.bytes().any(|byte| byte.is_ascii_uppercase()))
     }
@@ -409,6 +457,7 @@ pub(super) fn request(head: &httparse::Request<'_, '_>, place: Place) -> Request
         accept_html: fields.all("accept").any(|value| value.windows(9).any(|w| w.eq_ignore_ascii_case(b"text/html"))),
         intermediaries: fields.intermediaries(),
         lower_case_names: fields.lower_case_names(),
+        field_names: fields.names(),
     }
 }
 
@@ -442,6 +491,7 @@ pub(super) fn response(head: &httparse::Response<'_, '_>, place: Place) -> Respo
         retry_after: fields.first("retry-after"),
         intermediaries: fields.intermediaries(),
         lower_case_names: fields.lower_case_names(),
+        field_names: fields.names(),
     }
 }
 

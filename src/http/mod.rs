@@ -21,7 +21,7 @@ mod text;
 
 pub use fields::{Extension, Param};
 pub use handshake::{AcceptValue, Negotiated, expected_accept, negotiated};
-pub use message::{KeyState, Method, ProtocolFault, Request, Response};
+pub use message::{FieldNames, KeyState, Method, ProtocolFault, Request, Response};
 pub use parameters::DeflateParams;
 pub use reader::{Head, HeadReader, RequestReader, ResponseReader, Step, WhyNotHttp};
 pub use rules::{check_request, check_response};

@@ -6,6 +6,7 @@ pub mod json;
 pub(crate) mod layout;
 mod notes;
 pub mod schema;
+mod software;
 mod speaker;
 pub mod text;
 

@@ -334,6 +334,10 @@ impl<'a> TextReport<'a> {
         if let Some(ending) = self.ending(&report.connection) {
             self.labelled(out, self.speaker.say("label.end"), &ending);
         }
+        if detail == Detail::Whole {
+            let lines = super::software::lines(report, self.speaker);
+            self.list(out, self.speaker.say("label.software"), &lines);
+        }
         if let Some(inside) = self.inside(&report.connection, detail) {
             self.labelled(out, self.speaker.say("label.inside"), &inside);
         }

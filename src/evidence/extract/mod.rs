@@ -8,6 +8,7 @@ pub(super) mod hops;
 pub(super) mod loss;
 pub(super) mod path;
 pub(super) mod peer;
+pub(super) mod software;
 pub(super) mod tls;
 mod view;
 pub(super) mod whole;

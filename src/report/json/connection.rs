@@ -5,6 +5,7 @@ use super::closing::{ClosingObject, ReactionObject};
 use super::hops::HopsObject;
 use super::inside::{ApplicationObject, MessageCounts, PayloadsObject, application};
 use super::keepalive::KeepaliveSides;
+use super::software::{StackObject, stack};
 use crate::connection::{ApiView, Connection, Copies, EndSignalKind};
 use crate::connection::{CloseFrame, ClosePayload, Hole};
 use crate::evidence::{FactId, Known, Value, WhyUnknown};
@@ -74,6 +75,7 @@ pub struct ConnectionObject {
     handshake: HandshakeObject,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<TlsObject>,
+    stacks: Sides<Option<StackObject>>,
     application: Maybe<Option<ApplicationObject>>,
     messages: Sides<MessageCounts>,
     frames: Sides<BTreeMap<&'static str, u64>>,
@@ -351,6 +353,7 @@ impl ConnectionObject {
             duration_s: connection.last.seconds_since(&connection.first),
             handshake: handshake(report),
             tls: tls(connection),
+            stacks: Sides::of(|side| stack(&report.software[side])),
             application: application(report, speaker),
             messages: Sides::of(|side| MessageCounts::from(traffic(side))),
             frames: Sides::of(|side| traffic(side).frames.named().into_iter().filter(|&(_, n)| n > 0).collect()),

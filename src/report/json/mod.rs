@@ -10,6 +10,7 @@ mod connection;
 mod hops;
 mod inside;
 mod keepalive;
+mod software;
 mod summary;
 
 pub use connection::ConnectionObject;

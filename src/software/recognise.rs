@@ -1,0 +1,279 @@
+//! Weighs what one side shows against every library of the table, and names one only where no other fits as well.
+
+use super::signs::{HeadSigns, PingSigns, Signs};
+use super::{Grade, Habits, Head, OrderMatch, Stack, Stacks, Telling, is_timer, words};
+use crate::units::{Origin, Side};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+words! {
+    /// What told a library.
+    KnownBy {
+        /// It names itself in a header.
+        Header = "header",
+        /// The order and letters of its header fields.
+        Order = "order",
+        /// The words of a Close reason.
+        Reason = "reason",
+        /// Its Pings, its patience, how it answers a Close frame.
+        Behaviour = "behaviour",
+    }
+}
+
+words! {
+    /// How sure a name is.
+    Sureness {
+        /// It fits better than any other known one.
+        Possible = "possible",
+        /// Nothing else that is known does so.
+        Likely = "likely",
+        /// It names itself, and nothing contradicts.
+        Certain = "certain",
+    }
+}
+
+/// The library on one side, as far as the connection tells.
+#[derive(Debug, Clone, Default)]
+pub struct Recognition {
+    named: Option<Named>,
+    /// Those that fit about equally well, when none could be named.
+    others: Vec<Arc<Stack>>,
+}
+
+#[derive(Debug, Clone)]
+struct Named {
+    stack: Arc<Stack>,
+    sureness: Sureness,
+    known_by: Vec<KnownBy>,
+    packets: Vec<Origin>,
+    version: Option<Box<str>>,
+}
+
+impl Recognition {
+    /// The library.
+    #[must_use]
+    pub fn stack(&self) -> Option<&Stack> {
+        self.named.as_ref().map(|named| &*named.stack)
+    }
+
+    /// How sure that is.
+    #[must_use]
+    pub fn sureness(&self) -> Option<Sureness> {
+        self.named.as_ref().map(|named| named.sureness)
+    }
+
+    /// What told it, the most telling first.
+    #[must_use]
+    pub fn known_by(&self) -> &[KnownBy] {
+        self.named.as_ref().map_or(&[], |named| &named.known_by)
+    }
+
+    /// The packets that show it.
+    #[must_use]
+    pub fn packets(&self) -> &[Origin] {
+        self.named.as_ref().map_or(&[], |named| &named.packets)
+    }
+
+    /// The version that it names.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.named.as_ref().and_then(|named| named.version.as_deref())
+    }
+
+    /// Those that fit about equally well, when none could be named.
+    pub fn others(&self) -> impl Iterator<Item = &Stack> {
+        self.others.iter().map(|stack| &**stack)
+    }
+
+    /// How the library behaves in this role, when its name is at least likely: what rests on it is no better.
+    #[must_use]
+    pub fn habits(&self, side: Side) -> Option<(&Stack, &Habits)> {
+        let named = self.named.as_ref().filter(|named| named.sureness >= Sureness::Likely)?;
+        Some((&*named.stack, named.stack.habits[side].as_ref()?))
+    }
+
+    /// Whether it may be this one: it was named, or nothing was.
+    pub(super) fn allows(&self, stack: &Stack) -> bool {
+        self.named.as_ref().is_none_or(|named| named.sureness == Sureness::Possible || named.stack.name == stack.name)
+    }
+}
+
+/// Points of a sign. What names a library must stand well above what many share.
+const NAMES_ITSELF: u32 = 100;
+const ENOUGH_FOR_LIKELY: u32 = 40;
+const ENOUGH_FOR_POSSIBLE: u32 = 25;
+const LEAST: u32 = 10;
+
+/// As much better must the best be than the next.
+const LEAD: u32 = 10;
+
+/// Named at most where none could be told.
+const MOST_OTHERS: usize = 6;
+
+fn points(telling: Telling) -> u32 {
+    match telling {
+        Telling::Shared => 10,
+        Telling::Few => 25,
+        Telling::Unique => 40,
+    }
+}
+
+/// How well one library fits.
+#[derive(Debug, Default)]
+struct Fit {
+    points: u32,
+    names_itself: bool,
+    is_contradicted: bool,
+    known_by: Vec<(u32, KnownBy)>,
+    packets: Vec<Origin>,
+    version: Option<Box<str>>,
+}
+
+impl Fit {
+    fn add(&mut self, points: u32, by: KnownBy, at: Origin) {
+        self.points += points;
+        self.known_by.push((points, by));
+        if !self.packets.iter().any(|known| known.packet == at.packet) {
+            self.packets.push(at);
+        }
+    }
+
+    fn into_named(mut self, stack: Arc<Stack>, sureness: Sureness) -> Named {
+        self.known_by.sort_by_key(|(points, by)| (std::cmp::Reverse(*points), *by));
+        let mut known_by: Vec<KnownBy> = Vec::new();
+        for (_, by) in self.known_by {
+            if !known_by.contains(&by) {
+                known_by.push(by);
+            }
+        }
+        self.packets.sort_by_key(|at| at.packet);
+        Named { stack, sureness, known_by, packets: self.packets, version: self.version }
+    }
+}
+
+pub(super) fn recognise(stacks: &Stacks, side: Side, signs: &Signs<'_>) -> Recognition {
+    let mut fits: Vec<(Fit, &Arc<Stack>)> = stacks
+        .stacks
+        .iter()
+        .filter_map(|stack| Some((fit(stack.habits[side].as_ref()?, &stacks.fields[side], signs)?, stack)))
+        .collect();
+    fits.sort_by_key(|(fit, _)| std::cmp::Reverse(fit.points));
+    let next = fits.get(1).map_or(0, |(fit, _)| fit.points);
+    let Some(best) = fits.first().map(|(fit, _)| fit.points) else { return Recognition::default() };
+    // Without its head another library may stand behind words and habits that are not its alone.
+    let is_hidden = signs.head.is_none() && best < ENOUGH_FOR_LIKELY;
+    if best >= next + LEAD && !is_hidden {
+        let (fit, stack) = fits.swap_remove(0);
+        let sureness = match () {
+            () if stack.grade == Grade::Known && best >= ENOUGH_FOR_POSSIBLE => Some(Sureness::Possible),
+            () if fit.names_itself && !fit.is_contradicted => Some(Sureness::Certain),
+            () if best >= ENOUGH_FOR_LIKELY => Some(Sureness::Likely),
+            () if best >= ENOUGH_FOR_POSSIBLE => Some(Sureness::Possible),
+            () => None,
+        };
+        let named = sureness.map(|sureness| fit.into_named(Arc::clone(stack), sureness));
+        return Recognition { named, others: Vec::new() };
+    }
+    let about_equal = fits.iter().take_while(|(fit, _)| fit.points + LEAD > best);
+    let others = about_equal.map(|(_, stack)| Arc::clone(stack)).take(MOST_OTHERS).collect();
+    Recognition { named: None, others }
+}
+
+/// How well the habits of one library fit; `None` when nothing does, or something speaks against it.
+fn fit(habits: &Habits, known: &HashSet<Box<str>>, signs: &Signs<'_>) -> Option<Fit> {
+    let mut fit = Fit::default();
+    if let Some(head) = &signs.head {
+        weigh_head(&mut fit, habits, known, head);
+    }
+    if let Some((code, reason, at)) = &signs.reason {
+        let said = habits.reasons.iter().filter(|said| said.code.is_none_or(|only| only == *code));
+        let telling = said.filter(|said| said.like.matches(reason).is_some()).map(|said| said.telling).max();
+        if let Some(telling) = telling {
+            fit.add(points(telling), KnownBy::Reason, *at);
+        }
+    }
+    weigh_behaviour(&mut fit, habits, signs);
+    let out = !fit.names_itself && (fit.is_contradicted || lacks_application(habits, signs));
+    (fit.points >= LEAST && !out).then_some(fit)
+}
+
+fn weigh_head(fit: &mut Fit, habits: &Habits, known: &HashSet<Box<str>>, head: &HeadSigns<'_>) {
+    let shape = habits.heads.iter().filter(|shape| head.is_upgrade && shape.agrees(head));
+    let shape = shape.filter_map(|shape| Some((shape.telling, shape.order.compare(head.names, known)?)));
+    // Field names in lower case may be the doing of a proxy, and then the letters tell nothing.
+    let shape = shape.map(|(telling, how)| if how == OrderMatch::Exact { points(telling) } else { LEAST / 2 }).max();
+    let claim = head.claim.and_then(|claim| {
+        habits.named.iter().find_map(|name| Some((claim, claim.find(&**name)?.saturating_add(name.len()))))
+    });
+    if let Some((claim, end)) = claim
+        && (!habits.name_is_borrowed || shape.is_some())
+    {
+        fit.names_itself = true;
+        fit.version = version(&claim[end..]);
+        fit.add(NAMES_ITSELF, KnownBy::Header, head.at);
+    }
+    let own_field = |name: &str| habits.fields.iter().any(|field| field.eq_ignore_ascii_case(name));
+    if head.names.iter().any(own_field) {
+        fit.names_itself = true;
+        fit.add(NAMES_ITSELF, KnownBy::Header, head.at);
+    }
+    if let Some(points) = shape {
+        fit.add(points, KnownBy::Order, head.at);
+    }
+}
+
+fn weigh_behaviour(fit: &mut Fit, habits: &Habits, signs: &Signs<'_>) {
+    match (habits.echo, signs.echo) {
+        (Some(habit), Some((seen, at))) if habit == seen => fit.add(5, KnownBy::Behaviour, at),
+        (Some(_), Some(_)) => fit.is_contradicted = true,
+        _ => {}
+    }
+    if let (Some(habit), Some(pings)) = (&habits.ping, &signs.pings)
+        && habit.every_s.is_some_and(|every| pings.keeps(every))
+        && habit.bytes.is_none_or(|bytes| pings.bytes == Some(bytes))
+    {
+        fit.add(15, KnownBy::Behaviour, pings.at);
+    }
+    if let (Some(habit), Some((seen, at))) = (habits.close_wait_s, signs.close_wait)
+        && is_timer(seen, habit)
+    {
+        fit.add(15, KnownBy::Behaviour, at);
+    }
+    if !habits.applications.is_empty()
+        && !lacks_application(habits, signs)
+        && let Some(head) = &signs.head
+    {
+        fit.add(15, KnownBy::Behaviour, head.at);
+    }
+}
+
+fn lacks_application(habits: &Habits, signs: &Signs<'_>) -> bool {
+    let is_wanted = |name: &str| habits.applications.iter().any(|wanted| **wanted == *name);
+    !habits.applications.is_empty() && !signs.application.is_some_and(is_wanted)
+}
+
+impl PingSigns {
+    fn keeps(&self, every_s: f64) -> bool {
+        self.every_s.is_some_and(|seen| is_timer(seen, every_s))
+    }
+}
+
+impl Head {
+    fn agrees(&self, head: &HeadSigns<'_>) -> bool {
+        let same = |wanted: &Option<Box<str>>, seen: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| seen.is_some_and(|seen| seen == wanted))
+        };
+        same(&self.phrase, head.phrase)
+            && same(&self.upgrade, head.upgrade)
+            && same(&self.connection, head.connection)
+            && same(&self.extensions, head.extensions)
+    }
+}
+
+/// The version that begins a text.
+fn version(text: &str) -> Option<Box<str>> {
+    let part_of = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
+    let end = text.find(|c| !part_of(c)).unwrap_or(text.len());
+    let version = &text[..end];
+    version.starts_with(|c: char| c.is_ascii_digit()).then(|| version.into())
+}
