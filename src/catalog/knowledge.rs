@@ -1,6 +1,6 @@
 //! All knowledge that an analysis rests on, in one place.
 
-use super::applications;
+use super::{applications, middleboxes};
 use super::rules::RuleSet;
 use crate::application::Applications;
 use crate::middlebox::Middleboxes;
@@ -30,7 +30,7 @@ impl Knowledge {
                 rules: Arc::clone(RuleSet::shared()),
                 applications: Arc::clone(applications::builtin()),
                 stacks: Arc::new(Stacks::default()),
-                middleboxes: Arc::new(Middleboxes::default()),
+                middleboxes: Arc::clone(middleboxes::builtin()),
             })
         })
     }

@@ -3,6 +3,7 @@
 use super::fields::Extension;
 use super::fields::{ExtensionList, MAX_ELEMENTS, add_elements, add_schemes, elements, is_token_byte, trim};
 use super::handshake::{AcceptValue, expected_accept};
+use super::names::FieldNames;
 use super::text::{Text, redact_host, redact_location, redact_protocol, redact_target};
 use crate::units::{Origin, StreamOffset};
 use base64::Engine;
@@ -173,6 +174,8 @@ pub struct Request {
     pub accept_html: bool,
     /// Header names of intermediaries that were seen, as in [`Response::intermediaries`].
     pub intermediaries: Vec<&'static str>,
+    /// The names of its fields.
+    pub names: FieldNames,
     /// Whether every header name was in lower case, as HAProxy 2 and newer writes them.
     pub lower_case_names: bool,
 }
@@ -253,6 +256,8 @@ pub struct Response {
     pub retry_after: Option<Text>,
     /// Header names that reverse proxies and content networks add and that were seen, in lower case, each once.
     pub intermediaries: Vec<&'static str>,
+    /// The names of its fields, and of the cookies it sets.
+    pub names: FieldNames,
     /// Whether every header name was in lower case, as HAProxy 2, hyper and others write them.
     pub lower_case_names: bool,
 }
@@ -343,6 +348,18 @@ impl<'a> Fields<'a> {
         marks
     }
 
+    /// Names only: what fields and cookies hold is nobody's business.
+    fn names(self) -> FieldNames {
+        let mut names = FieldNames::default();
+        for field in self.0 {
+            names.add_field(field.name);
+            if field.name.eq_ignore_ascii_case("set-cookie") {
+                names.add_cookie(field.value);
+            }
+        }
+        names
+    }
+
     fn lower_case_names(self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|field| !field.name.bytes().any(|byte| byte.is_ascii_uppercase()))
     }
@@ -408,6 +425,7 @@ pub(super) fn request(head: &httparse::Request<'_, '_>, place: Place) -> Request
         sec_fetch_mode: fields.first("sec-fetch-mode"),
         accept_html: fields.all("accept").any(|value| value.windows(9).any(|w| w.eq_ignore_ascii_case(b"text/html"))),
         intermediaries: fields.intermediaries(),
+        names: fields.names(),
         lower_case_names: fields.lower_case_names(),
     }
 }
@@ -441,6 +459,7 @@ pub(super) fn response(head: &httparse::Response<'_, '_>, place: Place) -> Respo
         www_authenticate: fields.schemes(),
         retry_after: fields.first("retry-after"),
         intermediaries: fields.intermediaries(),
+        names: fields.names(),
         lower_case_names: fields.lower_case_names(),
     }
 }
