@@ -381,4 +381,5 @@ const BUILTIN: &[(&str, &str)] = &[
     ("tls.toml", include_str!("data/rules/tls.toml")),
     ("applications.toml", include_str!("data/rules/applications.toml")),
     ("open.toml", include_str!("data/rules/open.toml")),
+    ("middlebox.toml", include_str!("data/rules/middlebox.toml")),
 ];

@@ -1,6 +1,6 @@
 //! How a connection ended, held against the limits of the devices.
 
-use super::{CloseMark, Counts, CutKind, Device, Layer, Limit, LimitKind, Middleboxes, Recognised};
+use super::{CloseMark, Counts, CutKind, Device, Grade, Layer, Limit, LimitKind, Middleboxes, Recognised};
 use crate::units::Side;
 
 /// How a connection ended. Seconds are `None` where the capture cannot tell, or the side never spoke.
@@ -74,15 +74,6 @@ pub struct Candidate<'a> {
 fn is_near(seconds: f64, timer: f64) -> bool {
     (seconds - timer).abs() <= (timer * 0.002).max(0.5)
 }
-
-/// Whether a time is a whole number of seconds, as a timer makes it.
-fn is_whole(seconds: f64) -> bool {
-    let late = seconds - seconds.round();
-    seconds >= SHORTEST_TIMER && (-0.01..=0.03).contains(&late)
-}
-
-/// Seconds below which nobody sets a timer.
-const SHORTEST_TIMER: f64 = 2.0;
 
 /// How much longer than the last silence an earlier one must have been to say that no timer ended the last one.
 const JITTER: f64 = 0.5;
@@ -173,6 +164,10 @@ impl Middleboxes {
         if limit.counts == Counts::Either && ending.outlived(silence, silence, known) {
             return None;
         }
+        // The other side may have talked on: only a device that is there, and known to do so, explains that.
+        if limit.counts != Counts::Either && (!known || limit.grade == Grade::Unverified) {
+            return None;
+        }
         let near = |timers: &[f64]| timers.iter().copied().find(|timer| is_near(silence, *timer));
         if let Some(seconds) = near(&limit.seconds) {
             return Some((seconds, Fit::Default));
@@ -180,8 +175,7 @@ impl Middleboxes {
         if let Some(seconds) = near(&limit.usual) {
             return Some((seconds, Fit::Usual));
         }
-        let set = self.round_idle(silence).or_else(|| is_whole(silence).then(|| silence.round()));
-        set.filter(|seconds| {
+        self.round_idle(silence).filter(|seconds| {
             let possible = limit.range.as_ref().is_some_and(|range| range.contains(seconds));
             known && limit.is_settable() && possible
         })

@@ -3,7 +3,7 @@
 use super::{Answer, View, absent, end, handshake, int, loss, or_unknown, seconds, text, unknown, word};
 use crate::connection::{ClosePayload, EndSignal, EndSignalKind, Silence};
 use crate::evidence::{Known, WhyUnknown};
-use crate::middlebox::{Candidate, Cut, Ending, Layer, Recognised};
+use crate::middlebox::{Candidate, Cut, Ending, Grade, Layer, Recognised};
 use crate::units::{Origin, Side};
 
 /// What the table of devices says of one connection.
@@ -230,6 +230,11 @@ fn setting(found: &Candidate<'_>) -> Option<Answer> {
     found.limit.setting.as_ref().map(|setting| text(setting))
 }
 
+/// Whether somebody has said so: what nobody has verified is a guess, even of a device that shows itself.
+fn is_vouched(found: &Candidate<'_>) -> bool {
+    found.limit.grade != Grade::Unverified
+}
+
 /// How a value is written that would have been enough.
 fn snippet(found: &Candidate<'_>, rhythm: Option<f64>) -> Option<String> {
     Some(found.limit.snippet.as_ref()?.with(found.limit.raised(found.seconds, rhythm)?))
@@ -247,7 +252,7 @@ fn list(candidates: &[Candidate<'_>]) -> Answer {
     let mut names = List::default();
     for found in candidates {
         let setting = found.limit.setting.as_deref().map_or_else(String::new, |setting| format!(" {setting}"));
-        let doubt = if found.limit.grade == crate::middlebox::Grade::Unverified { " (?)" } else { "" };
+        let doubt = if found.limit.grade == Grade::Unverified { " (?)" } else { "" };
         names.add(&format!("{}{setting}{doubt}", found.device.title));
     }
     names.answer().unwrap_or_else(absent)
@@ -321,7 +326,7 @@ pub(in crate::evidence) fn idle_fixed_by(view: &View<'_>) -> Answer {
 
 pub(in crate::evidence) fn idle_examples(view: &View<'_>) -> Answer {
     of_end(view, |fitting| {
-        let known = |found: &&Candidate<'_>| found.limit.grade != crate::middlebox::Grade::Unverified;
+        let known = |found: &&Candidate<'_>| found.limit.grade != Grade::Unverified;
         if fitting.idle.first().is_some_and(|found| found.recognised) {
             return absent();
         }
@@ -360,7 +365,7 @@ pub(in crate::evidence) fn lifetime_candidates(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn lifetime_device(view: &View<'_>) -> Answer {
-    of_recognised(view, first_lifetime, |found| Some(text(&found.device.title)))
+    of_recognised(view, first_lifetime, |found| is_vouched(found).then(|| text(&found.device.title)))
 }
 
 pub(in crate::evidence) fn lifetime_by(view: &View<'_>) -> Answer {
