@@ -1,7 +1,7 @@
 //! All knowledge that an analysis rests on, in one place.
 
 use super::rules::RuleSet;
-use super::{applications, stacks};
+use super::{applications, middleboxes, stacks};
 use crate::application::Applications;
 use crate::middlebox::Middleboxes;
 use crate::software::Stacks;
@@ -30,7 +30,7 @@ impl Knowledge {
                 rules: Arc::clone(RuleSet::shared()),
                 applications: Arc::clone(applications::builtin()),
                 stacks: Arc::clone(stacks::builtin()),
-                middleboxes: Arc::new(Middleboxes::default()),
+                middleboxes: Arc::clone(middleboxes::builtin()),
             })
         })
     }

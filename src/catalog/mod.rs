@@ -9,6 +9,7 @@ pub mod codes;
 pub mod knowledge;
 pub mod language;
 pub mod meanings;
+pub mod middleboxes;
 pub mod page;
 pub mod rules;
 pub mod stacks;

@@ -382,4 +382,5 @@ const BUILTIN: &[(&str, &str)] = &[
     ("applications.toml", include_str!("data/rules/applications.toml")),
     ("open.toml", include_str!("data/rules/open.toml")),
     ("stacks.toml", include_str!("data/rules/stacks.toml")),
+    ("middlebox.toml", include_str!("data/rules/middlebox.toml")),
 ];

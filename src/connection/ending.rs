@@ -1,7 +1,7 @@
 //! Signs that a connection is ending, each with what the other side had said by then.
 
 use super::traffic::{MessageNote, Traffic};
-use crate::units::{Origin, Side};
+use crate::units::{Origin, PerSide, Side};
 use crate::websocket::Opcode;
 
 /// One observed sign of the end.
@@ -15,6 +15,8 @@ pub struct EndSignal {
     pub at: Origin,
     /// The last packet before it that carried payload of either side.
     pub quiet_since: Option<Origin>,
+    /// The same of each side.
+    pub quiet_since_of: PerSide<Option<Origin>>,
     /// What the other side had last said when it was sent.
     pub peer: LastWord,
 }

@@ -14,6 +14,7 @@ mod pings;
 mod previews;
 mod reaction;
 mod round_trips;
+mod silence;
 mod sizes;
 mod timeline;
 mod traffic;
@@ -30,6 +31,7 @@ pub use pings::Pings;
 pub use previews::{Preview, Previews};
 pub use reaction::Reaction;
 pub use round_trips::RoundTrips;
+pub use silence::Silence;
 pub use sizes::MessageSizes;
 pub use timeline::{Observation, Observed, Timeline};
 pub use traffic::{AfterClose, FrameCounts, MessageNote, Traffic};
@@ -37,7 +39,7 @@ pub use visibility::{Blind, Hole, Visibility};
 
 // What the layers below found, for those above, which see connections only.
 pub use crate::application::{Application, KnownBy, LastMessage, Reading};
-pub use crate::http::{Extension, FieldNames, Request, Response, Text};
+pub use crate::http::{Extension, Names, Request, Response, Text};
 pub use crate::tcp::{FlowEnd, HopLimits, IcmpError, IcmpKind, LostTail, Pending, Resent, Reset};
 pub use crate::tls::{TlsFacts, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};
@@ -157,6 +159,11 @@ pub struct Connection {
     pub icmp: Vec<(Side, IcmpError)>,
     /// The last packet that carried a payload byte of either side.
     pub last_payload: Option<Origin>,
+    /// The same of each side.
+    pub last_payload_of: PerSide<Option<Origin>>,
+    /// The longest silence that it outlived: neither side sent a payload byte, and then one did, before the first sign of
+    /// the end.
+    pub longest_silence: Option<Silence>,
     /// The last packet of the capture, when the TCP connection was still open then.
     pub open_until: Option<Origin>,
     /// The packets before which the capture's clock stepped back while this connection lasted, at most
@@ -206,17 +213,30 @@ impl Connection {
             syn_ack: None,
             icmp: Vec::new(),
             last_payload: None,
+            last_payload_of: PerSide::default(),
+            longest_silence: None,
             open_until: None,
             clock_steps: Vec::new(),
             flow_end: FlowEnd::CaptureEnded,
         }
     }
 
-    /// Notes that a packet carried payload of either side.
-    pub fn payload(&mut self, at: Origin) {
+    /// Notes that a packet carried payload of `side`.
+    pub fn payload(&mut self, side: Side, at: Origin) {
         // What waited behind a hole comes late.
-        if self.last_payload.is_none_or(|last| last.packet <= at.packet) {
-            self.last_payload = Some(at);
+        let is_new = |last: Option<Origin>| last.is_none_or(|last| last.packet <= at.packet);
+        if is_new(self.last_payload_of[side]) {
+            self.last_payload_of[side] = Some(at);
+        }
+        if !is_new(self.last_payload) {
+            return;
+        }
+        let is_open = self.handshake.request.is_none() || self.handshake.response.is_some();
+        if let Some(since) = self.last_payload.replace(at)
+            && is_open
+            && self.ending.is_empty()
+        {
+            Silence::note(&mut self.longest_silence, since, at);
         }
     }
 
@@ -239,7 +259,7 @@ impl Connection {
             Event::Frame(frame) => {
                 self.traffic[side].frame(frame);
                 if frame.header.opcode != Opcode::Close {
-                    self.payload(frame.first);
+                    self.payload(side, frame.first);
                 }
             }
             Event::Message(message) => {
@@ -347,7 +367,15 @@ impl Connection {
         }
         // A hole that is given up late delivers its other side late too: packets, not deliveries, are in order.
         let place = self.ending.partition_point(|signal| signal.at.packet <= at.packet);
-        self.ending.insert(place, EndSignal { kind, by, at, quiet_since: self.last_payload, peer: last_word });
+        let signal = EndSignal {
+            kind,
+            by,
+            at,
+            quiet_since: self.last_payload,
+            quiet_since_of: self.last_payload_of,
+            peer: last_word,
+        };
+        self.ending.insert(place, signal);
     }
 
     /// Adds a line to the timeline.

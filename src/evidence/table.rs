@@ -1,7 +1,9 @@
 //! The fact table: one row for each named fact.
 
 use super::Value;
-use super::extract::{Answer, View, application, close, end, handshake, hops, loss, path, peer, software, tls, whole};
+use super::extract::{
+    Answer, View, application, close, devices, end, handshake, hops, loss, path, peer, software, tls, whole,
+};
 use crate::connection::{IcmpKind, KnownBy};
 use crate::software::{HandlerError, KnownBy as SoftwareKnownBy, Sureness};
 
@@ -138,6 +140,7 @@ pub static FACTS: &[Fact] = &[
     fact("capture.missing_bytes", BYTES, whole::missing_bytes, "Bytes of both sides that are in no packet of the capture, with the packets around them; absent when none is missing."),
     fact("connection.open_at_capture_end", BOOL, whole::open_at_capture_end, "No Close frame, FIN or RST came before the capture ended; unknown when one may have been missed."),
     fact("connection.lifetime_s", SECONDS, whole::lifetime_s, "From the 101 response (or the first packet) to the first sign of the end."),
+    fact("connection.longest_silence_s", SECONDS, devices::longest_silence_s, "The longest silence that the connection outlived: from a payload byte of either side to the next one, before the first sign of the end; 0 when there were not two."),
     fact("connection.messages", INT, whole::messages, "Data messages of both sides."),
     fact("connection.http_status", INT, whole::http_status, "Status of the HTTP response that a side wrote into the upgraded stream; absent when there was none."),
     fact("client.browser", BOOL, whole::browser, "The request looks like a browser's: `Origin` with `Sec-Fetch-*`, or a Mozilla user agent."),
@@ -164,6 +167,8 @@ pub static FACTS: &[Fact] = &[
     fact("end.side", SIDE, end::ender, "The ender."),
     fact("peer.side", SIDE, end::peer, "The peer: the other side of `end.side`."),
     fact("end.silence_s", SECONDS, end::silence_s, "Seconds without a payload byte in either direction before the first sign of the end, or before the capture's end."),
+    fact("end.client_silence_s", SECONDS, devices::client_silence_s, "The same without a payload byte of the client alone; absent when it sent none."),
+    fact("end.server_silence_s", SECONDS, devices::server_silence_s, "The same without a payload byte of the server alone; absent when it sent none."),
     fact("end.since_peer_data_s", SECONDS, end::since_peer_data_s, "From the peer's last data message to the ender's first sign of the end; absent when the peer sent none."),
     fact("end.set_off_by_message", BOOL, software::set_off_by_message, "The end followed the peer's last data message within a second, unanswered, and so closely that chance is unlikely."),
     fact("end.unfinished_frame", SIDE, end::unfinished_frame, "This side began a frame and never completed it."),
@@ -219,6 +224,26 @@ pub static FACTS: &[Fact] = &[
     fact("handshake.content_type", TEXT, handshake::content_type, "`Content-Type` of the response."),
     fact("handshake.server", TEXT, handshake::server, "`Server` of the response."),
     fact("handshake.proxy", TEXT, handshake::proxy, "What in the headers names an intermediary, such as `Via` or `CF-RAY`."),
+    fact("proxy.device", TEXT, devices::proxy_device, "The proxies and load balancers that the handshake gives away, by their headers or the host; absent when none does."),
+    fact("proxy.side", SIDE, devices::proxy_side, "At which end of this connection the first of them stands: server when its mark is in the response, client when it is in the request."),
+    fact("idle.limit_s", SECONDS, devices::idle_limit_s, "The idle timer that the silence before the end is as good as, of a known device or just a round one; absent when it is none, and when the connection had outlived a silence as long."),
+    fact("idle.candidates", TEXT, devices::idle_candidates, "The devices, with their settings, whose idle timer fits the silence and the way the connection ended, those that show themselves first; `(?)` marks what nobody has verified."),
+    fact("idle.device", TEXT, devices::idle_device, "The first of them, when the handshake gives it away at the end from which the connection was cut."),
+    fact("idle.setting", TEXT, devices::idle_setting, "The setting of that timer; absent when it cannot be changed."),
+    fact("idle.snippet", TEXT, devices::idle_snippet, "How that setting is written with a value that would have been enough: twice the timer, or twice the interval between Pings."),
+    fact("idle.fixed_by", TEXT, devices::idle_fixed_by, "That device, when its timer cannot be raised."),
+    fact("idle.examples", TEXT, devices::idle_examples, "Without such a device: how the settings of the most likely ones are written."),
+    fact("idle.ping_interval", INT, devices::idle_ping_interval, "Seconds between two Pings that keep a connection in spite of `idle.limit_s`."),
+    fact("idle.survived_s", SECONDS, devices::idle_survived_s, "An earlier silence that was at least as long as the last and that the connection outlived: an idle timer would have ended it then; absent when there was none."),
+    fact("lifetime.limit_s", SECONDS, devices::lifetime_limit_s, "The limit to the age of connections that `connection.lifetime_s` is as good as, of a known device or service or just a round one."),
+    fact("lifetime.candidates", TEXT, devices::lifetime_candidates, "The devices and services, with their settings, that end connections of that age so."),
+    fact("lifetime.device", TEXT, devices::lifetime_device, "The first of them, when the handshake gives it away at the end from which the connection was cut."),
+    fact("lifetime.by", FactType::Enum(&["proxy", "server"]), devices::lifetime_by, "Whether that is a device on the path or the server's own operator."),
+    fact("lifetime.setting", TEXT, devices::lifetime_setting, "The setting of that limit; absent when it cannot be changed."),
+    fact("lifetime.snippet", TEXT, devices::lifetime_snippet, "How that setting is written with a higher value."),
+    fact("drain.device", TEXT, devices::drain_device, "The device that the handshake gives away and that ends connections this way when it is reloaded or stopped."),
+    fact("drain.setting", TEXT, devices::drain_setting, "The setting that lets connections live on then."),
+    fact("drain.snippet", TEXT, devices::drain_snippet, "How that setting is written."),
     fact("handshake.front", TEXT, handshake::front, "Where the same request still asked for the upgrade before a proxy passed it on: the address there and the connection; absent when no such connection is in the capture."),
     fact("handshake.behind", TEXT, handshake::behind, "Where a proxy passed this request on without the upgrade; absent when no such connection is in the capture."),
     fact("handshake.violation", TEXT, handshake::violation, "Name of the first rule that the opening handshake broke."),

@@ -3,6 +3,7 @@
 use super::fields::Extension;
 use super::fields::{ExtensionList, MAX_ELEMENTS, add_elements, add_schemes, elements, is_token_byte, trim};
 use super::handshake::{AcceptValue, expected_accept};
+use super::names::{Names, cookie_name};
 use super::text::{Text, redact_host, redact_location, redact_protocol, redact_target};
 use crate::units::{Origin, StreamOffset};
 use base64::Engine;
@@ -176,7 +177,7 @@ pub struct Request {
     /// Whether every header name was in lower case, as HAProxy 2 and newer writes them.
     pub lower_case_names: bool,
     /// The names of its header fields.
-    pub field_names: FieldNames,
+    pub field_names: Names,
 }
 
 impl Request {
@@ -255,10 +256,12 @@ pub struct Response {
     pub retry_after: Option<Text>,
     /// Header names that reverse proxies and content networks add and that were seen, in lower case, each once.
     pub intermediaries: Vec<&'static str>,
+    /// The names of the cookies it sets.
+    pub cookie_names: Names,
     /// Whether every header name was in lower case, as HAProxy 2, hyper and others write them.
     pub lower_case_names: bool,
     /// The names of its header fields.
-    pub field_names: FieldNames,
+    pub field_names: Names,
 }
 
 impl Response {
@@ -272,46 +275,6 @@ impl Response {
     #[must_use]
     pub fn protocol(&self) -> Option<&Text> {
         self.protocols.first()
-    }
-}
-
-/// The names of a head's fields in the order and letters as sent: each program writes them its own way.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FieldNames {
-    joined: Box<str>,
-    was_cut: bool,
-}
-
-impl FieldNames {
-    /// Bytes kept of all names together.
-    pub const MAX_BYTES: usize = 512;
-
-    /// Takes in names until they are too many.
-    pub fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut joined = String::new();
-        let mut was_cut = false;
-        for name in names {
-            was_cut = joined.len() + name.len() + 1 > Self::MAX_BYTES;
-            if was_cut {
-                break;
-            }
-            if !joined.is_empty() {
-                joined.push('\n');
-            }
-            joined.push_str(name);
-        }
-        Self { joined: joined.into(), was_cut }
-    }
-
-    /// The names, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.joined.split('\n').filter(|name| !name.is_empty())
-    }
-
-    /// Whether there were more than [`Self::MAX_BYTES`] of them, so that the last ones are missing.
-    #[must_use]
-    pub fn was_cut(&self) -> bool {
-        self.was_cut
     }
 }
 
@@ -387,8 +350,13 @@ impl<'a> Fields<'a> {
         marks
     }
 
-    fn names(self) -> FieldNames {
-        FieldNames::new(self.0.iter().map(|field| field.name))
+    fn names(self) -> Names {
+        Names::new(self.0.iter().map(|field| field.name))
+    }
+
+    /// Names only: what cookies hold is nobody's business.
+    fn cookie_names(self) -> Names {
+        Names::new(self.all("set-cookie").filter_map(cookie_name))
     }
 
     fn lower_case_names(self) -> bool {
@@ -490,6 +458,7 @@ pub(super) fn response(head: &httparse::Response<'_, '_>, place: Place) -> Respo
         www_authenticate: fields.schemes(),
         retry_after: fields.first("retry-after"),
         intermediaries: fields.intermediaries(),
+        cookie_names: fields.cookie_names(),
         lower_case_names: fields.lower_case_names(),
         field_names: fields.names(),
     }

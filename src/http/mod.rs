@@ -11,6 +11,7 @@
 mod fields;
 mod handshake;
 mod message;
+mod names;
 mod parameters;
 mod reader;
 mod rules;
@@ -21,7 +22,8 @@ mod text;
 
 pub use fields::{Extension, Param};
 pub use handshake::{AcceptValue, Negotiated, expected_accept, negotiated};
-pub use message::{FieldNames, KeyState, Method, ProtocolFault, Request, Response};
+pub use message::{KeyState, Method, ProtocolFault, Request, Response};
+pub use names::Names;
 pub use parameters::DeflateParams;
 pub use reader::{Head, HeadReader, RequestReader, ResponseReader, Step, WhyNotHttp};
 pub use rules::{check_request, check_response};

@@ -1,6 +1,6 @@
 //! What stands in a table to be compared with the wire: Close reasons with numbers in them, and heads with their fields.
 
-use crate::connection::FieldNames;
+use crate::connection::Names;
 use std::collections::HashSet;
 
 /// A Close reason as a library writes it: `{n}` stands for a number, `{limit}` for the number of bytes that it allows,
@@ -121,7 +121,7 @@ impl FieldOrder {
     }
 
     /// Compares a head. Fields that no order speaks of (`known`) and those that users add are passed over.
-    pub(super) fn compare(&self, names: &FieldNames, known: &HashSet<Box<str>>) -> Option<OrderMatch> {
+    pub(super) fn compare(&self, names: &Names, known: &HashSet<Box<str>>) -> Option<OrderMatch> {
         if names.was_cut() {
             return None;
         }
@@ -181,7 +181,7 @@ mod tests {
         let mut known = HashSet::new();
         order.add_names(&mut known);
         FieldOrder::parse("Host, Origin, Cookie, Date").unwrap().add_names(&mut known);
-        order.compare(&FieldNames::new(names.split(", ")), &known)
+        order.compare(&Names::new(names.split(", ")), &known)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! patience.
 
 use super::Echo;
-use crate::connection::{ClosePayload, Connection, EndSignalKind, FieldNames, Text, close_code};
+use crate::connection::{ClosePayload, Connection, EndSignalKind, Names, Text, close_code};
 use crate::units::{Origin, Side};
 
 /// What one side of a connection shows.
@@ -20,7 +20,7 @@ pub(super) struct Signs<'a> {
 
 #[derive(Debug, Clone)]
 pub(super) struct HeadSigns<'a> {
-    pub(super) names: &'a FieldNames,
+    pub(super) names: &'a Names,
     /// `Server` or `User-Agent`.
     pub(super) claim: Option<&'a str>,
     pub(super) phrase: Option<&'a str>,

@@ -217,7 +217,7 @@ impl HttpStage {
         self.sent_early.restart();
         let client = self.client;
         let connection = self.connection.get_or_insert_with(|| Box::new(new_connection(start, client, &shared.limits)));
-        connection.payload(request.last);
+        connection.payload(Side::Client, request.last);
         connection.observe(request.last, Some(Side::Client), Observed::Request);
         for violation in http::check_request(&request) {
             connection.violation(violation, &shared.limits);
@@ -332,7 +332,7 @@ impl HttpStage {
         let client = self.client;
         let connection = self.connection.get_or_insert_with(|| Box::new(new_connection(start, client, &shared.limits)));
         shared.legs.answered(connection);
-        connection.payload(response.last);
+        connection.payload(Side::Server, response.last);
         connection.observe(response.last, Some(Side::Server), Observed::Response(response.status));
         let request = connection.handshake.request.as_deref().filter(|_| awaited == Some(Awaited::Upgrade));
         let faults = http::check_response(request, &response);

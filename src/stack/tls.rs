@@ -34,7 +34,7 @@ impl TlsStage {
 
     pub(super) fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
         let side = side_of(chunk.from, self.client);
-        self.connection.payload(chunk.origin);
+        self.connection.payload(side, chunk.origin);
         self.observer.push(&shared.limits, side, chunk.offset, chunk.origin, chunk.bytes);
     }
 

@@ -114,7 +114,7 @@ impl WebSocketStage {
         let (decoder, mut recorder) = self.parts(side, shared);
         decoder.push(&mut shared.scratch, chunk.offset, chunk.origin, chunk.bytes, &mut recorder);
         self.note_http_status(side, &chunk);
-        self.connection.payload(chunk.origin);
+        self.connection.payload(side, chunk.origin);
     }
 
     pub(super) fn gap(&mut self, shared: &mut Shared, gap: Gap) {
