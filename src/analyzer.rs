@@ -165,8 +165,8 @@ impl Analyzer {
         // The facts of a connection take several times its memory, and at the end of a capture all that are open come at once.
         let connection = self.ready.pop_front()?;
         let around = self.crowd.around(&connection);
-        let Knowledge { rules, stacks, middleboxes, .. } = &*self.knowledge;
-        let facts = evidence::collect(&connection, Context { stacks, middleboxes, around: &around });
+        let Knowledge { rules, applications, stacks, middleboxes } = &*self.knowledge;
+        let facts = evidence::collect(&connection, Context { applications, stacks, middleboxes, around: &around });
         let diagnosis = diagnose(rules, &facts);
         Some(ConnectionReport { connection, facts, diagnosis })
     }

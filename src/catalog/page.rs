@@ -195,7 +195,7 @@ fn applications_of(code: u16, language: Language) -> Option<Section> {
     let meanings: Vec<_> = applications::builtin()
         .all()
         .filter_map(|protocol| {
-            let key = format!("applications.means.{}", protocol.close_meaning(code)?);
+            let key = format!("applications.means.{}", protocol.close_meaning(code)?.key);
             Some(Property { label: &protocol.title, value: text(language, &key).to_owned() })
         })
         .collect();

@@ -380,5 +380,6 @@ const BUILTIN: &[(&str, &str)] = &[
     ("handshake.toml", include_str!("data/rules/handshake.toml")),
     ("tls.toml", include_str!("data/rules/tls.toml")),
     ("applications.toml", include_str!("data/rules/applications.toml")),
+    ("announced.toml", include_str!("data/rules/announced.toml")),
     ("open.toml", include_str!("data/rules/open.toml")),
 ];

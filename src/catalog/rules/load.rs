@@ -26,7 +26,7 @@ pub struct LoadError {
 
 impl LoadError {
     /// A mistake at a byte range of `text`.
-    pub(super) fn at(file: &str, text: &str, span: Range<usize>, message: impl Into<String>) -> Self {
+    pub(in crate::catalog) fn at(file: &str, text: &str, span: Range<usize>, message: impl Into<String>) -> Self {
         let before = text.get(..span.start).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
@@ -38,7 +38,7 @@ impl LoadError {
     }
 
     /// A mistake that the TOML reader found.
-    pub(super) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
+    pub(in crate::catalog) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
         Self::at(file, text, error.span().unwrap_or(0..0), error.message())
     }
 }

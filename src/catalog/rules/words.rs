@@ -254,10 +254,16 @@ impl Words {
         self.values.get(value).map_or(value, String::as_str)
     }
 
-    /// What a message or close code of an application protocol means, as a fragment; the key itself when it has no words.
+    /// What a message or close code of an application protocol means, as a fragment; `None` when the key has no words.
     #[must_use]
-    pub fn meaning<'a>(&self, key: &'a str) -> &'a str {
-        text::find(self.language, &format!("applications.means.{key}")).unwrap_or(key)
+    pub fn meaning(&self, key: &str) -> Option<&'static str> {
+        text::find(self.language, &format!("applications.means.{key}"))
+    }
+
+    /// What to do about such a meaning; `None` when the key has no words.
+    #[must_use]
+    pub fn advice(&self, key: &str) -> Option<&'static str> {
+        text::find(self.language, &format!("applications.advice.{key}"))
     }
 
     /// Why something is unknown, as a fragment.
