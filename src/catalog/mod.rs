@@ -12,4 +12,5 @@ pub mod meanings;
 pub mod page;
 pub mod rules;
 pub mod text;
+pub mod user;
 pub mod violations;

@@ -2,8 +2,8 @@
 
 use crate::catalog::language::Language;
 use crate::catalog::meanings::CodeMeanings;
-use crate::catalog::rules::RuleId;
-use crate::catalog::rules::words::Words;
+use crate::catalog::rules::{RuleId, RuleSet};
+use crate::catalog::rules::words::{FactWords, Words};
 use crate::catalog::text;
 use crate::connection::Meaning;
 use crate::diagnosis::{Candidate, Diagnosis, Fix, printable, render, value_text};
@@ -39,6 +39,12 @@ impl Speaker {
     #[must_use]
     pub fn knowing(self, meanings: CodeMeanings) -> Self {
         Self { meanings, ..self }
+    }
+
+    /// The same speaker, who has the words of the rules that a user wrote.
+    #[must_use]
+    pub fn with_rules(self, rules: &RuleSet) -> Self {
+        Self { words: self.words.with_own(rules), ..self }
     }
 
     /// What the application means by a code of its own; `None` unless its user has said so.
@@ -116,6 +122,12 @@ impl Speaker {
     pub fn means(&self, means: &Meaning) -> String {
         let known = if means.is_own { None } else { self.words.meaning(&means.key) };
         known.map_or_else(|| printable(&means.key), str::to_owned)
+    }
+
+    /// The words of a fact.
+    #[must_use]
+    pub fn fact_words(&self, fact: FactId) -> Option<&FactWords> {
+        self.words.fact(fact)
     }
 
     /// What to do about it, if that is known.

@@ -12,6 +12,7 @@ use crate::catalog::text;
 use crate::evidence::{FACTS, FactId, FactType, WhyUnknown};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use toml::Spanned;
 
 /// A sentence with places for facts.
@@ -86,6 +87,15 @@ pub struct RuleWords {
     pub title: String,
     /// One or two sentences: what happened and why we think so.
     pub cause: Template,
+}
+
+/// The words of a rule that a user wrote, in the user's language.
+#[derive(Debug, Clone)]
+pub struct OwnWords {
+    /// Title and explanation.
+    pub rule: RuleWords,
+    /// The sentences of its fixes, by their ids.
+    pub fixes: Vec<(Arc<str>, Template)>,
 }
 
 /// The words of one fact.
@@ -222,6 +232,16 @@ impl Words {
             format: facts.format,
             language: Language::En,
         })
+    }
+
+    /// The same with the words of the rules that a user wrote.
+    #[must_use]
+    pub fn with_own(mut self, rules: &RuleSet) -> Self {
+        for (rule, own) in rules.iter().filter_map(|rule| Some((rule, rule.own.as_deref()?))) {
+            self.rules.insert(rule.id.as_str().to_owned(), own.rule.clone());
+            self.fixes.extend(own.fixes.iter().map(|(id, sentence)| (id.to_string(), sentence.clone())));
+        }
+        self
     }
 
     /// The words of a rule.
