@@ -165,10 +165,10 @@ impl Analyzer {
         // The facts of a connection take several times its memory, and at the end of a capture all that are open come at once.
         let connection = self.ready.pop_front()?;
         let around = self.crowd.around(&connection);
-        let Knowledge { rules, stacks, middleboxes, .. } = &*self.knowledge;
+        let Knowledge { rules, applications, stacks, middleboxes } = &*self.knowledge;
         let software = stacks.recognise(&connection);
-        let facts =
-            evidence::collect(&connection, Context { stacks, software: &software, middleboxes, around: &around });
+        let context = Context { applications, stacks, software: &software, middleboxes, around: &around };
+        let facts = evidence::collect(&connection, context);
         let diagnosis = diagnose(rules, &facts);
         Some(ConnectionReport { connection, software, facts, diagnosis })
     }

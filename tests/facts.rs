@@ -339,6 +339,16 @@ fn table() -> Vec<Row> {
             .unknown(server_hidden, OneSided)
             .unknown(response_lost, Gap)
             .unknown(response_cut, CutByCapture),
+        fact("handshake.body_code")
+            .seen(engine_refused, 1, &["response"])
+            .absent(refused)
+            .absent(farewell)
+            .unknown(server_hidden, OneSided),
+        fact("handshake.engine_io")
+            .seen(engine_refused, true, &["request"])
+            .seen(farewell, false, &["request"])
+            .absent(refused_port)
+            .unknown(joined_at_response, NotCaptured),
         fact("handshake.answer_s")
             .seen(farewell, Span("request", "response"), &["request", "response"])
             .absent(no_answer)
@@ -685,6 +695,60 @@ fn table() -> Vec<Row> {
             .absent(private_code_of_nobody)
             .unknown(server_hole, Gap)
             .unknown(private_code_half_hidden, OneSided),
+        fact("app.end_meaning")
+            .seen(graphql_refused, "forbidden", &["close"])
+            .seen(mqtt_taken_over, "session_taken_over", &["last"])
+            .seen(engine_io, "ends", &["bye"])
+            .absent(farewell)
+            .absent(private_code_of_nobody)
+            .unknown(server_hole, Gap)
+            .unknown(still_open, CaptureEnded),
+        fact("app.end_side")
+            .seen(mqtt_given_up, "client", &["last"])
+            .seen(graphql_refused, "server", &["close"])
+            .absent(farewell)
+            .unknown(server_hole, Gap),
+        fact("app.end_s")
+            .seen(mqtt_given_up, Span("last", "close"), &["last", "close"])
+            .absent(farewell)
+            .unknown(server_hole, Gap),
+        fact("app.end_group")
+            .seen(mqtt_taken_over, "replaced", &["last"])
+            .seen(graphql_refused, "auth", &["close"])
+            .absent(farewell)
+            .unknown(server_hole, Gap),
+        fact("app.fault")
+            .seen(graphql_refused, "client", &["close"])
+            .seen(engine_io, "none", &["bye"])
+            .absent(farewell)
+            .unknown(server_hole, Gap),
+        fact("app.fault_side")
+            .seen(graphql_refused, "client", &["close"])
+            .absent(engine_io)
+            .absent(farewell)
+            .unknown(server_hole, Gap),
+        fact("app.retry")
+            .seen(graphql_refused, "no", &["close"])
+            .absent(farewell)
+            .unknown(server_hole, Gap),
+        fact("app.advice")
+            .seen(graphql_refused, "permissions", &["close"])
+            .absent(farewell)
+            .unknown(server_hole, Gap),
+        fact("app.last_word")
+            .seen(last_words, "error:401", &["said"])
+            .absent(farewell)
+            .absent(graphql_refused)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("app.last_word_class")
+            .seen(last_words, "auth", &["said"])
+            .absent(farewell)
+            .unknown(server_hole, Gap),
+        fact("app.last_word_side")
+            .seen(last_words, "server", &["said"])
+            .absent(farewell)
+            .unknown(server_hole, Gap),
         fact("app.own_kind")
             .seen(mqtt_taken_over, "DISCONNECT", &["last"])
             .seen(engine_io, "close", &["bye"])
@@ -1756,6 +1820,33 @@ fn graphql_refused() -> Scene {
     let mut scene = open_as("graphql-transport-ws");
     scene.next("init").client().text(r#"{"type":"connection_init"}"#);
     scene.ends_by_server(4403)
+}
+
+/// A service that nobody knows says in JSON why it closes.
+fn last_words() -> Scene {
+    let mut scene = open();
+    scene.talk().client().text(r#"{"type":"hello"}"#);
+    scene.next("said").server().text(r#"{"type":"error","code":401,"text":"go away"}"#);
+    scene.next("close").server().close(1008, "");
+    scene.talk().client().close(1008, "");
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// Engine.IO does not know the session of the request.
+fn engine_refused() -> Scene {
+    let request = REQUEST.replacen("GET /", "GET /socket.io/?EIO=4&transport=websocket&sid=x", 1);
+    let mut scene = Scene::connected();
+    scene.next("request").request(&request);
+    scene.next("response").respond(
+        400,
+        "Content-Type: application/json",
+        r#"{"code":1,"message":"Session ID unknown"}"#,
+    );
+    scene.next("fin").server().fin();
+    scene.talk().client().fin();
+    scene
 }
 
 /// Engine.IO on a path of its own; the server ends the session, then the connection.

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 pub enum Form {
     /// In a JSON value; paths are keys and positions joined with dots.
     Json {
-        /// Where the kind is.
+        /// Where the kind is; of paths joined with `|`, the first that is there.
         kind: Box<str>,
         /// Where the value is that says more.
         detail: Option<Box<str>>,
@@ -18,6 +18,8 @@ pub enum Form {
     Digits(usize),
     /// In the first line of a text, as in STOMP.
     Line,
+    /// In the first letter of a text, with a number behind it in brackets, as in SockJS.
+    Letter,
     /// In control packets that do not keep to messages: see [`ControlPackets`](super::ControlPackets).
     Mqtt,
     /// In the first byte of a binary message.
@@ -56,7 +58,7 @@ impl Form {
                     return None;
                 }
                 let outline = Outline::of(bytes);
-                let written = |path: &str| outline.written(path).map(Cow::Borrowed);
+                let written = |paths: &str| paths.split('|').find_map(|path| outline.written(path)).map(Cow::Borrowed);
                 Some(Fields { kind: written(kind)?, detail: detail.as_deref().and_then(written) })
             }
             Self::Digits(most) => {
@@ -69,6 +71,14 @@ impl Form {
                 // A line end alone is a heartbeat.
                 let line = if end == 0 { &b"heart-beat"[..] } else { &bytes[..end] };
                 std::str::from_utf8(line).ok().map(Fields::of_kind)
+            }
+            Self::Letter => {
+                let text = std::str::from_utf8(bytes.get(..1)?).ok().filter(|_| glimpse.is_text)?;
+                let digits = bytes.get(2..).unwrap_or_default();
+                let count = digits.iter().take(5).take_while(|byte| byte.is_ascii_digit()).count();
+                let code = std::str::from_utf8(&digits[..count]).ok();
+                let detail = code.filter(|code| !code.is_empty() && bytes.get(1) == Some(&b'[')).map(Cow::Borrowed);
+                Some(Fields { kind: Cow::Borrowed(text), detail })
             }
             Self::Mqtt => None,
             Self::Byte => {
@@ -102,6 +112,14 @@ mod tests {
         assert_eq!(kind(&Form::Digits(2), &text("2probe")).as_deref(), Some("2"));
         assert_eq!(kind(&Form::Digits(2), &text("hello 42")), None);
         assert_eq!(kind(&Form::Digits(2), &binary(b"42")), None);
+    }
+
+    #[test]
+    fn a_letter_may_have_a_code_behind_it() {
+        let fields = Form::Letter.read(&text(r#"c[3000,"Go away!"]"#)).unwrap();
+        assert_eq!((&*fields.kind, fields.code()), ("c", Some(3000)));
+        assert_eq!(Form::Letter.read(&text(r#"a["x"]"#)).unwrap().code(), None);
+        assert_eq!(kind(&Form::Letter, &text("")), None);
     }
 
     #[test]

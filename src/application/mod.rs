@@ -6,16 +6,20 @@
 
 mod announce;
 mod json;
+mod label;
+mod meaning;
 mod message;
 mod mqtt;
 mod shape;
 
-pub use announce::{Announcement, CloseMeaning, Detail};
+pub use announce::{Announcement, CloseMeaning, Detail, OwnMeaning, ReasonTest};
+pub use label::{Label, LabelClass};
+pub use meaning::{Fault, Group, Meaning, Retry};
 pub use message::{Fields, Form};
 pub use mqtt::ControlPackets;
 pub use shape::{Candidate, Item, Shape, Test};
 
-use crate::units::{Origin, PerSide};
+use crate::units::{Origin, PerSide, Side};
 use std::sync::Arc;
 
 /// Messages of each side that are looked at to recognise the protocol.
@@ -51,6 +55,8 @@ pub struct Protocol {
     pub subprotocols: Vec<Box<str>>,
     /// Paths that it alone uses.
     pub paths: Vec<PathPattern>,
+    /// Names of servers that speak it and nothing else; `*` stands for anything.
+    pub hosts: Vec<Box<str>>,
     /// The protocol that must be known before its messages count; this one is a dialect of it.
     pub refines: Option<Box<str>>,
     /// Another protocol is a dialect of this one; [`Applications::new`] sees to it.
@@ -68,23 +74,23 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// What a close code means in this protocol: the key of its words.
+    /// What a close code means in this protocol.
     #[must_use]
-    pub fn close_meaning(&self, code: u16) -> Option<&str> {
-        self.close.iter().find(|meaning| meaning.codes.contains(&code)).map(|meaning| &*meaning.means)
+    pub fn close_meaning(&self, code: u16) -> Option<&Arc<Meaning>> {
+        self.close.iter().find(|meaning| meaning.codes.contains(&code)).map(|meaning| &meaning.means)
     }
 
     /// What a message says in the protocol's own vocabulary; `None` when it is not one of this protocol.
     #[must_use]
-    pub fn read(&self, glimpse: &Glimpse<'_>) -> Option<Reading> {
-        self.interpret(&self.form.as_ref()?.read(glimpse)?, glimpse.bytes)
+    pub fn read(&self, from: Side, glimpse: &Glimpse<'_>) -> Option<Reading> {
+        self.interpret(from, &self.form.as_ref()?.read(glimpse)?, glimpse.bytes)
     }
 
-    /// What a message with these fields says.
+    /// What a message of this side with these fields says.
     #[must_use]
-    pub fn interpret(&self, fields: &Fields<'_>, bytes: &[u8]) -> Option<Reading> {
+    pub fn interpret(&self, from: Side, fields: &Fields<'_>, bytes: &[u8]) -> Option<Reading> {
         let (_, kind) = self.kinds.iter().find(|(raw, _)| **raw == *fields.kind)?;
-        let means = self.says.iter().find(|announcement| announcement.fits(fields, bytes));
+        let means = self.says.iter().find(|announcement| announcement.fits(from, fields, bytes));
         Some(Reading {
             kind: kind.clone(),
             code: fields.code(),
@@ -100,14 +106,14 @@ pub struct Reading {
     pub kind: Box<str>,
     /// The number in it that says more, where its kind has one.
     pub code: Option<i64>,
-    /// What it announces: the key of its words. `None` for everyday messages.
-    pub means: Option<Box<str>>,
+    /// What it announces. `None` for everyday messages.
+    pub means: Option<Arc<Meaning>>,
 }
 
 /// A path of the upgrade request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathPattern {
-    /// The path ends with this, before its query.
+    /// The path ends with this, before its query; `*` stands for anything, `#` for a digit.
     pub ends: Box<str>,
     /// Names that its query has.
     pub query: Vec<Box<str>>,
@@ -117,8 +123,44 @@ impl PathPattern {
     fn fits(&self, target: &str) -> bool {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let names = || query.split('&').filter_map(|item| item.split_once('=')).map(|(name, _)| name);
-        path.ends_with(&*self.ends) && self.query.iter().all(|wanted| names().any(|name| name == &**wanted))
+        fits_pattern(&format!("*{}", self.ends), path)
+            && self.query.iter().all(|wanted| names().any(|name| name == &**wanted))
     }
+}
+
+/// The whole number called `code` in the first JSON object of the beginning of a response.
+#[must_use]
+pub fn code_in(body: &[u8]) -> Option<i64> {
+    // A chunked body has its sizes around it.
+    let start = body.iter().position(|byte| *byte == b'{')?;
+    json::Outline::of(&body[start..]).written("code")?.parse().ok()
+}
+
+/// Whether a text is as a pattern says, in which `*` stands for any bytes and `#` for a digit.
+fn fits_pattern(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut at, mut place) = (0, 0);
+    // Where to go on when what follows the last `*` does not fit.
+    let mut again: Option<(usize, usize)> = None;
+    while place < text.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                again = Some((at + 1, place));
+                at += 1;
+            }
+            Some(byte) if *byte == text[place] || (*byte == b'#' && text[place].is_ascii_digit()) => {
+                (at, place) = (at + 1, place + 1);
+            }
+            _ => match again {
+                Some((behind, from)) => {
+                    again = Some((behind, from + 1));
+                    (at, place) = (behind, from + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
 /// What told the protocol.
@@ -130,11 +172,13 @@ pub enum KnownBy {
     Messages,
     /// The path of the request, and no message speaks against it.
     Path,
+    /// The name of the server, and no message speaks against it.
+    Host,
 }
 
 impl KnownBy {
     /// All names, in the order of the variants.
-    pub const NAMES: &'static [&'static str] = &["subprotocol", "messages", "path"];
+    pub const NAMES: &'static [&'static str] = &["subprotocol", "messages", "path", "host"];
 
     /// The stable name.
     #[must_use]
@@ -148,7 +192,7 @@ impl KnownBy {
         match self {
             Self::Subprotocol => "named",
             Self::Messages => "likely",
-            Self::Path => "possible",
+            Self::Path | Self::Host => "possible",
         }
     }
 }
@@ -191,6 +235,8 @@ pub struct Applications {
     protocols: Vec<Arc<Protocol>>,
     /// Bytes that a message begins with by which a protocol is known: most messages need no further look.
     openings: Vec<u8>,
+    /// What Close frames mean that the user wrote down.
+    own: Vec<OwnMeaning>,
 }
 
 impl Applications {
@@ -205,7 +251,24 @@ impl Applications {
         let mut openings: Vec<u8> = shapes.filter_map(Shape::opening).collect();
         openings.sort_unstable();
         openings.dedup();
-        Self { protocols: protocols.into_iter().map(Arc::new).collect(), openings }
+        Self { protocols: protocols.into_iter().map(Arc::new).collect(), openings, own: Vec::new() }
+    }
+
+    /// The same with what a user wrote down; of two that fit, the first counts.
+    #[must_use]
+    pub fn with_own(self, own: Vec<OwnMeaning>) -> Self {
+        Self { own, ..self }
+    }
+
+    /// What a Close frame means to its user, in an application if one is known.
+    #[must_use]
+    pub fn own_meaning(&self, application: Option<&str>, code: Option<u16>, reason: &str) -> Option<&Arc<Meaning>> {
+        self.own.iter().find(|own| own.fits(application, code, reason)).map(|own| &own.means)
+    }
+
+    /// All that the user wrote down of Close frames.
+    pub fn own(&self) -> impl Iterator<Item = &OwnMeaning> {
+        self.own.iter()
     }
 
     /// All protocols.
@@ -225,6 +288,13 @@ impl Applications {
         self.protocols.iter().find(|protocol| protocol.paths.iter().any(|path| path.fits(target)))
     }
 
+    /// The protocol that servers of this name speak; `host` may have a port behind it.
+    #[must_use]
+    pub fn by_host(&self, host: &str) -> Option<&Arc<Protocol>> {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
+        self.protocols.iter().find(|protocol| protocol.hosts.iter().any(|known| fits_pattern(known, &name)))
+    }
+
     /// The protocol of which only such a message comes; with one that is `known` already, a dialect of it.
     #[must_use]
     pub fn by_message(&self, message: &Candidate<'_>, known: Option<&Protocol>) -> Option<&Arc<Protocol>> {
@@ -240,6 +310,42 @@ impl Applications {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_known_by_its_name_or_domain() {
+        let hosts = vec!["gateway.example".into(), "*.chat.example".into(), "*.api.*.cloud.example".into()];
+        let known = Applications::new(vec![Protocol { name: "x".into(), hosts, ..Protocol::default() }]);
+        for host in ["gateway.example", "Gateway.Example:443", "a.b.chat.example", "x1.api.eu-west-1.cloud.example"] {
+            assert!(known.by_host(host).is_some(), "{host}");
+        }
+        for host in
+            ["chat.example", "xgateway.example", "a.badchat.example", "gateway.example.org", "cloud.example", ""]
+        {
+            assert!(known.by_host(host).is_none(), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_code_of_a_refusal_is_that_of_its_object() {
+        assert_eq!(code_in(br#"{"code":1,"message":"Session ID unknown"}"#), Some(1));
+        assert_eq!(code_in(b"1f\r\n{\"code\":5,\"message\":\"x\"}\r\n0\r\n"), Some(5));
+        for body in [&b"code: 1"[..], br#"{"error":{"code":1}}"#, br#"{"code":1"#, b"<html>{</html>", b""] {
+            assert_eq!(code_in(body), None);
+        }
+    }
+
+    #[test]
+    fn a_pattern_may_need_a_second_try() {
+        for (pattern, text, fits) in [
+            ("*/###/*/websocket", "/echo/1234/567/ab/websocket", true),
+            ("*/###/*/websocket", "/echo/websocket", false),
+            ("*ab", "aab", true),
+            ("a*", "", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(fits_pattern(pattern, text), fits, "{pattern} {text}");
+        }
+    }
 
     #[test]
     fn a_path_fits_with_its_query_names() {

@@ -4,86 +4,207 @@
 //! close codes mean are looked up by key in [`super::text`].
 
 use std::collections::{BTreeMap, HashSet};
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, LazyLock};
 
+use super::meanings;
+use super::rules::LoadError;
 use crate::application::{
-    Announcement, Applications, CloseMeaning, Detail, Form, Item, PathPattern, Protocol, Shape, Test,
+    Announcement, Applications, CloseMeaning, Detail, Form, Item, Meaning, OwnMeaning, PathPattern, Protocol,
+    ReasonTest, Shape, Test,
 };
 use crate::units::Side;
 use serde::Deserialize;
+use toml::Spanned;
 
 /// The table that is compiled in.
 pub fn builtin() -> &'static Arc<Applications> {
-    static TABLE: LazyLock<Arc<Applications>> = LazyLock::new(|| {
-        let protocols = parse(include_str!("data/applications.toml"))
-            .expect("the embedded applications are valid: a unit test loads them");
-        Arc::new(Applications::new(protocols))
-    });
+    static TABLE: LazyLock<Arc<Applications>> = LazyLock::new(|| Arc::new(Applications::new(builtin_protocols())));
     &TABLE
 }
 
-/// Reads and checks a table.
+/// Its protocols.
+pub(super) fn builtin_protocols() -> Vec<Protocol> {
+    parse("applications.toml", include_str!("data/applications.toml"), Author::Program, &[])
+        .expect("the embedded applications are valid: a unit test loads them")
+}
+
+/// Who wrote a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Author {
+    /// It comes with the program: every meaning is a key, and sources are named.
+    Program,
+    /// The user: a meaning may be written out, in the user's language.
+    User,
+}
+
+/// Reads and checks the `[[application]]` tables of a file. `known` are the protocols that they may refine.
 ///
 /// # Errors
 ///
-/// [`ApplicationsError`] when the TOML does not fit, or an entry cannot be meant as it is written.
-pub fn parse(toml: &str) -> Result<Vec<Protocol>, ApplicationsError> {
-    let file: RawFile = toml::from_str(toml)?;
-    let mut names = HashSet::new();
+/// The first mistake, with file, line and column.
+pub fn parse(file: &str, toml: &str, author: Author, known: &[Protocol]) -> Result<Vec<Protocol>, LoadError> {
+    let read: RawFile = toml::from_str(toml).map_err(|error| LoadError::toml(file, toml, &error))?;
+    let mut names: HashSet<Box<str>> = known.iter().map(|protocol| protocol.name.clone()).collect();
     let mut protocols = Vec::new();
-    for raw in file.application {
-        let name = raw.name.clone();
-        let wrong = |what: &'static str| ApplicationsError::Entry { name: name.clone(), what };
+    for raw in read.application {
+        let place = raw.name.span();
+        let wrong = |Wrong { what, at }: Wrong| {
+            let message = if at.is_some() { what } else { format!("application `{}` {what}", raw.name.get_ref()) };
+            LoadError::at(file, toml, at.unwrap_or(place.clone()), message)
+        };
+        let name = raw.name.get_ref().as_str();
         let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
         if name.is_empty() || !name.bytes().all(is_name) {
-            return Err(wrong("has a name that is not lowercase-with-dashes"));
+            return Err(wrong("has a name that is not lowercase-with-dashes".into()));
         }
-        if !names.insert(name.clone()) {
-            return Err(wrong("is listed twice"));
+        if !names.insert(name.into()) {
+            return Err(wrong("is listed twice".into()));
         }
-        if raw.source.trim().is_empty() {
-            return Err(wrong("has no source"));
+        if raw.source.trim().is_empty() && author == Author::Program {
+            return Err(wrong("has no source".into()));
         }
-        if raw.refines.as_ref().is_some_and(|other| !names.contains(other)) {
-            return Err(wrong("refines one that is not listed before"));
+        if raw.refines.as_ref().is_some_and(|other| !names.contains(other.as_str())) {
+            return Err(wrong("refines one that is not listed before".into()));
         }
-        protocols.push(raw.read().map_err(wrong)?);
+        protocols.push(raw.clone().read(author).map_err(wrong)?);
     }
     Ok(protocols)
 }
 
-/// Why a table of applications was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplicationsError {
-    /// Not TOML, or an unknown, missing or ill-typed field.
-    #[error("failed to read the applications")]
-    Toml(#[from] toml::de::Error),
-    /// An entry is not right.
-    #[error("application {name:?} {what}")]
-    Entry {
-        /// Its name.
-        name: String,
-        /// What is wrong with it.
-        what: &'static str,
-    },
+/// Reads and checks what a user wrote down of Close frames: the tables `[[code]]` and `[[reason]]` of a file.
+///
+/// # Errors
+///
+/// The first mistake, with file, line and column.
+pub fn parse_own(file: &str, toml: &str) -> Result<Vec<OwnMeaning>, LoadError> {
+    let read: RawOwnFile = toml::from_str(toml).map_err(|error| LoadError::toml(file, toml, &error))?;
+    let mut own = Vec::new();
+    // A reason says more than a code.
+    for raw in read.reason.into_iter().chain(read.code) {
+        let place = raw.span();
+        let wrong = |Wrong { what, at }: Wrong| LoadError::at(file, toml, at.unwrap_or(place.clone()), what);
+        own.push(raw.into_inner().read().map_err(wrong)?);
+    }
+    Ok(own)
+}
+
+/// What is wrong with an entry, and where, if that is not the entry as a whole.
+struct Wrong {
+    what: String,
+    at: Option<Range<usize>>,
+}
+
+impl From<&str> for Wrong {
+    fn from(what: &str) -> Self {
+        Self { what: what.to_owned(), at: None }
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFile {
+    #[serde(default)]
     application: Vec<RawApplication>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawOwnFile {
+    #[serde(default)]
+    code: Vec<Spanned<RawOwn>>,
+    #[serde(default)]
+    reason: Vec<Spanned<RawOwn>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOwn {
+    code: Option<u16>,
+    codes: Option<[u16; 2]>,
+    is: Option<Box<str>>,
+    starts: Option<Box<str>>,
+    contains: Option<Box<str>>,
+    application: Option<Box<str>>,
+    means: Spanned<String>,
+    party: Option<Spanned<String>>,
+    retry: Option<Spanned<String>>,
+    fix: Option<Spanned<String>>,
+}
+
+impl RawOwn {
+    fn read(self) -> Result<OwnMeaning, Wrong> {
+        let codes = match (self.code, self.codes) {
+            (None, None) => None,
+            (code, codes) => Some(range(code, codes)?),
+        };
+        let reason = match (self.is, self.starts, self.contains) {
+            (None, None, None) => None,
+            (Some(text), None, None) => Some(ReasonTest::Is(text)),
+            (None, Some(text), None) => Some(ReasonTest::Starts(text)),
+            (None, None, Some(text)) => Some(ReasonTest::Contains(text)),
+            _ => return Err("a reason is known by one of `is`, `starts` and `contains`".into()),
+        };
+        if codes.is_none() && reason.is_none() {
+            return Err("without a code or a reason it would fit every Close frame".into());
+        }
+        if reason.is_none() && codes.as_ref().is_some_and(|codes| !are_own(codes)) {
+            return Err("only 3000 to 4999 are an application's to define; with a reason any code may be named".into());
+        }
+        let words = Words { means: self.means, party: self.party, retry: self.retry, fix: self.fix };
+        Ok(OwnMeaning { codes, reason, application: self.application, means: words.read(Author::User)? })
+    }
+}
+
+/// What an entry says of its meaning.
+struct Words {
+    means: Spanned<String>,
+    party: Option<Spanned<String>>,
+    retry: Option<Spanned<String>>,
+    fix: Option<Spanned<String>>,
+}
+
+impl Words {
+    /// The meaning: one of the table, or the user's own, with what this entry says differently.
+    fn read(self, author: Author) -> Result<Arc<Meaning>, Wrong> {
+        let known = meanings::builtin(self.means.get_ref());
+        let mut meaning = match (known, author) {
+            (Some(known), _) => known.clone(),
+            (None, Author::User) if !self.means.get_ref().trim().is_empty() => meanings::own(self.means.get_ref()),
+            (None, _) => {
+                let what = format!("unknown meaning `{}`", self.means.get_ref());
+                return Err(Wrong { what, at: Some(self.means.span()) });
+            }
+        };
+        if let Some(party) = &self.party {
+            meaning.fault =
+                Some(meanings::fault(party.get_ref()).map_err(|what| Wrong { what, at: Some(party.span()) })?);
+        }
+        if let Some(retry) = &self.retry {
+            meaning.retry =
+                Some(meanings::retry(retry.get_ref()).map_err(|what| Wrong { what, at: Some(retry.span()) })?);
+        }
+        if let Some(fix) = &self.fix {
+            if author == Author::Program && !meanings::has_advice(fix.get_ref()) {
+                return Err(Wrong { what: format!("unknown advice `{}`", fix.get_ref()), at: Some(fix.span()) });
+            }
+            meaning.advice = Some(fix.get_ref().as_str().into());
+        }
+        Ok(Arc::new(meaning))
+    }
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawApplication {
-    name: String,
-    title: Box<str>,
+    name: Spanned<String>,
+    title: Option<Box<str>>,
     #[serde(default)]
     subprotocols: Vec<Box<str>>,
     #[serde(default)]
     paths: Vec<RawPath>,
+    #[serde(default)]
+    hosts: Vec<Box<str>>,
     refines: Option<String>,
     #[serde(default)]
     first: Vec<RawShape>,
@@ -94,10 +215,11 @@ struct RawApplication {
     says: Vec<RawAnnouncement>,
     #[serde(default)]
     close: Vec<RawClose>,
+    #[serde(default)]
     source: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPath {
     ends: Box<str>,
@@ -105,7 +227,7 @@ struct RawPath {
     query: Vec<Box<str>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawShape {
     from: Option<String>,
@@ -120,18 +242,19 @@ struct RawShape {
     holds: Vec<Box<str>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(tag = "form", rename_all = "lowercase", deny_unknown_fields)]
 enum RawForm {
     Json { kind: Box<str>, detail: Option<Box<str>> },
     Digits { count: usize },
     Line,
+    Letter,
     Mqtt,
     Byte,
 }
 
 /// Kinds as written, or with their names.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(untagged)]
 enum RawKinds {
     AsWritten(Vec<Box<str>>),
@@ -144,65 +267,68 @@ impl Default for RawKinds {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawAnnouncement {
     kind: Box<str>,
     code: Option<i64>,
     codes: Option<[i64; 2]>,
     word: Option<Box<str>>,
+    from: Option<String>,
     has: Option<Box<str>>,
-    means: Box<str>,
+    means: Spanned<String>,
+    party: Option<Spanned<String>>,
+    retry: Option<Spanned<String>>,
+    fix: Option<Spanned<String>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawClose {
     code: Option<u16>,
     codes: Option<[u16; 2]>,
-    means: Box<str>,
+    means: Spanned<String>,
+    party: Option<Spanned<String>>,
+    retry: Option<Spanned<String>>,
+    fix: Option<Spanned<String>>,
 }
 
 impl RawApplication {
-    fn read(self) -> Result<Protocol, &'static str> {
+    fn read(self, author: Author) -> Result<Protocol, Wrong> {
         let kinds: Vec<(Box<str>, Box<str>)> = match self.kinds {
             RawKinds::AsWritten(kinds) => kinds.into_iter().map(|kind| (kind.clone(), kind)).collect(),
             RawKinds::Named(kinds) => kinds.into_iter().collect(),
         };
         if self.message.is_none() != kinds.is_empty() {
-            return Err("names kinds of messages without a form, or a form without kinds");
+            return Err("names kinds of messages without a form, or a form without kinds".into());
         }
         if self.says.iter().any(|said| !kinds.iter().any(|(kind, _)| *kind == said.kind)) {
-            return Err("gives a meaning to a kind that it does not list");
+            return Err("gives a meaning to a kind that it does not list".into());
         }
-        if self.subprotocols.is_empty() && self.first.is_empty() {
-            return Err("cannot be recognised");
+        if self.subprotocols.is_empty() && self.first.is_empty() && self.paths.is_empty() && self.hosts.is_empty() {
+            return Err("cannot be recognised: it needs subprotocols, paths, hosts or first messages".into());
         }
         let paths = self.paths.into_iter().map(|path| PathPattern { ends: path.ends, query: path.query });
         Ok(Protocol {
-            name: self.name.into(),
-            title: self.title,
+            title: self.title.unwrap_or_else(|| self.name.get_ref().as_str().into()),
+            name: self.name.into_inner().into(),
             subprotocols: self.subprotocols,
             paths: paths.collect(),
+            hosts: self.hosts,
             refines: self.refines.map(Into::into),
             has_dialects: false,
-            first: self.first.into_iter().map(RawShape::read).collect::<Result<_, _>>()?,
+            first: self.first.into_iter().map(RawShape::read).collect::<Result<_, &str>>()?,
             form: self.message.map(RawForm::read),
             kinds,
-            says: self.says.into_iter().map(RawAnnouncement::read).collect::<Result<_, _>>()?,
-            close: self.close.into_iter().map(RawClose::read).collect::<Result<_, _>>()?,
+            says: self.says.into_iter().map(|said| said.read(author)).collect::<Result<_, _>>()?,
+            close: self.close.into_iter().map(|close| close.read(author)).collect::<Result<_, _>>()?,
         })
     }
 }
 
 impl RawShape {
     fn read(self) -> Result<Shape, &'static str> {
-        let from = match self.from.as_deref() {
-            None => None,
-            Some("client") => Some(Side::Client),
-            Some("server") => Some(Side::Server),
-            Some(_) => return Err("has a message of neither client nor server"),
-        };
+        let from = side(self.from.as_deref())?;
         if self.json.is_none() && !self.has.is_empty() || self.holds.iter().any(|text| text.is_empty()) {
             return Err("has a message with conditions that mean nothing");
         }
@@ -253,6 +379,7 @@ impl RawForm {
             Self::Json { kind, detail } => Form::Json { kind, detail },
             Self::Digits { count } => Form::Digits(count),
             Self::Line => Form::Line,
+            Self::Letter => Form::Letter,
             Self::Mqtt => Form::Mqtt,
             Self::Byte => Form::Byte,
         }
@@ -260,25 +387,46 @@ impl RawForm {
 }
 
 impl RawAnnouncement {
-    fn read(self) -> Result<Announcement, &'static str> {
+    fn read(self, author: Author) -> Result<Announcement, Wrong> {
         let detail = match (self.code, self.codes, self.word) {
             (None, None, None) => None,
             (None, None, Some(word)) => Some(Detail::Word(word)),
             (code, codes, None) => Some(Detail::Codes(range(code, codes)?)),
-            _ => return Err("has a message with both a code and a word"),
+            _ => return Err("has a message with both a code and a word".into()),
         };
-        Ok(Announcement { kind: self.kind, detail, has: self.has, means: self.means })
+        let has = self.has.map(|has| match has.split_once('=') {
+            Some((path, wanted)) => (path.into(), Some(wanted.into())),
+            None => (has, None),
+        });
+        let words = Words { means: self.means, party: self.party, retry: self.retry, fix: self.fix };
+        let (from, means) = (side(self.from.as_deref())?, words.read(author)?);
+        Ok(Announcement { kind: self.kind, detail, from, has, means })
     }
 }
 
 impl RawClose {
-    fn read(self) -> Result<CloseMeaning, &'static str> {
+    fn read(self, author: Author) -> Result<CloseMeaning, Wrong> {
         let codes = range(self.code, self.codes)?;
         // 1000 to 2999 mean the same everywhere (RFC 6455 §7.4.2).
-        if !(3000..=4999).contains(codes.start()) || !(3000..=4999).contains(codes.end()) {
-            return Err("gives a meaning to a close code that is not an application's to define");
+        if !are_own(&codes) {
+            return Err("gives a meaning to a close code that is not an application's to define".into());
         }
-        Ok(CloseMeaning { codes, means: self.means })
+        let words = Words { means: self.means, party: self.party, retry: self.retry, fix: self.fix };
+        Ok(CloseMeaning { codes, means: words.read(author)? })
+    }
+}
+
+/// Whether an application may define these codes.
+fn are_own(codes: &RangeInclusive<u16>) -> bool {
+    (3000..=4999).contains(codes.start()) && (3000..=4999).contains(codes.end())
+}
+
+fn side(name: Option<&str>) -> Result<Option<Side>, &'static str> {
+    match name {
+        None => Ok(None),
+        Some("client") => Ok(Some(Side::Client)),
+        Some("server") => Ok(Some(Side::Server)),
+        Some(_) => Err("has a message of neither client nor server"),
     }
 }
 
@@ -310,8 +458,8 @@ mod tests {
     fn every_meaning_has_words_and_every_word_a_use() {
         let mut used = HashSet::new();
         for protocol in builtin().all() {
-            used.extend(protocol.says.iter().map(|said| said.means.to_string()));
-            used.extend(protocol.close.iter().map(|close| close.means.to_string()));
+            used.extend(protocol.says.iter().map(|said| said.means.key.to_string()));
+            used.extend(protocol.close.iter().map(|close| close.means.key.to_string()));
         }
         for means in &used {
             assert!(text::find(Language::En, &format!("applications.means.{means}")).is_some(), "{means}");
@@ -412,8 +560,10 @@ mod tests {
     #[test]
     fn messages_and_codes_mean_what_their_protocol_says() {
         let means = |name: &str, glimpse: Glimpse<'_>| {
-            let found = builtin().all().find(|protocol| *protocol.name == *name).unwrap().read(&glimpse);
-            found.map(|reading| (reading.kind.to_string(), reading.code, reading.means.map(String::from)))
+            let found = builtin().all().find(|protocol| *protocol.name == *name).unwrap().read(Side::Server, &glimpse);
+            found.map(|reading| {
+                (reading.kind.to_string(), reading.code, reading.means.map(|means| means.key.to_string()))
+            })
         };
         let known = |kind: &str, code, key: &str| Some((kind.to_owned(), code, Some(key.to_owned())));
         assert_eq!(
@@ -444,7 +594,7 @@ mod tests {
         );
         let mqtt = builtin().all().find(|protocol| *protocol.name == *"mqtt").unwrap();
         let taken_over = Fields { kind: "14".into(), detail: Some("142".into()) };
-        assert_eq!(mqtt.interpret(&taken_over, &[]).unwrap().means.as_deref(), Some("session_taken_over"));
+        assert_eq!(&*mqtt.interpret(Side::Server, &taken_over, &[]).unwrap().means.unwrap().key, "session_taken_over");
         assert_eq!(means("wamp", text(r#"[6,{},"wamp.close.system_shutdown"]"#)), known("GOODBYE", None, "restarting"));
         assert_eq!(
             means("pusher", text(r#"{"event":"secret-event","data":{}}"#)),
@@ -466,7 +616,7 @@ mod tests {
             close = [{ code = 4000, means = "ends" }]
             source = "a test"
         "#;
-        assert!(parse(VALID).is_ok());
+        assert!(parse("t", VALID, Author::Program, &[]).is_ok());
         for (from, to) in [
             ("name = \"a\"", "name = \"A b\""),
             ("source = \"a test\"", "source = \"\""),
@@ -478,6 +628,7 @@ mod tests {
             ("is = \"x\"", "is = \"x\", has = [\"y\"]"),
             ("is = \"x\"", "is = \"x\", holds = [\"\"]"),
             ("[{ is = \"x\" }]", "[]"),
+            ("means = \"ends\" }]\n            source", "means = \"no such\" }]\n            source"),
             ("kinds = [\"A\"]", "kinds = []"),
             ("kind = \"A\"", "kind = \"B\""),
             ("code = 4000", "code = 1000"),
@@ -485,8 +636,8 @@ mod tests {
             ("source", "refines = \"b\"\nsource"),
         ] {
             assert!(VALID.contains(from));
-            assert!(parse(&VALID.replacen(from, to, 1)).is_err(), "{to}");
+            assert!(parse("t", &VALID.replacen(from, to, 1), Author::Program, &[]).is_err(), "{to}");
         }
-        assert!(parse(&format!("{VALID}{VALID}")).is_err());
+        assert!(parse("t", &format!("{VALID}{VALID}"), Author::Program, &[]).is_err());
     }
 }

@@ -1,7 +1,9 @@
 //! All knowledge that an analysis rests on, in one place.
 
-use super::rules::RuleSet;
-use super::{applications, middleboxes, stacks};
+use super::applications::{self, Author};
+use super::rules::{LoadError, RuleSet};
+use super::user::UserCatalog;
+use super::{middleboxes, stacks};
 use crate::application::Applications;
 use crate::middlebox::Middleboxes;
 use crate::software::Stacks;
@@ -32,6 +34,30 @@ impl Knowledge {
                 stacks: Arc::clone(stacks::builtin()),
                 middleboxes: Arc::clone(middleboxes::builtin()),
             })
+        })
+    }
+
+    /// What comes with the program, and what users' catalogs add to it. Theirs goes before: their applications are recognised
+    /// first, their codes and reasons mean what they say, and their rules win over all others.
+    ///
+    /// # Errors
+    /// The first mistake, with file, line and column.
+    pub fn with(catalogs: &[UserCatalog]) -> Result<Self, LoadError> {
+        let builtin = Self::builtin();
+        let (mut protocols, mut own, mut rules) = (applications::builtin_protocols(), Vec::new(), Vec::new());
+        let mut of_users = Vec::new();
+        for catalog in catalogs {
+            let known: Vec<_> = protocols.iter().chain(&of_users).cloned().collect();
+            of_users.extend(applications::parse(catalog.file(), &catalog.tables("application"), Author::User, &known)?);
+            own.extend(applications::parse_own(catalog.file(), &catalog.tables_of(&["code", "reason"]))?);
+            rules.push((catalog.file(), catalog.tables("rule")));
+        }
+        of_users.append(&mut protocols);
+        let rules: Vec<(&str, &str)> = rules.iter().map(|(file, text)| (*file, text.as_str())).collect();
+        Ok(Self {
+            rules: Arc::new(RuleSet::with_own(&rules)?),
+            applications: Arc::new(Applications::new(of_users).with_own(own)),
+            ..(**builtin).clone()
         })
     }
 }

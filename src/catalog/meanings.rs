@@ -1,6 +1,70 @@
-//! What an application means by its own close codes, as its user wrote it down.
+//! What applications mean by their codes and last messages: the table of meanings, and the short list that a user can write.
 
+use super::language::Language;
+use super::text;
+use crate::application::{Fault, Group, Meaning, Retry};
+use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    group: String,
+    party: Option<String>,
+    retry: Option<String>,
+    advice: Option<String>,
+}
+
+/// The meanings that come with the program, by their keys.
+pub fn all() -> &'static BTreeMap<String, Meaning> {
+    static TABLE: LazyLock<BTreeMap<String, Meaning>> =
+        LazyLock::new(|| read().expect("the embedded meanings are valid: a unit test loads them"));
+    &TABLE
+}
+
+fn read() -> Result<BTreeMap<String, Meaning>, String> {
+    let rows: BTreeMap<String, Row> =
+        toml::from_str(include_str!("data/meanings.toml")).map_err(|error| error.to_string())?;
+    let meaning = |(key, row): (String, Row)| {
+        let group = Group::by_name(&row.group).ok_or_else(|| format!("{key}: unknown group {:?}", row.group))?;
+        let meaning = Meaning {
+            key: key.as_str().into(),
+            is_own: false,
+            group,
+            fault: row.party.as_deref().map(fault).transpose()?,
+            retry: row.retry.as_deref().map(retry).transpose()?,
+            advice: row.advice.map(Into::into),
+        };
+        Ok((key, meaning))
+    };
+    rows.into_iter().map(meaning).collect()
+}
+
+/// The meaning with this key.
+pub(super) fn builtin(key: &str) -> Option<&'static Meaning> {
+    all().get(key)
+}
+
+/// A meaning in a user's own words.
+pub(super) fn own(words: &str) -> Meaning {
+    Meaning { key: words.into(), is_own: true, group: Group::Own, fault: None, retry: None, advice: None }
+}
+
+/// Whether there are words for such an advice.
+pub(super) fn has_advice(key: &str) -> bool {
+    text::find(Language::En, &format!("applications.advice.{key}")).is_some()
+}
+
+/// The party of this name.
+pub(super) fn fault(name: &str) -> Result<Fault, String> {
+    Fault::by_name(name).ok_or_else(|| format!("unknown party `{name}`; one of: {}", Fault::NAMES.join(", ")))
+}
+
+/// The way of this name to connect again.
+pub(super) fn retry(name: &str) -> Result<Retry, String> {
+    Retry::by_name(name).ok_or_else(|| format!("unknown word `{name}`; one of: {}", Retry::NAMES.join(", ")))
+}
 
 /// Meanings of codes from 3000 to 4999, which belong to libraries and applications (RFC 6455 §7.4.2).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +95,17 @@ impl CodeMeanings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_meaning_says_what_to_do_unless_it_ends_nothing() {
+        for (key, meaning) in read().unwrap() {
+            assert_eq!(meaning.advice.is_none(), meaning.group == Group::GoesOn, "{key}");
+            assert_eq!(meaning.retry.is_none(), meaning.group == Group::GoesOn, "{key}");
+            if let Some(advice) = meaning.advice {
+                assert!(has_advice(&advice), "{key}: {advice}");
+            }
+        }
+    }
 
     #[test]
     fn a_line_for_each_code() {

@@ -14,4 +14,5 @@ pub mod page;
 pub mod rules;
 pub mod stacks;
 pub mod text;
+pub mod user;
 pub mod violations;

@@ -3,6 +3,10 @@
 //! A page is a list of sections, a section a heading with paragraphs, a numbered list or labelled values. How wide a
 //! line is, and what is bold, is for the renderer to decide. Every word comes from [`super::text`].
 
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::applications;
@@ -10,6 +14,7 @@ use super::codes::{CodeEntry, CodeTable, Span};
 use super::language::Language;
 use super::text::{fill, find, text};
 use super::violations::{Violation, ViolationTable};
+use crate::application::{Applications, Detail, Meaning, Protocol};
 
 /// What a section is about, whatever its heading says in the reader's language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -84,7 +89,7 @@ impl Body {
         match self {
             Self::Paragraphs(texts) | Self::Numbered(texts) => texts.iter().map(String::as_str).collect(),
             Self::Properties(properties) => {
-                properties.iter().flat_map(|property| [property.label, property.value.as_str()]).collect()
+                properties.iter().flat_map(|property| [&*property.label, property.value.as_str()]).collect()
             }
         }
     }
@@ -94,7 +99,7 @@ impl Body {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Property {
     /// What the value is.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     /// The value.
     pub value: String,
 }
@@ -153,6 +158,15 @@ pub struct ViolationPage {
     pub sections: Vec<Section>,
 }
 
+/// All about one application protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ApplicationPage {
+    /// Title and name.
+    pub title: String,
+    /// The page from top to bottom.
+    pub sections: Vec<Section>,
+}
+
 /// One line of the list of codes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CodeRow {
@@ -167,10 +181,15 @@ pub struct CodeRow {
 
 /// Explains a close code; every number has an answer.
 pub fn explain(code: u16, language: Language) -> CodePage {
+    explain_with(code, language, applications::builtin(), None)
+}
+
+/// The same with these application protocols, or with only one of them.
+pub fn explain_with(code: u16, language: Language, applications: &Applications, only: Option<&str>) -> CodePage {
     let about = About::code(code, language);
     let mut sections = about.sections();
     sections.insert(1, section(Topic::Properties, language, Body::Properties(about.properties())));
-    sections.extend(applications_of(code, language));
+    sections.extend(applications_of(code, language, applications, only));
     sections.push(about.proof());
     sections.extend(about.violations());
     sections.push(Section {
@@ -190,16 +209,82 @@ pub fn explain(code: u16, language: Language) -> CodePage {
     CodePage { code, language, title: about.fill("codes.page.code_title"), sections }
 }
 
-/// What a code means in the application protocols that define it; most codes have none.
-fn applications_of(code: u16, language: Language) -> Option<Section> {
-    let meanings: Vec<_> = applications::builtin()
-        .all()
-        .filter_map(|protocol| {
-            let key = format!("applications.means.{}", protocol.close_meaning(code)?);
-            Some(Property { label: &protocol.title, value: text(language, &key).to_owned() })
-        })
-        .collect();
+/// What a code means to its user and in the application protocols that define it; most codes have none.
+fn applications_of(code: u16, language: Language, applications: &Applications, only: Option<&str>) -> Option<Section> {
+    let own = applications.own_meaning(only, Some(code), "").map(|meaning| Property {
+        label: text(language, "applications.page.own").into(),
+        value: meaning_line(meaning, language),
+    });
+    let of_protocol = |protocol: &Protocol| {
+        let meaning = protocol.close_meaning(code)?;
+        Some(Property { label: protocol.title.to_string().into(), value: meaning_line(meaning, language) })
+    };
+    let wanted = applications.all().filter(|protocol| only.is_none_or(|name| *protocol.name == *name));
+    let meanings: Vec<_> = own.into_iter().chain(wanted.filter_map(of_protocol)).collect();
     (!meanings.is_empty()).then(|| section(Topic::Applications, language, Body::Properties(meanings)))
+}
+
+/// What a meaning is, in words; a user's own as it was written.
+pub fn means(meaning: &Meaning, language: Language) -> String {
+    let known = if meaning.is_own { None } else { find(language, &format!("applications.means.{}", meaning.key)) };
+    known.unwrap_or(&meaning.key).to_owned()
+}
+
+/// A meaning with whether to connect again and what to do.
+fn meaning_line(meaning: &Meaning, language: Language) -> String {
+    let mut line = means(meaning, language);
+    if let Some(retry) = meaning.retry {
+        let words = text(language, &format!("applications.retry.{}", retry.name()));
+        line.push_str(&fill(text(language, "applications.page.retry"), &[("retry", words)]));
+    }
+    if let Some(advice) = meaning.advice.as_deref() {
+        let words = find(language, &format!("applications.advice.{advice}")).unwrap_or(advice);
+        line.push_str(&fill(text(language, "applications.page.advice"), &[("advice", words)]));
+    }
+    line
+}
+
+/// A code, or the first and last of several.
+pub fn range_text(codes: &RangeInclusive<u16>) -> String {
+    if codes.start() == codes.end() { codes.start().to_string() } else { format!("{}-{}", codes.start(), codes.end()) }
+}
+
+/// An application protocol: how it is recognised, and what its codes and messages mean.
+pub fn explain_application(protocol: &Protocol, language: Language) -> ApplicationPage {
+    let label = |key: &str| text(language, &format!("applications.page.{key}"));
+    let known_by: Vec<Property> = [
+        ("subprotocols", protocol.subprotocols.join(", ")),
+        ("paths", protocol.paths.iter().map(|path| path.ends.to_string()).collect::<Vec<_>>().join(", ")),
+        ("hosts", protocol.hosts.join(", ")),
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.is_empty())
+    .map(|(key, value)| Property { label: label(key).into(), value })
+    .collect();
+    let mut sections = Vec::new();
+    if !known_by.is_empty() {
+        sections.push(section(Topic::Properties, language, Body::Properties(known_by)));
+    }
+    let codes = protocol.close.iter().map(|close| (format!("Close {}", range_text(&close.codes)), &close.means));
+    let messages = protocol.says.iter().map(|said| {
+        let kind = protocol.kinds.iter().find(|(raw, _)| *raw == said.kind).map_or(&said.kind, |(_, name)| name);
+        let detail = match &said.detail {
+            Some(Detail::Codes(codes)) if codes.start() == codes.end() => format!(" {}", codes.start()),
+            Some(Detail::Codes(codes)) => format!(" {}-{}", codes.start(), codes.end()),
+            Some(Detail::Word(word)) => format!(" {word}"),
+            None => String::new(),
+        };
+        (format!("{kind}{detail}"), &said.means)
+    });
+    let property = |(label, meaning): (String, &Arc<Meaning>)| Property {
+        label: label.into(),
+        value: meaning_line(meaning, language),
+    };
+    let meanings: Vec<Property> = codes.chain(messages).map(property).collect();
+    if !meanings.is_empty() {
+        sections.push(section(Topic::Description, language, Body::Properties(meanings)));
+    }
+    ApplicationPage { title: format!("{} ({})", protocol.title, protocol.name), sections }
 }
 
 /// Sets two close codes side by side.
@@ -392,7 +477,7 @@ impl About {
             .entries()
             .filter(|violation| violation.suggested_code.is_some_and(|code| self.entry.span == Span::One(code)))
             .map(|violation| Property {
-                label: &violation.name,
+                label: violation.name.as_str().into(),
                 value: violation_text(violation, ViolationText::Title, self.language).to_owned(),
             })
             .collect();
@@ -422,12 +507,13 @@ impl About {
 
     fn properties(&self) -> Vec<Property> {
         let label = |property: &str| text(self.language, &format!("codes.property.{property}"));
-        let mut properties = vec![Property { label: label("title"), value: self.text(CodeText::Title).to_owned() }];
+        let mut properties =
+            vec![Property { label: label("title").into(), value: self.text(CodeText::Title).to_owned() }];
         if !self.entry.aliases.is_empty() {
-            properties.push(Property { label: label("aliases"), value: self.entry.aliases.join(", ") });
+            properties.push(Property { label: label("aliases").into(), value: self.entry.aliases.join(", ") });
         }
         properties.extend(
-            self.traits().map(|(property, value)| Property { label: label(property), value: value.to_owned() }),
+            self.traits().map(|(property, value)| Property { label: label(property).into(), value: value.to_owned() }),
         );
         properties
     }

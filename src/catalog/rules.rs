@@ -25,6 +25,7 @@ pub mod words;
 
 pub use condition::{Condition, Test};
 pub use load::LoadError;
+use words::OwnWords;
 
 use crate::evidence::{FactId, Facts};
 use std::fmt;
@@ -281,6 +282,8 @@ pub struct Example {
     pub facts: Facts,
     /// The demanded outcome.
     pub expect: Outcome,
+    /// Line of its file, from 1.
+    pub line: usize,
 }
 
 /// One rule.
@@ -308,6 +311,8 @@ pub struct Rule {
     pub references: Vec<Arc<str>>,
     /// Where the knowledge behind it comes from.
     pub source: Arc<str>,
+    /// Its words, when a user wrote it.
+    pub own: Option<Arc<OwnWords>>,
     /// Cases it must decide rightly.
     pub examples: Vec<Example>,
     /// Its position in the set.
@@ -352,7 +357,16 @@ impl RuleSet {
     /// The first mistake, with file, line and column: TOML syntax, unknown keys, facts or words, values that do not fit
     /// the fact, ids that are malformed, doubled or missing, a circle of `refines`, no (or a second) catch-all.
     pub fn load(files: &[(&str, &str)]) -> Result<Self, LoadError> {
-        load::load(files)
+        load::load(files, files.len())
+    }
+
+    /// The rules that come with the program and those of users' catalogs, which win over them: `(file name, TOML text)` pairs
+    /// with the tables `[[rule]]`, whose words stand beside them.
+    ///
+    /// # Errors
+    /// The first mistake, with file, line and column; also when a rule has the id of another.
+    pub fn with_own(files: &[(&str, &str)]) -> Result<Self, LoadError> {
+        load::load(&[BUILTIN, files].concat(), BUILTIN.len())
     }
 
     /// All rules, ordered by id.
@@ -380,6 +394,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("handshake.toml", include_str!("data/rules/handshake.toml")),
     ("tls.toml", include_str!("data/rules/tls.toml")),
     ("applications.toml", include_str!("data/rules/applications.toml")),
+    ("announced.toml", include_str!("data/rules/announced.toml")),
     ("open.toml", include_str!("data/rules/open.toml")),
     ("stacks.toml", include_str!("data/rules/stacks.toml")),
     ("middlebox.toml", include_str!("data/rules/middlebox.toml")),

@@ -1,6 +1,7 @@
 //! The main job: read captures, report connections.
 
-use super::args::{AnalysisArgs, Format};
+use super::args::{AnalysisArgs, Format, KnowledgeArgs};
+use super::catalog;
 use super::inputs::{Inputs, listed, some};
 use super::interrupt::Interrupt;
 use super::kept::{self, Kept};
@@ -22,12 +23,13 @@ use std::path::Path;
 
 pub(super) fn run(
     args: &AnalysisArgs,
+    known: &KnowledgeArgs,
     language: Language,
     width: usize,
     out: &mut impl Write,
 ) -> Result<ExitStatus, Failure> {
     let payload = if args.show_payload { Payload::Shown } else { Payload::Hidden };
-    let options = Options { payload, ..Options::default() };
+    let options = Options { payload, knowledge: catalog::knowledge(known)?, ..Options::default() };
     for word in &args.fail_on {
         word.check(&options.knowledge.rules).map_err(Failure::Usage)?;
     }
@@ -40,7 +42,7 @@ pub(super) fn run(
     if args.follow && inputs.failures.is_empty() {
         inputs.follow()?;
     }
-    let speaker = Speaker::new(language).knowing(meanings);
+    let speaker = Speaker::new(language).with_rules(&options.knowledge.rules).knowing(meanings);
     let status = ExitStatus::Analysed;
     let (damage, speaker) = (Vec::new(), &speaker);
     let mut job = Job { args, speaker, width, status, first_object: true, damage, places_damaged: 0, interrupt, out };

@@ -15,9 +15,25 @@ pub(super) struct Args {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
 
+    #[command(flatten)]
+    pub(super) knowledge: KnowledgeArgs,
+
     /// Language of the report: en, zh, de, tr or fr [default: the locale's]
     #[arg(long, global = true, value_name = "LANG", value_parser = parse_language)]
     pub(super) lang: Option<Language>,
+}
+
+/// What to know besides what comes with the program.
+#[derive(Debug, ClapArgs)]
+pub(super) struct KnowledgeArgs {
+    /// Your own codes, reasons, applications and rules, as docs/catalog.md describes; may be given several times. Without it,
+    /// $XDG_CONFIG_HOME/wsdissect/catalog.toml (or ~/.config/wsdissect/catalog.toml) is read if it is there
+    #[arg(long, visible_alias = "profile", global = true, value_name = "FILE")]
+    pub(super) catalog: Vec<PathBuf>,
+
+    /// Do not read the catalog of the configuration
+    #[arg(long, global = true)]
+    pub(super) no_config: bool,
 }
 
 /// The main job.
@@ -77,10 +93,15 @@ pub(super) enum Format {
 /// The knowledge behind the diagnoses.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Explain a close code, rule or violation: what it means, when you see it, how to fix it
+    /// Explain a close code, rule, violation, fact or application: what it means, when you see it, how to fix it
     Explain {
-        /// A close code (1006), a rule (`wsdissect rules` lists them) or a violation (`rsv_nonzero`)
+        /// A close code (1006), a rule (`wsdissect rules` lists them), a violation (`rsv_nonzero`), a fact (`close.code`) or an
+        /// application protocol (`discord`)
         what: String,
+
+        /// Of a code, only what it means in this application protocol
+        #[arg(long, value_name = "NAME")]
+        app: Option<String>,
     },
     /// Compare two close codes
     Compare {

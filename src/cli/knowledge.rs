@@ -1,12 +1,15 @@
 //! The knowledge behind the diagnoses, printed: `explain`, `compare`, `codes`, `rules`, `facts`, `stacks`, `schema`.
 
-use super::args::{Command, ListArgs, ListFormat};
+use super::args::{Command, KnowledgeArgs, ListArgs, ListFormat};
+use super::catalog;
 use super::{ExitStatus, Failure};
+use crate::application::Applications;
+use crate::catalog::knowledge::Knowledge;
 use crate::catalog::language::Language;
 use crate::catalog::page::{self, Body, Section};
 use crate::catalog::rules::{Rule, RuleSet};
 use crate::catalog::text;
-use crate::evidence::{FACTS, FactType};
+use crate::evidence::{FACTS, FactId, FactType};
 use crate::report::layout::wrap;
 use crate::report::{Speaker, schema};
 use anstyle::Style;
@@ -17,13 +20,15 @@ const STRONG: Style = Style::new().bold();
 
 pub(super) fn run(
     command: &Command,
+    known: &KnowledgeArgs,
     language: Language,
     width: usize,
     out: &mut impl Write,
 ) -> Result<ExitStatus, Failure> {
+    let knowledge = catalog::knowledge(known)?;
     let mut page = Page { out: String::new(), width };
     match command {
-        Command::Explain { what } => explain(&mut page, what, language)?,
+        Command::Explain { what, app } => explain(&mut page, what, app.as_deref(), &knowledge, language)?,
         Command::Compare { first, second } => {
             let compared = page::compare(*first, *second, language);
             page.title(&compared.title);
@@ -34,8 +39,8 @@ pub(super) fn run(
             }
             compared.both.iter().for_each(|section| page.section(section));
         }
-        Command::Codes(list) => codes(&mut page, list, language)?,
-        Command::Rules(list) => rules(&mut page, list, language)?,
+        Command::Codes(list) => codes(&mut page, list, &knowledge.applications, language)?,
+        Command::Rules(list) => rules(&mut page, list, &knowledge.rules, language)?,
         Command::Facts(list) => facts(&mut page, list)?,
         Command::Stacks(list) => super::stacks::list(&mut page, list)?,
         Command::Schema => page.out.push_str(schema::TEXT),
@@ -101,9 +106,28 @@ impl Page {
     }
 }
 
-fn explain(page: &mut Page, what: &str, language: Language) -> Result<(), Failure> {
+fn explain(
+    page: &mut Page,
+    what: &str,
+    app: Option<&str>,
+    knowledge: &Knowledge,
+    language: Language,
+) -> Result<(), Failure> {
+    let applications = &knowledge.applications;
+    let application = |name: &str| applications.all().find(|protocol| *protocol.name == *name);
+    if let Some(name) = app
+        && application(name).is_none()
+    {
+        return Err(Failure::Usage(format!("no application protocol is called `{name}`")));
+    }
     if let Ok(code) = what.parse::<u16>() {
-        let explained = page::explain(code, language);
+        let explained = page::explain_with(code, language, applications, app);
+        page.title(&explained.title);
+        explained.sections.iter().for_each(|section| page.section(section));
+        return Ok(());
+    }
+    if let Some(protocol) = application(what) {
+        let explained = page::explain_application(protocol, language);
         page.title(&explained.title);
         explained.sections.iter().for_each(|section| page.section(section));
         return Ok(());
@@ -113,18 +137,49 @@ fn explain(page: &mut Page, what: &str, language: Language) -> Result<(), Failur
         explained.sections.iter().for_each(|section| page.section(section));
         return Ok(());
     }
-    if let Some(rule) = RuleSet::shared().by_id(what) {
-        explain_rule(page, rule, language);
+    if let Some(rule) = knowledge.rules.by_id(what) {
+        explain_rule(page, rule, &Speaker::new(language).with_rules(&knowledge.rules));
+        return Ok(());
+    }
+    if let Some(fact) = FactId::by_name(what) {
+        explain_fact(page, fact, &knowledge.rules, language);
         return Ok(());
     }
     Err(Failure::Usage(format!(
-        "`{what}` is neither a close code (0 to 65535) nor a rule nor a violation; \
-         `wsdissect codes` and `wsdissect rules` list them"
+        "`{what}` is neither a close code (0 to 65535) nor a rule, a violation, a fact or an application; \
+         `wsdissect codes`, `wsdissect rules` and `wsdissect facts` list them"
     )))
 }
 
-fn explain_rule(page: &mut Page, rule: &Rule, language: Language) {
+/// A fact: its sentences, its values, and the rules that ask for it.
+fn explain_fact(page: &mut Page, fact: FactId, rules: &RuleSet, language: Language) {
     let speaker = Speaker::new(language);
+    let label = |key: &str| text::text(language, &format!("report.rule.{key}"));
+    let Some(words) = speaker.fact_words(fact) else { return };
+    page.title(&format!("{} ({})", words.label, fact.name()));
+    page.paragraph(&words.seen.replace("{value}", "…"));
+    page.paragraph(&words.absent);
+    if let FactType::Enum(values) = fact.ty() {
+        page.out.push('\n');
+        for value in values {
+            page.item("-", &format!("{value}: {}", speaker.word(value)));
+        }
+    }
+    let asking: Vec<_> = rules
+        .iter()
+        .filter(|rule| {
+            rule.conditions.iter().any(|condition| condition.fact == fact || condition.other_fact() == Some(fact))
+        })
+        .map(|rule| rule.id.as_str())
+        .collect();
+    if !asking.is_empty() {
+        page.heading(label("conditions"));
+        page.item("-", &asking.join(", "));
+    }
+}
+
+fn explain_rule(page: &mut Page, rule: &Rule, speaker: &Speaker) {
+    let language = speaker.language;
     let label = |key: &str| text::text(language, &format!("report.rule.{key}"));
     page.title(&format!("{} ({})", speaker.title(&rule.id), rule.id.as_str()));
     page.paragraph(&speaker.pattern(&rule.id));
@@ -148,7 +203,7 @@ fn explain_rule(page: &mut Page, rule: &Rule, language: Language) {
     page.item("-", &format!("{}: {}", label("source"), rule.source));
 }
 
-fn codes(page: &mut Page, list: &ListArgs, language: Language) -> Result<(), Failure> {
+fn codes(page: &mut Page, list: &ListArgs, applications: &Applications, language: Language) -> Result<(), Failure> {
     let rows = page::codes(language);
     if list.format == ListFormat::Json {
         return page.json(&rows);
@@ -158,6 +213,11 @@ fn codes(page: &mut Page, list: &ListArgs, language: Language) -> Result<(), Fai
         page.out.push_str(&name);
         page.out.push_str("             ");
         wrap(&mut page.out, row.description, 13, 13, page.width);
+    }
+    // What a user added.
+    for own in applications.own() {
+        let codes = own.codes.as_ref().map_or_else(String::new, page::range_text);
+        page.out.push_str(&format!("{codes:>11}  {STRONG}{}{STRONG:#}\n", page::means(&own.means, language)));
     }
     Ok(())
 }
@@ -173,10 +233,10 @@ struct RuleRow<'a> {
     references: Vec<&'a str>,
 }
 
-fn rules(page: &mut Page, list: &ListArgs, language: Language) -> Result<(), Failure> {
-    let speaker = Speaker::new(language);
+fn rules(page: &mut Page, list: &ListArgs, rules: &RuleSet, language: Language) -> Result<(), Failure> {
+    let speaker = Speaker::new(language).with_rules(rules);
     if list.format == ListFormat::Json {
-        let rows: Vec<_> = RuleSet::shared()
+        let rows: Vec<_> = rules
             .iter()
             .map(|rule| RuleRow {
                 id: rule.id.as_str(),
@@ -184,7 +244,7 @@ fn rules(page: &mut Page, list: &ListArgs, language: Language) -> Result<(), Fai
                 cause: rule.cause.name(),
                 party: rule.party.name(),
                 confidence: rule.confidence.name(),
-                refines: RuleSet::shared()
+                refines: rules
                     .iter()
                     .filter(|other| rule.is_refinement_of(other))
                     .map(|other| other.id.as_str())
@@ -194,7 +254,7 @@ fn rules(page: &mut Page, list: &ListArgs, language: Language) -> Result<(), Fai
             .collect();
         return page.json(&rows);
     }
-    for rule in RuleSet::shared().iter() {
+    for rule in rules.iter() {
         page.out.push_str(&format!("{STRONG}{}{STRONG:#}  {}\n    ", rule.id.as_str(), rule.cause.name()));
         wrap(&mut page.out, speaker.title(&rule.id), 4, 4, page.width);
     }

@@ -2,6 +2,7 @@
 
 mod analyse;
 mod args;
+mod catalog;
 mod exit;
 mod input;
 mod inputs;
@@ -33,8 +34,8 @@ pub fn run() -> ExitStatus {
     let mut out = BufWriter::with_capacity(64 << 10, stdout);
     let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0).min(120));
     let outcome = match &args.command {
-        None => analyse::run(&args.analysis, language, width, &mut out),
-        Some(command) => knowledge::run(command, language, width, &mut out),
+        None => analyse::run(&args.analysis, &args.knowledge, language, width, &mut out),
+        Some(command) => knowledge::run(command, &args.knowledge, language, width, &mut out),
     };
     match outcome.and_then(|status| out.flush().map(|()| status).map_err(Failure::Output)) {
         Ok(status) => status,

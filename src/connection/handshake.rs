@@ -42,6 +42,8 @@ pub struct Handshake {
     pub request: Option<Box<Request>>,
     /// The response to it.
     pub response: Option<Box<Response>>,
+    /// The number that a JSON object in the response calls its code, when it refused the upgrade.
+    pub body_code: Option<i64>,
     /// Subprotocol and extensions in force; meaningful when accepted.
     pub negotiated: Negotiated,
     /// The server answered the plain request with TLS records.

@@ -38,7 +38,9 @@ pub use traffic::{AfterClose, FrameCounts, MessageNote, Traffic};
 pub use visibility::{Blind, Hole, Visibility};
 
 // What the layers below found, for those above, which see connections only.
-pub use crate::application::{Application, KnownBy, LastMessage, Reading};
+pub use crate::application::{
+    Application, Applications, Fault, Group, KnownBy, Label, LabelClass, LastMessage, Meaning, Reading, Retry,
+};
 pub use crate::http::{Extension, Names, Request, Response, Text};
 pub use crate::tcp::{FlowEnd, HopLimits, IcmpError, IcmpKind, LostTail, Pending, Resent, Reset};
 pub use crate::tls::{TlsFacts, alert_name};

@@ -4,6 +4,7 @@ use super::heartbeat::{Heartbeat, Heartbeats, SMALL};
 use super::in_flight::InFlight;
 use super::pings::Pings;
 use super::sizes::MessageSizes;
+use crate::application::Label;
 use crate::units::{Origin, PacketNumber, StreamOffset};
 use crate::websocket::{self, CloseFrame, Content, Frame, Message, Opcode, OpenFrame, Utf8State};
 
@@ -14,6 +15,8 @@ pub struct Traffic {
     pub frames: FrameCounts,
     /// Whether all of its first messages are JSON; `None` when none of them could be looked at.
     pub json: Option<bool>,
+    /// What its last complete message calls itself, and the packet with its last byte; `None` unless its messages are JSON.
+    pub label: Option<Box<(Label, Origin)>>,
     /// Complete text messages.
     pub text_messages: u64,
     /// Complete binary messages.

@@ -27,7 +27,8 @@ pub fn value_text(fact: FactId, value: &Value, words: &Words) -> String {
         Value::Int(value) => value.to_string(),
         Value::Float(value) => seconds(*value, words.numbers()),
         Value::Enum(word) => words.value(word).to_owned(),
-        Value::Text(key) if fact.is_meaning() => words.meaning(key).to_owned(),
+        Value::Text(key) if fact.is_meaning() => words.meaning(key).map_or_else(|| printable(key), str::to_owned),
+        Value::Text(key) if fact.is_advice() => words.advice(key).map_or_else(|| printable(key), str::to_owned),
         Value::Text(text) => printable(text),
     }
 }

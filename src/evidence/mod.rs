@@ -9,7 +9,7 @@ mod table;
 
 pub use table::{FACTS, Fact, FactId, FactType};
 
-use crate::connection::Connection;
+use crate::connection::{Applications, Connection};
 use crate::crowd::Around;
 use crate::middlebox::Middleboxes;
 use crate::software::{Recognition, Stacks};
@@ -183,6 +183,8 @@ pub struct Evidence {
 /// What a connection is seen against: what is known beforehand, and what the rest of the capture says.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
+    /// The application protocols, and what the user says of Close frames.
+    pub applications: &'a Applications,
     /// The WebSocket libraries that are known.
     pub stacks: &'a Stacks,
     /// Which of them speaks on each side.

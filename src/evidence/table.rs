@@ -4,7 +4,7 @@ use super::Value;
 use super::extract::{
     Answer, View, application, close, devices, end, handshake, hops, loss, path, peer, software, tls, whole,
 };
-use crate::connection::{IcmpKind, KnownBy};
+use crate::connection::{IcmpKind, KnownBy, Retry};
 use crate::software::{HandlerError, KnownBy as SoftwareKnownBy, Sureness};
 
 /// What kind of value a fact has.
@@ -114,6 +114,12 @@ impl FactId {
         self.name().ends_with("_meaning")
     }
 
+    /// Whether its values are keys of advice, for which there are words in every language.
+    #[must_use]
+    pub fn is_advice(self) -> bool {
+        self.name().ends_with(".advice")
+    }
+
     /// Position in the table.
     #[must_use]
     pub fn index(self) -> usize {
@@ -203,6 +209,8 @@ pub static FACTS: &[Fact] = &[
     fact("tcp.conflict", FactType::Enum(&["settled", "unsettled"]), whole::tcp_conflict, "Bytes were sent again with another content: settled when they had been acknowledged, so that the receiver has read the first version."),
     fact("handshake.outcome", FactType::Enum(&["accepted", "rejected", "failed", "not_captured", "none"]), handshake::outcome, "How the opening handshake ended: 101 in order, another status, 101 that breaks a rule, not captured, never answered."),
     fact("handshake.status", INT, handshake::status, "Status of the response to the upgrade request; absent when there was no response."),
+    fact("handshake.body_code", INT, handshake::body_code, "The number that a JSON object in the first 512 bytes of a response which refused the upgrade calls its `code`; absent when there is none."),
+    fact("handshake.engine_io", BOOL, handshake::engine_io, "The query of the request has the names `EIO` and `transport`, as that of Engine.IO and Socket.IO has."),
     fact("handshake.answer_s", SECONDS, handshake::answer_s, "From the end of the upgrade request to the end of the response; absent when there was no response."),
     fact("handshake.upgrade_token", BOOL, handshake::upgrade_token, "The request carries `Upgrade: websocket`; absent when there was no request."),
     fact("handshake.connection_token", BOOL, handshake::connection_token, "The request carries the `upgrade` token in `Connection`."),
@@ -292,8 +300,19 @@ pub static FACTS: &[Fact] = &[
     fact("own.handler_error", FactType::Enum(HandlerError::NAMES), software::handler_error, "How the ender's library ends a connection whose handler fails."),
     fact("own.shutdown_code", INT, software::shutdown_code, "The code with which the ender's library closes connections when its program is told to stop; absent when it sends none."),
     fact("app.protocol", TEXT, application::protocol, "Which application protocol the messages are of, as `wsdissect` names it; absent when it is none that is known here."),
-    fact("app.known_by", FactType::Enum(KnownBy::NAMES), application::known_by, "What told that protocol: the subprotocol that was agreed on, one of the first messages, or only the path of the request."),
-    fact("app.close_meaning", TEXT, application::close_meaning, "What the code of the first Close frame means in that protocol; absent when the protocol does not define it."),
+    fact("app.known_by", FactType::Enum(KnownBy::NAMES), application::known_by, "What told that protocol: the subprotocol that was agreed on, one of the first messages, the path of the request, or only the name of the server."),
+    fact("app.close_meaning", TEXT, application::close_meaning, "What the first Close frame means by its code in that protocol, or by its code or reason in the user's own catalog; absent when neither says so."),
+    fact("app.end_meaning", TEXT, application::end_meaning, "What the application said of the end: by the code of its Close frame, else by the last message of the ender, else by that of the peer; absent for everyday messages."),
+    fact("app.end_side", SIDE, application::end_side, "Who said that."),
+    fact("app.end_s", SECONDS, application::end_s, "From that word to the first sign of the end."),
+    fact("app.end_group", TEXT, application::end_group, "Of which kind that is, such as `auth`, `limit` or `restart`: the groups of the table of meanings; `own` for what a user wrote down."),
+    fact("app.fault", TEXT, application::fault, "Who can change it: `client`, `server`, `proxy`, `network` or `none`; absent when the table does not say."),
+    fact("app.fault_side", SIDE, application::fault_side, "The same, when it is a side."),
+    fact("app.retry", FactType::Enum(Retry::NAMES), application::retry, "Whether the client is to connect again after it: with growing pauses, at once, later, with a new session, elsewhere, or not until something has changed."),
+    fact("app.advice", TEXT, application::advice, "What the table of meanings, or the user's own catalog, advises."),
+    fact("app.last_word", TEXT, application::last_word, "What the last JSON message of the ender in the last second calls itself in its type and code fields, or that of the peer when only that tells more; absent when there was none. Never text of a message."),
+    fact("app.last_word_class", TEXT, application::last_word_class, "What kind of word that is: `error`, `auth`, `limit`, `replaced`, `restart`, `farewell`, or `plain` for an everyday message."),
+    fact("app.last_word_side", SIDE, application::last_word_side, "Who sent that message."),
     fact("app.own_kind", TEXT, application::own_kind, "Kind of the ender's last complete message, as that protocol names it; absent when it is none of its kinds."),
     fact("app.own_code", INT, application::own_code, "The number in that message by which the protocol says more, such as the reason code of MQTT."),
     fact("app.own_meaning", TEXT, application::own_meaning, "What that message announces; absent for everyday messages."),

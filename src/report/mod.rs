@@ -15,7 +15,7 @@ pub use speaker::Speaker;
 
 use crate::catalog::codes::CodeTable;
 use crate::catalog::violations::ViolationTable;
-use crate::connection::{ClosePayload, Connection, PointSeen};
+use crate::connection::{ClosePayload, Connection, Meaning, PointSeen};
 use crate::fleet::{Quality, Summary};
 use crate::units::{PacketNumber, Timestamp};
 use crate::violation::ViolationRule;
@@ -140,8 +140,8 @@ pub struct InterfaceLoss {
     pub dropped: u64,
 }
 
-/// The code of the first Close frame with what it means in the application protocol, by its key.
-fn close_meaning(connection: &Connection) -> Option<(u16, &str)> {
+/// The code of the first Close frame with what it means in the application protocol.
+fn close_meaning(connection: &Connection) -> Option<(u16, &Meaning)> {
     let signal = connection.first_close()?;
     let ClosePayload::Status { code, .. } = connection.traffic[signal.by].close.as_ref()?.payload else { return None };
     let means = connection.application.as_deref()?.protocol.close_meaning(code.0)?;

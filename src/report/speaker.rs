@@ -2,9 +2,10 @@
 
 use crate::catalog::language::Language;
 use crate::catalog::meanings::CodeMeanings;
-use crate::catalog::rules::RuleId;
-use crate::catalog::rules::words::Words;
+use crate::catalog::rules::words::{FactWords, Words};
+use crate::catalog::rules::{RuleId, RuleSet};
 use crate::catalog::text;
+use crate::connection::Meaning;
 use crate::diagnosis::{Candidate, Diagnosis, Fix, printable, render, value_text};
 use crate::evidence::{Evidence, FactId, Facts, Known, Value};
 use crate::fleet::{CaptureLimit, ConnectionReport};
@@ -38,6 +39,12 @@ impl Speaker {
     #[must_use]
     pub fn knowing(self, meanings: CodeMeanings) -> Self {
         Self { meanings, ..self }
+    }
+
+    /// The same speaker, who has the words of the rules that a user wrote.
+    #[must_use]
+    pub fn with_rules(self, rules: &RuleSet) -> Self {
+        Self { words: self.words.with_own(rules), ..self }
     }
 
     /// What the application means by a code of its own; `None` unless its user has said so.
@@ -95,6 +102,12 @@ impl Speaker {
         }
     }
 
+    /// The value of a fact that was seen, in words.
+    #[must_use]
+    pub fn seen(&self, evidence: &Evidence) -> Option<String> {
+        evidence.value.seen().map(|value| self.value(evidence.fact, value))
+    }
+
     /// The value of a fact in words; a broken rule by its title.
     fn value(&self, fact: FactId, value: &Value) -> String {
         let rule = value.text().and_then(|name| ViolationRule::ALL.iter().find(|rule| rule.name() == name));
@@ -106,8 +119,22 @@ impl Speaker {
 
     /// What a message or close code of an application protocol means, as a fragment.
     #[must_use]
-    pub fn means<'a>(&self, key: &'a str) -> &'a str {
-        self.words.meaning(key)
+    pub fn means(&self, means: &Meaning) -> String {
+        let known = if means.is_own { None } else { self.words.meaning(&means.key) };
+        known.map_or_else(|| printable(&means.key), str::to_owned)
+    }
+
+    /// The words of a fact.
+    #[must_use]
+    pub fn fact_words(&self, fact: FactId) -> Option<&FactWords> {
+        self.words.fact(fact)
+    }
+
+    /// What to do about it, if that is known.
+    #[must_use]
+    pub fn advice(&self, means: &Meaning) -> Option<String> {
+        let advice = means.advice.as_deref()?;
+        Some(self.words.advice(advice).map_or_else(|| printable(advice), str::to_owned))
     }
 
     /// What capture would settle whether an alternative holds; `None` when it holds already.

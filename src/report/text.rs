@@ -466,7 +466,7 @@ impl<'a> TextReport<'a> {
         let values = [("title", &*application.protocol.title), ("packet", &at)];
         let mut parts = vec![self.speaker.say_with(&format!("inside.{}", application.known_by.name()), &values)];
         if let Some((code, means)) = close_meaning(connection) {
-            let values = [("code", &*code.to_string()), ("means", self.speaker.means(means))];
+            let values = [("code", &*code.to_string()), ("means", &self.speaker.means(means))];
             parts.push(self.speaker.say_with("inside.close", &values));
         }
         for (side, last) in application.last.iter() {
@@ -475,7 +475,7 @@ impl<'a> TextReport<'a> {
             let values = [
                 ("side", self.speaker.word(side.name())),
                 ("kind", &kind),
-                ("means", self.speaker.means(means)),
+                ("means", &self.speaker.means(means)),
                 ("packet", &packet(*at)),
             ];
             parts.push(self.speaker.say_with("inside.last", &values));

@@ -11,6 +11,7 @@ use super::early::{Crossing, Early};
 use super::held::{EARLY_BYTES, Held, HeldItem};
 use super::websocket::WebSocketStage;
 use super::{Shared, Stage, Traffic, new_connection, record_end, record_gap, side_of};
+use crate::application;
 use crate::connection::{Basis, Connection, EndSignalKind, Observed, Outcome};
 use crate::http::{self, Method, Request, RequestReader, Response, ResponseReader, Step};
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd};
@@ -24,6 +25,9 @@ const HELD_BYTES: usize = 256 << 10;
 
 /// The same where it is not even known that there was one.
 const HELD_BYTES_WITHOUT_REQUEST: usize = 16 << 10;
+
+/// Bytes kept of what stands in a response that refuses an upgrade.
+const REFUSAL_BYTES: usize = 512;
 
 /// Requests whose response is awaited at once; a client that pipelines more is not followed.
 const PIPELINED: usize = 64;
@@ -51,6 +55,8 @@ pub(super) struct HttpStage {
     early: Held,
     /// What either side sent while the answer to an upgrade request was awaited.
     sent_early: Early,
+    /// The beginning of what stands in the response that refused the upgrade, while it may go on.
+    refusal: Option<Vec<u8>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -83,6 +89,7 @@ impl HttpStage {
             has_heads: false,
             early: Held::default(),
             sent_early: Early::new(server_silent),
+            refusal: None,
         }
     }
 
@@ -91,7 +98,11 @@ impl HttpStage {
     }
 
     pub(super) fn kept_bytes(&self) -> usize {
-        self.requests.kept_bytes() + self.responses.kept_bytes() + self.held.bytes + self.early.bytes
+        self.requests.kept_bytes()
+            + self.responses.kept_bytes()
+            + self.held.bytes
+            + self.early.bytes
+            + self.refusal.as_ref().map_or(0, Vec::capacity)
     }
 
     pub(super) fn chunk(&mut self, start: &FlowStart, shared: &mut Shared, chunk: Chunk<'_>) -> Next {
@@ -224,6 +235,7 @@ impl HttpStage {
         }
         connection.handshake.outcome = Outcome::None;
         connection.handshake.response = None;
+        connection.handshake.body_code = None;
         connection.handshake.request = Some(request);
         shared.legs.request(connection);
         // A refusal that was followed by another attempt ended nothing; and there may be any number of them.
@@ -243,6 +255,7 @@ impl HttpStage {
             let (step, consumed) = self.responses.push(&shared.limits, chunk.offset, chunk.origin, chunk.bytes);
             match step {
                 Step::NeedMore => {
+                    self.refused_with(chunk.bytes);
                     self.switching |=
                         [b"HTTP/1.1 101", b"HTTP/1.0 101"].iter().any(|line| chunk.bytes.starts_with(*line));
                     return Next::Stay;
@@ -269,7 +282,7 @@ impl HttpStage {
                     return self.give_up(Side::Server, why, shared);
                 }
                 Step::Head(response) => {
-                    (self.switching, self.has_heads) = (false, true);
+                    (self.switching, self.has_heads, self.refusal) = (false, true, None);
                     chunk = rest(chunk, consumed);
                     if let Some(mut stage) = self.response(start, shared, response, chunk.offset) {
                         if !chunk.bytes.is_empty() {
@@ -281,6 +294,16 @@ impl HttpStage {
             }
         }
         Next::Stay
+    }
+
+    /// Takes in more of a response behind its head. Only what refuses an upgrade is looked at, and only its beginning.
+    fn refused_with(&mut self, bytes: &[u8]) {
+        let (Some(body), Some(connection)) = (&mut self.refusal, &mut self.connection) else { return };
+        let room = REFUSAL_BYTES.saturating_sub(body.len());
+        if room > 0 && connection.handshake.body_code.is_none() {
+            body.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            connection.handshake.body_code = application::code_in(body);
+        }
     }
 
     /// Whether the server speaks WebSocket where its response is awaited.
@@ -351,6 +374,7 @@ impl HttpStage {
             connection.handshake.negotiated = http::negotiated(connection.handshake.request.as_deref(), &response);
         } else {
             connection.end_signal(EndSignalKind::HandshakeRejected, Side::Server, response.last);
+            self.refusal = Some(Vec::new());
         }
         connection.handshake.response = Some(response);
         if switches { Some(self.upgrade(shared, end)) } else { self.replay_as_http(start, shared) }

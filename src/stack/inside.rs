@@ -1,12 +1,13 @@
 //! What travels inside the messages of one connection: recognises the application protocol, and keeps the beginning of the
 //! last message of each side so that it can be read at the end.
 //!
-//! Only the first messages of each side are compared with the protocols. Unless one is found, nothing more is looked at and
-//! nothing is kept; else one prefix a side stays, and is read once, when the connection ends. So a message costs a copy of
-//! its first bytes, and a connection that nobody recognises costs nothing behind its first messages.
+//! Only the first messages of each side are compared with the protocols. If one is found, or if they are JSON, one prefix a
+//! side stays, and is read once, when the connection ends; else nothing more is looked at and nothing is kept. So a message
+//! costs at most a copy of its first bytes.
 
 use crate::application::{
-    Application, Applications, Candidate, ControlPackets, FIRST_MESSAGES, Form, Glimpse, KnownBy, LastMessage, Protocol,
+    Application, Applications, Candidate, ControlPackets, FIRST_MESSAGES, Form, Glimpse, KnownBy, Label, LastMessage,
+    Protocol,
 };
 use crate::connection::{Connection, MessageNote, Outcome, Preview};
 use crate::units::{Origin, PerSide, Side};
@@ -30,8 +31,8 @@ pub(super) struct Inside {
     known: Option<Box<Known>>,
     sides: PerSide<Of>,
     payload: Payload,
-    /// The protocol that the path of the request hints at, while no message speaks against it.
-    hinted: Option<Arc<Protocol>>,
+    /// The protocol that the path or host of the request hints at, while no message speaks against it.
+    hinted: Option<(Arc<Protocol>, KnownBy)>,
 }
 
 #[derive(Debug)]
@@ -86,7 +87,12 @@ impl Inside {
             Some(Box::new(Known { protocol, by: KnownBy::Subprotocol, at: Some(at) }))
         });
         let request = connection.handshake.request.as_deref();
-        let hinted = request.and_then(|request| applications.by_path(request.path.as_str())).cloned();
+        let by_path = request.and_then(|request| applications.by_path(request.path.as_str()));
+        let by_host = || applications.by_host(request?.host.as_ref()?.as_str());
+        let hinted = match by_path {
+            Some(protocol) => Some((Arc::clone(protocol), KnownBy::Path)),
+            None => by_host().map(|protocol| (Arc::clone(protocol), KnownBy::Host)),
+        };
         let applications = Arc::clone(applications);
         Self { applications, known, sides: PerSide::default(), payload, hinted }
     }
@@ -101,12 +107,17 @@ impl Inside {
     /// Whether the next message of a side will be looked at.
     pub(super) fn wants(&self, side: Side) -> bool {
         let of = &self.sides[side];
-        !of.closed && (of.compared < FIRST_MESSAGES || self.reads_messages() || self.payload == Payload::Shown)
+        !of.closed && (of.compared < FIRST_MESSAGES || self.keeps(side))
+    }
+
+    /// Whether the beginning of a side's last message is kept: to be read, shown, or asked what it calls itself.
+    fn keeps(&self, side: Side) -> bool {
+        self.reads_messages() || self.payload == Payload::Shown || self.sides[side].json == Some(true)
     }
 
     /// The protocol by which messages are read; it may still prove to be another.
     fn protocol(&self) -> Option<&Protocol> {
-        self.known.as_deref().map(|known| &*known.protocol).or(self.hinted.as_deref())
+        self.known.as_deref().map(|known| &*known.protocol).or(self.hinted.as_ref().map(|(protocol, _)| &**protocol))
     }
 
     /// Whether the last message will be read.
@@ -170,7 +181,7 @@ impl Inside {
             self.compare(side, note.last);
         }
         self.follow(side, note);
-        if !self.reads_messages() && self.payload == Payload::Hidden {
+        if !self.keeps(side) {
             self.sides[side].prefix = None;
         }
         shown
@@ -205,11 +216,17 @@ impl Inside {
         let family = known.map(|known| &*known.protocol);
         if let Some(found) = self.applications.by_message(&candidate, family) {
             // The path may tell which dialect it is.
-            let hinted = self.hinted.as_ref();
+            let hinted = self.hinted.as_ref().map(|(protocol, _)| protocol);
             let dialect = hinted.filter(|protocol| protocol.refines.as_deref() == Some(&*found.name));
             let protocol = Arc::clone(dialect.unwrap_or(found));
             self.learn(protocol, KnownBy::Messages, at);
-        } else if known.is_none() && self.hinted.as_ref().is_some_and(|hint| hint.read(&prefix.glimpse()).is_none()) {
+        } else if known.is_none()
+            && let Some((hint, by)) = &self.hinted
+            // Some services also send the same in a form that is not read here.
+            && (*by == KnownBy::Path || prefix.kind == MessageKind::Text)
+            && hint.form.is_some()
+            && hint.read(side, &prefix.glimpse()).is_none()
+        {
             self.hinted = None;
         }
     }
@@ -219,34 +236,46 @@ impl Inside {
         self.sides[side].json
     }
 
+    /// What the last complete message of a side calls itself, and the packet with its last byte; `None` unless it is JSON.
+    pub(super) fn label(&self, side: Side) -> Option<(Label, Origin)> {
+        let prefix = self.sides[side].prefix.as_deref()?;
+        Some((Label::of(&prefix.glimpse())?, prefix.complete?))
+    }
+
     /// What came of it, when the connection is over.
     pub(super) fn finish(&mut self, connection: &Connection) -> Option<Box<Application>> {
         if self.known.is_none()
             && matches!(connection.handshake.outcome, Outcome::Accepted)
-            && let Some(protocol) = self.hinted.take()
+            && let Some((protocol, by)) = self.hinted.take()
         {
             let at = connection.handshake.request.as_ref().map(|request| request.last);
-            self.learn(protocol, KnownBy::Path, at);
+            self.learn(protocol, by, at);
         }
         let Known { protocol, by, at } = *self.known.take()?;
-        let last = std::mem::take(&mut self.sides).map(|of| match of.prefix {
-            _ if protocol.form == Some(Form::Mqtt) => last_packet(&protocol, of.mqtt.as_deref()),
-            Some(prefix) if protocol.form.is_some() => match (prefix.complete, protocol.read(&prefix.glimpse())) {
-                (Some(at), Some(reading)) => LastMessage::Read { reading, at },
-                (Some(_), None) => LastMessage::Other,
-                (None, _) => LastMessage::Unread,
-            },
-            _ => LastMessage::None,
+        let last = PerSide { client: Side::Client, server: Side::Server }.map(|side| {
+            match self.sides[side].prefix.as_deref() {
+                _ if protocol.form == Some(Form::Mqtt) => {
+                    last_packet(side, &protocol, self.sides[side].mqtt.as_deref())
+                }
+                Some(prefix) if protocol.form.is_some() => {
+                    match (prefix.complete, protocol.read(side, &prefix.glimpse())) {
+                        (Some(at), Some(reading)) => LastMessage::Read { reading, at },
+                        (Some(_), None) => LastMessage::Other,
+                        (None, _) => LastMessage::Unread,
+                    }
+                }
+                _ => LastMessage::None,
+            }
         });
         Some(Box::new(Application { protocol, known_by: by, at, last }))
     }
 }
 
 /// What the last control packet of a side says.
-fn last_packet(protocol: &Protocol, packets: Option<&ControlPackets>) -> LastMessage {
+fn last_packet(side: Side, protocol: &Protocol, packets: Option<&ControlPackets>) -> LastMessage {
     let Some(packets) = packets else { return LastMessage::None };
     match packets.last() {
-        Some((fields, at)) => match protocol.interpret(&fields, &[]) {
+        Some((fields, at)) => match protocol.interpret(side, &fields, &[]) {
             Some(reading) => LastMessage::Read { reading, at },
             None => LastMessage::Other,
         },

@@ -177,6 +177,7 @@ impl WebSocketStage {
         self.accept_what_the_client_accepted();
         for side in Side::BOTH {
             self.connection.traffic[side].json = self.inside.json(side);
+            self.connection.traffic[side].label = self.inside.label(side).map(Box::new);
         }
         self.connection.application = self.inside.finish(&self.connection);
         self.connection

@@ -2,6 +2,7 @@
 
 use super::condition::{self, Condition};
 use super::refutations;
+use super::words::{OwnWords, RuleWords, Template};
 use super::{Cause, Confidence, Example, Outcome, Role, Rule, RuleFix, RuleId, RuleSet};
 use crate::evidence::{FactId, Facts, Known, PacketRefs, Value, WhyUnknown};
 use serde::Deserialize;
@@ -63,6 +64,9 @@ struct RuleTable {
     cause: Spanned<String>,
     party: Spanned<String>,
     confidence: Spanned<String>,
+    /// In a user's catalog, where words stand beside the rule.
+    title: Option<Spanned<String>>,
+    explanation: Option<Spanned<String>>,
     #[serde(default)]
     fix: Vec<FixTable>,
     #[serde(default)]
@@ -78,7 +82,8 @@ struct RuleTable {
 #[serde(deny_unknown_fields)]
 struct FixTable {
     who: Spanned<String>,
-    id: Spanned<String>,
+    id: Option<Spanned<String>>,
+    text: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -102,14 +107,16 @@ struct Draft {
 /// An example as written: what differs from the example it is based on.
 struct DraftExample {
     expect: Outcome,
+    line: usize,
     changes: Vec<(FactId, Known<Value>)>,
 }
 
-pub(super) fn load(files: &[(&str, &str)]) -> Result<RuleSet, LoadError> {
+/// Loads rules; those of the files from `own_from` on are a user's.
+pub(super) fn load(files: &[(&str, &str)], own_from: usize) -> Result<RuleSet, LoadError> {
     let mut drafts: BTreeMap<String, Draft> = BTreeMap::new();
     for (index, (file, text)) in files.iter().enumerate() {
         let parsed: File = toml::from_str(text).map_err(|error| LoadError::toml(file, text, &error))?;
-        let reader = Reader { file, text, index };
+        let reader = Reader { file, text, index, is_own: index >= own_from };
         for table in parsed.rule {
             let draft = reader.rule(table)?;
             let id = draft.rule.id.as_str().to_owned();
@@ -126,6 +133,8 @@ struct Reader<'a> {
     file: &'a str,
     text: &'a str,
     index: usize,
+    /// The file is a user's.
+    is_own: bool,
 }
 
 impl Reader<'_> {
@@ -145,14 +154,24 @@ impl Reader<'_> {
         let extends = table.extends.as_ref().map(|parent| RuleId(parent.get_ref().as_str().into()));
         let parents = table.refines.iter().chain(&table.extends);
         let parents = parents.map(|parent| (parent.get_ref().clone(), parent.span())).collect();
-        let mut fixes = Vec::new();
+        let (mut fixes, mut own_fixes) = (Vec::new(), Vec::new());
         for fix in &table.fix {
             let who = self.word(&fix.who, Role::by_name, Role::ALL)?;
             if matches!(who, Role::None | Role::Unknown) {
                 return Err(self.error(fix.who.span(), "a fix is for someone: `either` when anyone can"));
             }
-            fixes.push(RuleFix { who, id: self.id(&fix.id)? });
+            let id = match (&fix.id, &fix.text) {
+                (Some(id), None) => self.id(id)?,
+                (None, Some(text)) if self.is_own => {
+                    let id: Arc<str> = format!("{}-fix-{}", table.id.get_ref(), fixes.len() + 1).into();
+                    own_fixes.push((Arc::clone(&id), self.template(text)?));
+                    id
+                }
+                _ => return Err(self.error(fix.who.span(), "a fix has an `id` or, in your own catalog, a `text`")),
+            };
+            fixes.push(RuleFix { who, id });
         }
+        let own = self.own_words(&table, own_fixes)?;
         let rule = Rule {
             id: RuleId(id),
             file: self.file.into(),
@@ -164,7 +183,8 @@ impl Reader<'_> {
             fixes,
             refuted_by: table.refuted_by.iter().map(|key| self.id(key)).collect::<Result<_, _>>()?,
             references: table.references.iter().map(|reference| reference.as_str().into()).collect(),
-            source: table.source.as_deref().unwrap_or_default().into(),
+            source: table.source.as_deref().unwrap_or(if self.is_own { self.file } else { "" }).into(),
+            own,
             examples: Vec::new(),
             index: 0,
             ancestors: Box::default(),
@@ -174,6 +194,29 @@ impl Reader<'_> {
             return Err(self.error(table.party.span(), "`either` is for fixes only"));
         }
         Ok(Draft { rule, parents, examples, source: self.index, id_span })
+    }
+
+    /// The words of a user's rule, which stand beside it.
+    fn own_words(
+        &self,
+        table: &RuleTable,
+        fixes: Vec<(Arc<str>, Template)>,
+    ) -> Result<Option<Arc<OwnWords>>, LoadError> {
+        match (&table.title, &table.explanation) {
+            (Some(title), Some(explanation)) if self.is_own => {
+                let (title, cause) = (title.get_ref().clone(), self.template(explanation)?);
+                Ok(Some(Arc::new(OwnWords { rule: RuleWords { title, cause }, fixes })))
+            }
+            (None, None) if !self.is_own => Ok(None),
+            _ if self.is_own => {
+                Err(self.error(table.id.span(), "a rule of your own catalog needs a `title` and an `explanation`"))
+            }
+            _ => Err(self.error(table.id.span(), "the words of this rule are in the texts of each language")),
+        }
+    }
+
+    fn template(&self, text: &Spanned<String>) -> Result<Template, LoadError> {
+        Template::parse(text.get_ref()).map_err(|message| self.error(text.span(), message))
     }
 
     fn id(&self, id: &Spanned<String>) -> Result<Arc<str>, LoadError> {
@@ -225,7 +268,8 @@ impl Reader<'_> {
                 };
                 changes.push((fact, value));
             }
-            examples.push(DraftExample { expect, changes });
+            let line = self.error(spanned.span(), "").line;
+            examples.push(DraftExample { expect, line, changes });
         }
         Ok(examples)
     }
@@ -303,6 +347,12 @@ fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<R
         if *id != catch_all {
             ancestors.insert(catch_all.clone());
         }
+        if draft.rule.own.is_some() {
+            // Whoever writes a rule knows the application better than any that comes with the program.
+            ancestors.extend(
+                drafts.values().filter(|other| other.rule.own.is_none()).map(|other| other.rule.id.to_string()),
+            );
+        }
         // This rule is in no circle, but one further up must end the walk as well: hence the bound.
         let up = |draft: &&Draft| draft.rule.extends.as_ref().and_then(|parent| drafts.get(parent.as_str()));
         let chain: Vec<&Draft> = std::iter::successors(Some(draft), up).take(ids.len()).collect();
@@ -312,7 +362,7 @@ fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<R
             if at > 0 {
                 change(&mut facts, &written.changes);
             }
-            Example { facts, expect: written.expect }
+            Example { facts, expect: written.expect, line: written.line }
         };
         let above = |pick: fn(&Draft) -> bool| chain.iter().copied().find(|draft| pick(draft)).unwrap_or(draft);
         let same_cause = chain.iter().take_while(|above| above.rule.cause == draft.rule.cause);

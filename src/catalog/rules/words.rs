@@ -12,6 +12,7 @@ use crate::catalog::text;
 use crate::evidence::{FACTS, FactId, FactType, WhyUnknown};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use toml::Spanned;
 
 /// A sentence with places for facts.
@@ -86,6 +87,15 @@ pub struct RuleWords {
     pub title: String,
     /// One or two sentences: what happened and why we think so.
     pub cause: Template,
+}
+
+/// The words of a rule that a user wrote, in the user's language.
+#[derive(Debug, Clone)]
+pub struct OwnWords {
+    /// Title and explanation.
+    pub rule: RuleWords,
+    /// The sentences of its fixes, by their ids.
+    pub fixes: Vec<(Arc<str>, Template)>,
 }
 
 /// The words of one fact.
@@ -224,6 +234,16 @@ impl Words {
         })
     }
 
+    /// The same with the words of the rules that a user wrote.
+    #[must_use]
+    pub fn with_own(mut self, rules: &RuleSet) -> Self {
+        for (rule, own) in rules.iter().filter_map(|rule| Some((rule, rule.own.as_deref()?))) {
+            self.rules.insert(rule.id.as_str().to_owned(), own.rule.clone());
+            self.fixes.extend(own.fixes.iter().map(|(id, sentence)| (id.to_string(), sentence.clone())));
+        }
+        self
+    }
+
     /// The words of a rule.
     #[must_use]
     pub fn rule(&self, id: &str) -> Option<&RuleWords> {
@@ -254,10 +274,16 @@ impl Words {
         self.values.get(value).map_or(value, String::as_str)
     }
 
-    /// What a message or close code of an application protocol means, as a fragment; the key itself when it has no words.
+    /// What a message or close code of an application protocol means, as a fragment; `None` when the key has no words.
     #[must_use]
-    pub fn meaning<'a>(&self, key: &'a str) -> &'a str {
-        text::find(self.language, &format!("applications.means.{key}")).unwrap_or(key)
+    pub fn meaning(&self, key: &str) -> Option<&'static str> {
+        text::find(self.language, &format!("applications.means.{key}"))
+    }
+
+    /// What to do about such a meaning; `None` when the key has no words.
+    #[must_use]
+    pub fn advice(&self, key: &str) -> Option<&'static str> {
+        text::find(self.language, &format!("applications.advice.{key}"))
     }
 
     /// Why something is unknown, as a fragment.

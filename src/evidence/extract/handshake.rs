@@ -3,7 +3,7 @@
 use super::{Answer, View, absent, boolean, int, or_unknown, seconds, side, text, unknown, word};
 use crate::connection::{Extension, Request, Response, Text};
 use crate::connection::{Handshake, Leg, Outcome};
-use crate::evidence::WhyUnknown;
+use crate::evidence::{Known, Value, WhyUnknown};
 use crate::units::Side;
 use crate::violation::{Violation, ViolationRule};
 
@@ -64,6 +64,24 @@ fn has_token(list: &[Text], token: &str) -> bool {
 
 pub(in crate::evidence) fn status(view: &View<'_>) -> Answer {
     of_response(view, |response| int(response.status.into()))
+}
+
+pub(in crate::evidence) fn body_code(view: &View<'_>) -> Answer {
+    let handshake = &view.connection.handshake;
+    match (handshake.body_code, &handshake.response) {
+        (Some(code), Some(response)) => Answer::new(Known::Seen(Value::Int(code))).at([response.last]),
+        _ if handshake.outcome == Outcome::Rejected => or_unknown(view.bytes_of(Side::Server).map(|()| absent())),
+        _ => of_response(view, |_| absent()),
+    }
+}
+
+pub(in crate::evidence) fn engine_io(view: &View<'_>) -> Answer {
+    of_request(view, |request| {
+        let query = request.path.as_str().split_once('?').map_or("", |(_, query)| query);
+        let has =
+            |wanted: &str| query.split('&').any(|item| item.split_once('=').is_some_and(|(name, _)| name == wanted));
+        boolean(has("EIO") && has("transport"))
+    })
 }
 
 pub(in crate::evidence) fn answer_s(view: &View<'_>) -> Answer {

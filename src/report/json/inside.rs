@@ -2,7 +2,7 @@
 //! beginnings.
 
 use super::connection::{Maybe, Sides, why_frames_unknown};
-use crate::connection::{Connection, LastMessage, MessageNote, Opcode, Preview, Previews, Traffic};
+use crate::connection::{Connection, LastMessage, Meaning, MessageNote, Opcode, Preview, Previews, Traffic};
 use crate::evidence::{FactId, Known, WhyUnknown};
 use crate::fleet::ConnectionReport;
 use crate::report::{Speaker, close_meaning};
@@ -72,14 +72,26 @@ pub(super) struct ApplicationObject {
     confidence: &'static str,
     packet: Option<u64>,
     close: Option<CloseMeaningObject>,
+    end: Maybe<Option<EndObject>>,
     last_messages: Sides<Maybe<Option<LastMessageObject>>>,
 }
 
 #[derive(Debug, Serialize)]
 struct CloseMeaningObject {
     code: u16,
-    meaning: String,
+    meaning: Option<String>,
     text: String,
+}
+
+#[derive(Debug, Serialize)]
+struct EndObject {
+    text: String,
+    group: String,
+    side: String,
+    party: Option<String>,
+    retry: Option<String>,
+    advice: Option<String>,
+    packet: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -108,11 +120,37 @@ pub(super) fn application(report: &ConnectionReport, speaker: &Speaker) -> Maybe
         packet: application.at.map(|at| at.packet.value()),
         close: close_meaning(connection).map(|(code, means)| CloseMeaningObject {
             code,
-            meaning: means.to_owned(),
-            text: speaker.means(means).to_owned(),
+            meaning: key(means),
+            text: speaker.means(means),
         }),
+        end: end(report, speaker),
         last_messages: Sides::of(|side| last_message(connection, side, &application.last[side], speaker)),
     }))
+}
+
+/// The stable name of a meaning; a user's own has none.
+fn key(means: &Meaning) -> Option<String> {
+    (!means.is_own).then(|| means.key.to_string())
+}
+
+/// What the application said of the end, as the facts have it.
+fn end(report: &ConnectionReport, speaker: &Speaker) -> Maybe<Option<EndObject>> {
+    let evidence = |name: &str| FactId::by_name(name).map(|fact| report.facts.evidence(fact));
+    let written = |name: &str| evidence(name)?.value.seen()?.text().map(str::to_owned);
+    let worded = |name: &str| evidence(name).and_then(|evidence| speaker.seen(evidence));
+    match evidence("app.end_meaning").map(|evidence| &evidence.value) {
+        Some(Known::Unknown(why)) => Maybe::unknown(*why),
+        Some(Known::Seen(_)) => Maybe::Value(Some(EndObject {
+            text: worded("app.end_meaning").unwrap_or_default(),
+            group: written("app.end_group").unwrap_or_default(),
+            side: written("app.end_side").unwrap_or_default(),
+            party: written("app.fault"),
+            retry: written("app.retry"),
+            advice: worded("app.advice"),
+            packet: evidence("app.end_meaning").and_then(|found| found.packets.as_slice().first()).map(|at| at.value()),
+        })),
+        _ => Maybe::Value(None),
+    }
 }
 
 fn last_message(
@@ -130,8 +168,8 @@ fn last_message(
         LastMessage::Read { reading, at } => Maybe::Value(Some(LastMessageObject {
             kind: reading.kind.to_string(),
             code: reading.code,
-            meaning: reading.means.as_deref().map(str::to_owned),
-            text: reading.means.as_deref().map(|means| speaker.means(means).to_owned()),
+            meaning: reading.means.as_deref().and_then(key),
+            text: reading.means.as_deref().map(|means| speaker.means(means)),
             packet: at.packet.value(),
         })),
     }
