@@ -33,7 +33,7 @@ macro_rules! text_file {
 }
 
 const FILES: &[TextFile] =
-    &[text_file!("codes"), text_file!("violations"), text_file!("applications"), text_file!("report")];
+    &[text_file!("codes"), text_file!("violations"), text_file!("applications"), text_file!("report"), text_file!("fleet")];
 
 /// The text for a key, in English when the language lacks it; `None` when no language has it.
 pub fn find(language: Language, key: &str) -> Option<&'static str> {

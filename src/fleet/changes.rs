@@ -86,7 +86,15 @@ pub struct Row<K> {
     pub chance: f64,
 }
 
-/// The connections of both sides that ended.
+impl<K> Row<K> {
+    /// The same without what it is.
+    #[must_use]
+    pub fn plain(&self) -> Row<()> {
+        Row { key: (), before: self.before, after: self.after, change: self.change, chance: self.chance }
+    }
+}
+
+/// The connections that ended.
 #[must_use]
 pub fn ended(counts: &Counts) -> u64 {
     counts.total - counts.by_cause.get(&Cause::StillOpen).copied().unwrap_or(0).min(counts.total)

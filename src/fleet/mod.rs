@@ -213,7 +213,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, report: &ConnectionReport) {
+    /// Takes in one connection.
+    pub fn add(&mut self, report: &ConnectionReport) {
         let diagnosis = &report.diagnosis;
         self.total += 1;
         *self.by_closing.entry(Closing::of(report)).or_default() += 1;

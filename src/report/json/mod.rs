@@ -7,12 +7,15 @@ use std::fmt::Write;
 
 mod closing;
 mod connection;
+mod diff;
+mod fleet;
 mod hops;
 mod inside;
 mod keepalive;
 mod summary;
 
 pub use connection::ConnectionObject;
+pub use diff::DiffObject;
 pub use summary::SummaryObject;
 
 /// Name and version of the format, in every object.
