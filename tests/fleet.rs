@@ -616,7 +616,7 @@ fn row_129_a_bad_file_is_refused_with_its_line() {
     let (folder, _) = known("faults");
     for (list, says) in [
         ("[[known]]\nrule = \"no-such-rule\"\nhost = \"x\"\n", "line 2: there is no rule `no-such-rule`"),
-        ("[[known]]\nrule = \"still-open\"\n", "line 1: neither `server` nor `host`"),
+        ("[[known]]\nrule = \"open-at-capture-end\"\n", "line 1: neither `server` nor `host`"),
         ("[[known]]\nrule = \n", "line 2"),
     ] {
         let told = with_ignore(&folder, list, &[]);

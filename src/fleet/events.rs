@@ -136,6 +136,9 @@ const LEAST: u64 = 3;
 /// Ends in one window belong together.
 const WINDOW_SLOTS: i64 = 10;
 
+/// What takes longer, in seconds, is no moment.
+const LONGEST: f64 = 30.0;
+
 /// Servers that follow one another within this many seconds are one rolling event.
 const ROLLING_SECONDS: f64 = 300.0;
 
@@ -158,8 +161,6 @@ pub(super) struct Moments {
     slots: BTreeMap<(Endpoint, i64), Slot>,
     /// Tenths of a second in a slot: 1, and twice as many whenever there are too many of them.
     width: i64,
-    /// The first and the last moment seen.
-    span: Option<(Timestamp, Timestamp)>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -169,6 +170,8 @@ struct Server {
     /// Of these, those that a timer explains.
     by_timer: u64,
     last_start: Option<Timestamp>,
+    /// The first and the last moment at which anything began or ended there.
+    active: Option<(Timestamp, Timestamp)>,
 }
 
 #[derive(Debug, Clone)]
@@ -218,11 +221,13 @@ impl Moments {
             if started(connection).is_some() {
                 known.last_start = known.last_start.max(Some(start));
             }
-            self.seen(start);
+            known.seen(start);
             self.slot(server, start).starts += 1;
         }
         let Some((end, at)) = connection.first_end().and_then(|end| Some((end, end.at.time?))) else { return };
-        self.seen(at);
+        if let Some(known) = self.servers.get_mut(&server) {
+            known.seen(at);
+        }
         let by_server = end.by == Side::Server;
         let slot = self.slot(server, at);
         slot.ends += 1;
@@ -231,11 +236,6 @@ impl Moments {
             self.end(report, server, at, HowEnded::of(end.kind), end.at.packet);
         }
         self.make_room();
-    }
-
-    fn seen(&mut self, at: Timestamp) {
-        let (first, last) = self.span.unwrap_or((at, at));
-        self.span = Some((first.min(at), last.max(at)));
     }
 
     fn slot(&mut self, server: Endpoint, at: Timestamp) -> &mut Slot {
@@ -317,12 +317,23 @@ impl Moments {
         joined(events)
     }
 
-    /// Ends with no more than a second from each to the window of the next, each window with enough of them.
+    /// Ends with no more than a second from each to the window of the next, each window with more of them than its server
+    /// ends at any time.
     fn bursts(&self) -> Vec<(Endpoint, Bucket)> {
         let windows = self.windows();
+        let mut fullest: BTreeMap<Endpoint, u64> = BTreeMap::new();
+        for ((server, _), ends) in &windows {
+            let most = fullest.entry(*server).or_default();
+            *most = (*most).max(*ends);
+        }
+        let enough = |server: &Endpoint| {
+            let most = fullest.get(server).copied().unwrap_or(0);
+            self.servers.get(server).map_or(LEAST as f64, |known| known.enough(most, 1.0))
+        };
+        let enough: BTreeMap<Endpoint, f64> = fullest.keys().map(|server| (*server, enough(server))).collect();
         let mut bursts: Vec<(Endpoint, i64, Bucket)> = Vec::new();
         for (key @ (server, slot), bucket) in &self.buckets {
-            if windows.get(key).is_none_or(|ends| *ends < LEAST) {
+            if windows.get(key).is_none_or(|ends| (*ends as f64) < enough[server]) {
                 continue;
             }
             match bursts.last_mut() {
@@ -338,12 +349,14 @@ impl Moments {
 
     /// Whether a burst is an event, and which.
     fn judge(&self, (server, burst): (Endpoint, Bucket), open: &Open) -> Option<Event> {
-        let (from, until) = self.span?;
         let took = burst.last.seconds_since(burst.first).max(1.0);
-        let elsewhere = (until.seconds_since(from) - took - 2.0).max(1.0);
-        let usual = self.servers.get(&server)?.ended.saturating_sub(burst.count) as f64 / elsewhere;
-        let enough = (LEAST as f64 + (10.0 * usual * took).round()).max(LEAST as f64);
-        let open = open.at(server, burst.first).map(|open| open.max(burst.count));
+        let enough = self.servers.get(&server)?.enough(burst.count, took);
+        let open = open.at(server, burst.first);
+        // Where far more end than were open, many come and go: that is its work.
+        if took > LONGEST || open.is_some_and(|open| burst.count > open.saturating_mul(2).saturating_add(2)) {
+            return None;
+        }
+        let open = open.map(|open| open.max(burst.count));
         let is_share = open.is_none_or(|open| burst.count.saturating_mul(10) >= open);
         let same = |spread: &Spread, least: f64| {
             spread.common().is_some_and(|common| is_most(common.count, burst.count) && common.least >= least)
@@ -421,6 +434,21 @@ impl Moments {
             })
         };
         self.servers.iter().filter_map(drain).collect()
+    }
+}
+
+impl Server {
+    fn seen(&mut self, at: Timestamp) {
+        let (first, last) = self.active.unwrap_or((at, at));
+        self.active = Some((first.min(at), last.max(at)));
+    }
+
+    /// How many ends within so many seconds are more than this server's usual work, when `burst` of its ends are none of
+    /// that: three, and ten times as many as it ends otherwise.
+    fn enough(&self, burst: u64, seconds: f64) -> f64 {
+        let active = self.active.map_or(0.0, |(first, last)| last.seconds_since(first));
+        let usual = self.ended.saturating_sub(burst) as f64 / (active - seconds).max(1.0);
+        LEAST as f64 + (10.0 * usual * seconds).round()
     }
 }
 
