@@ -149,8 +149,7 @@ fn idle(count: usize) -> Vec<Conversation> {
     let mut rng = Rng::new(11);
     let cut = |number: usize| {
         let headers = vec!["Server: nginx/1.25.3".to_owned()];
-        let upgrade =
-            Upgrade { host: "chat.example".to_owned(), response_headers: headers, ..Upgrade::default() };
+        let upgrade = Upgrade { host: "chat.example".to_owned(), response_headers: headers, ..Upgrade::default() };
         let mut talk = opened_with(&client(number), SERVER, 1.0 + number as f64 * 3.1, &upgrade);
         let last = 20.0 + number as f64 * 3.1 + rng.below(9000) as f64 / 1000.0;
         chatters(&mut talk, &mut rng, last);
@@ -433,7 +432,10 @@ fn row_107_a_client_without_backoff_is_told_with_its_period() {
     near(&one["pause_s"]["median"], 1.0, 0.01);
     assert!(one["jitter"].as_f64() < Some(0.05), "{one:#}");
     let words = text(&scene, "en").split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("began 12 connections to 10.0.3.7:8080, each 1 s after the end of the one before"), "{words}");
+    assert!(
+        words.contains("began 12 connections to 10.0.3.7:8080, each 1 s after the end of the one before"),
+        "{words}"
+    );
     assert!(words.contains("no backoff"), "{words}");
     assert!(words.contains("RFC 6455 §7.2.3"), "{words}");
 }
@@ -576,11 +578,13 @@ fn row_129_an_entry_fits_by_rule_place_and_day() {
     let (folder, capture) = known("places");
     let rules = |run: &Run| {
         let lines = run.lines();
-        let abnormal = lines.iter().filter(|line| line["type"] == "connection" && line["close"]["tcp_end"]["kind"] == "fin");
+        let abnormal =
+            lines.iter().filter(|line| line["type"] == "connection" && line["close"]["tcp_end"]["kind"] == "fin");
         abnormal.count()
     };
     let all = run(&["-T", "jsonl", &capture]);
-    let rule = all.lines().iter().find(|line| line["server"]["ip"] == "10.0.3.7").expect("one")["diagnosis"]["rule"].clone();
+    let rule =
+        all.lines().iter().find(|line| line["server"]["ip"] == "10.0.3.7").expect("one")["diagnosis"]["rule"].clone();
     let rule = rule.as_str().expect("a rule");
     let count = list(all.lines().last().expect("a summary"), "/incidents")
         .iter()
@@ -703,5 +707,47 @@ fn the_first_screen_fits_eighty_columns_in_every_language() {
         let told = text(&scene, language);
         assert!(!told.contains('{') && !told.contains('}'), "{language}: {told}");
         assert!(told.contains("10.0.3.7:8080"), "{language}: {told}");
+    }
+}
+
+#[test]
+fn the_lines_about_many_connections_keep_to_the_width() {
+    use wsdissect::capture::Reader;
+    use wsdissect::catalog::language::Language;
+    use wsdissect::fleet::Fleet;
+    use wsdissect::report::{Closing, Speaker, text::TextReport};
+    use wsdissect::{Analyzer, Options};
+
+    let mut talks = idle(12);
+    talks.extend(killed(chats("10.0.3.8:8080", 300, 12, 60.0), 60.0, 0.3));
+    talks.extend(again("10.5.0.1", &[1.0; 6], reset));
+    let bytes = capture(talks);
+    let mut reader = Reader::open(&bytes[..]).expect("a capture");
+    let mut analyzer = Analyzer::new(Options::default());
+    while let Some(packet) = reader.next_packet().expect("whole packets") {
+        analyzer.packet(&packet);
+    }
+    analyzer.finish();
+    let mut fleet = Fleet::default();
+    std::iter::from_fn(|| analyzer.next_report()).for_each(|report| fleet.add(&report));
+    let closing = Closing { capture: "capture.pcap", summary: analyzer.summary(), ..Closing::default() };
+    for language in Language::ALL {
+        let speaker = Speaker::new(language);
+        let told = TextReport::new(&speaker, 80).overview(&closing, &fleet.overview());
+        // Wide characters take two columns: counting each character of theirs as two is what a terminal does.
+        let columns = |line: &str| -> usize {
+            let mut plain = String::new();
+            let mut rest = line;
+            while let Some((before, after)) = rest.split_once('\u{1b}') {
+                plain.push_str(before);
+                rest = after.split_once('m').map_or("", |(_, rest)| rest);
+            }
+            plain.push_str(rest);
+            plain.chars().map(|c| if ('\u{2e80}'..='\u{ffef}').contains(&c) { 2 } else { 1 }).sum()
+        };
+        for line in told.lines().filter(|line| !line.contains("tcp.stream")) {
+            assert!(columns(line) <= 80, "{language:?}: {} columns: {line}", columns(line));
+        }
+        assert!(told.contains("10.5.0.1"), "{language:?}: {told}");
     }
 }

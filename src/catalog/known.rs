@@ -310,7 +310,11 @@ note = "known since May"
         assert!(fault("[[known]]\nrule = \"a-rule\"\nserver = \"ten\"").starts_with("line 3: `ten` is neither"));
         assert!(fault("[[known]]\nrule = \"a-rule\"\nhost = \"x\"\nuntil = 07:32:00").starts_with("line 4: `until`"));
         assert!(fault("[[known]]\nrule = \"a-rule\"\nhost = \"x\"\npath = \"/?a\"").starts_with("line 4: `path`"));
-        assert!(fault("[[known]]\nrule = \"a-rule\"\nhots = \"x\"").contains("line 3"), "{}", fault("[[known]]\nhots=1"));
+        assert!(
+            fault("[[known]]\nrule = \"a-rule\"\nhots = \"x\"").contains("line 3"),
+            "{}",
+            fault("[[known]]\nhots=1")
+        );
         assert!(fault("known = 7").contains("line 1"));
     }
 

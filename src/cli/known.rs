@@ -31,8 +31,8 @@ impl Ignore {
             input.take(MAX_FILE).read_to_string(&mut text).map_err(|error| error.to_string())?;
             KnownFindings::parse(&text, |rule| rules.by_id(rule).is_some())
         };
-        let known = read()
-            .map_err(|error| Failure::Usage(format!("failed to read the known findings in {file}: {error}")))?;
+        let known =
+            read().map_err(|error| Failure::Usage(format!("failed to read the known findings in {file}: {error}")))?;
         let entry = |entry: &crate::catalog::known::KnownFinding| IgnoredEntry {
             line: entry.line,
             rule: entry.rule.clone(),

@@ -169,7 +169,9 @@ mod tests {
     /// Values of R's fisher.test and scipy.stats.fisher_exact.
     #[test]
     fn the_exact_test_gives_what_others_give() {
-        let near = |seen: f64, expected: f64| assert!((seen - expected).abs() < 1e-6 * expected.max(1e-9), "{seen} {expected}");
+        let near = |seen: f64, expected: f64| {
+            assert!((seen - expected).abs() < 1e-6 * expected.max(1e-9), "{seen} {expected}")
+        };
         // The lady tasting tea: 3 of 4 and 1 of 4.
         near(fisher((3, 4), (1, 4)), 0.485_714_285_714);
         near(fisher((8, 10), (1, 6)), 0.034_965_034_965);

@@ -97,6 +97,19 @@ impl EventKind {
 }
 
 impl Event {
+    /// Events kept.
+    pub const MOST: usize = 200;
+
+    /// The largest of many, and how many that leaves out.
+    pub(super) fn largest(mut events: Vec<Self>) -> (Vec<Self>, u64) {
+        let more = events.len().saturating_sub(Self::MOST) as u64;
+        if more > 0 {
+            events.sort_by_key(|event| (std::cmp::Reverse(event.count), event.start));
+            events.truncate(Self::MOST);
+        }
+        (events, more)
+    }
+
     /// Seconds from the first end to the last.
     #[must_use]
     pub fn duration_s(&self) -> f64 {
@@ -222,7 +235,8 @@ impl Moments {
                 known.last_start = known.last_start.max(Some(start));
             }
             known.seen(start);
-            self.slot(server, start).starts += 1;
+            let slot = self.slot(server, start);
+            slot.starts = slot.starts.saturating_add(1);
         }
         let Some((end, at)) = connection.first_end().and_then(|end| Some((end, end.at.time?))) else { return };
         if let Some(known) = self.servers.get_mut(&server) {
@@ -230,8 +244,8 @@ impl Moments {
         }
         let by_server = end.by == Side::Server;
         let slot = self.slot(server, at);
-        slot.ends += 1;
-        slot.by_server += u32::from(by_server);
+        slot.ends = slot.ends.saturating_add(1);
+        slot.by_server = slot.by_server.saturating_add(u32::from(by_server));
         if by_server && !is_of_its_own(report.diagnosis.cause) {
             self.end(report, server, at, HowEnded::of(end.kind), end.at.packet);
         }
@@ -308,13 +322,14 @@ impl Moments {
         fullest
     }
 
-    /// All events, in the order of time.
-    pub(super) fn events(&self) -> Vec<Event> {
+    /// The largest events in the order of time, and how many there are besides.
+    pub(super) fn events(&self) -> (Vec<Event>, u64) {
         let open = Open::of(self);
-        let mut events: Vec<Event> = self.bursts().into_iter().filter_map(|burst| self.judge(burst, &open)).collect();
+        let judged = self.bursts().into_iter().filter_map(|burst| self.judge(burst, &open)).collect();
+        let (mut events, more) = Event::largest(judged);
         events.extend(self.drains(&events));
         events.sort_by_key(|event| (event.start, event.servers.first().copied()));
-        joined(events)
+        (joined(events), more)
     }
 
     /// Ends with no more than a second from each to the window of the next, each window with more of them than its server
@@ -370,8 +385,7 @@ impl Moments {
             return None;
         }
         let announced = is_most(burst.closings.of(&Closing::Code(1012)), burst.count);
-        let kind =
-            if (same_silence || same_age) && !announced { EventKind::SameAge } else { burst.kind(is_all) };
+        let kind = if (same_silence || same_age) && !announced { EventKind::SameAge } else { burst.kind(is_all) };
         let Bucket { count, first, last, closings, how, rules, example, .. } = burst;
         let servers = vec![server];
         Some(Event { kind, servers, start: first, end: last, count, open, closings, how, rules, example })

@@ -244,6 +244,8 @@ pub struct Overview<'a> {
     pub counts: Counts,
     /// Ends of many connections that belong together, in the order of time.
     pub events: Vec<Event>,
+    /// Smaller ones for which there is no room.
+    pub more_events: u64,
     /// Clients that come back again and again.
     pub reconnects: Reconnects,
 }
@@ -290,10 +292,12 @@ impl Fleet {
     #[must_use]
     pub fn overview(&self) -> Overview<'_> {
         let incidents = self.incidents();
-        let mut events = self.moments.events();
-        events.extend(incidents.iter().filter_map(|incident| Event::of_cut(incident)));
+        let (events, mut more_events) = self.moments.events();
+        let cuts = incidents.iter().filter_map(|incident| Event::of_cut(incident));
+        let (mut events, more) = Event::largest(events.into_iter().chain(cuts).collect());
+        more_events += more;
         events.sort_by_key(|event| (event.start, event.servers.iter().min().copied()));
         let reconnects = self.returns.find(&events);
-        Overview { incidents, counts: self.counts.clone(), events, reconnects }
+        Overview { incidents, counts: self.counts.clone(), events, more_events, reconnects }
     }
 }

@@ -214,9 +214,10 @@ impl Returns {
         let Some(latest) = self.latest else { return };
         self.clients.retain(|_, client| {
             client.attempts.len() > 1
-                || client.attempts.iter().any(|attempt| {
-                    attempt.end.is_none_or(|end| latest.seconds_since(end) < Self::FORGOTTEN)
-                })
+                || client
+                    .attempts
+                    .iter()
+                    .any(|attempt| attempt.end.is_none_or(|end| latest.seconds_since(end) < Self::FORGOTTEN))
         });
     }
 
@@ -338,7 +339,9 @@ impl Client {
             (meant, Backoff::Regular)
         };
         let (first, last) = (attempts.first()?, attempts.last()?);
-        let only = |tally: &Tally<String>| tally.most().filter(|(_, count)| *count == tally.total()).map(|(one, _)| one.clone());
+        let only = |tally: &Tally<String>| {
+            tally.most().filter(|(_, count)| *count == tally.total()).map(|(one, _)| one.clone())
+        };
         Some(Series {
             client,
             server,

@@ -123,8 +123,9 @@ pub enum Quantised {
     Silence(Common),
     /// They ended at the same age, whatever was said on them before: a maximum lifetime.
     Lifetime(Common),
-    /// Both are the same, because nothing was said on them: which of the two limits ended them is not told.
-    Either(Common),
+    /// They share both, as where nothing was said on them or all keep to one script: which of the two limits ended them is
+    /// not told. First the silence, then the age.
+    Either(Common, Common),
 }
 
 impl Shared {
@@ -202,19 +203,16 @@ impl Shared {
     #[must_use]
     pub fn quantised(&self) -> Option<Quantised> {
         let (silence, lifetime) = (self.silence.common(), self.lifetime.common());
-        // A time of silence is measured from what was said last; equal ones need different ends only.
         let scattered = |common: &Common| {
             self.began.is_some_and(|(first, last)| last.seconds_since(first) > (common.most - common.least) * 2.0 + 1.0)
         };
-        match (silence, lifetime.filter(scattered)) {
-            (Some(silence), Some(lifetime)) if silence.median > lifetime.median * 0.9 => {
-                Some(Quantised::Either(if scattered(&silence) { silence } else { return None }))
+        match (silence.filter(scattered), lifetime.filter(scattered)) {
+            // What fewer of them share is the coincidence.
+            (Some(silence), Some(lifetime)) if lifetime.count == silence.count => {
+                Some(Quantised::Either(silence, lifetime))
             }
-            // The rarer coincidence is the narrower one.
-            (Some(silence), Some(lifetime)) if lifetime.count > silence.count => {
-                scattered(&silence).then_some(Quantised::Lifetime(lifetime))
-            }
-            (Some(silence), _) => scattered(&silence).then_some(Quantised::Silence(silence)),
+            (Some(silence), Some(lifetime)) if lifetime.count > silence.count => Some(Quantised::Lifetime(lifetime)),
+            (Some(silence), _) => Some(Quantised::Silence(silence)),
             (None, Some(lifetime)) => Some(Quantised::Lifetime(lifetime)),
             (None, None) => None,
         }

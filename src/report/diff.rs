@@ -88,9 +88,14 @@ impl Compared {
         let all = rows(abnormal(first), abnormal(second), sides).into_iter().next();
         let (change, chance) = Change::between((0, sides.0), (0, sides.1));
         let abnormal = all.unwrap_or(Row { key: (), before: 0, after: 0, change, chance });
+        let (mut of_causes, mut of_rules) =
+            (rows(causes(first), causes(second), sides), rows(each(first), each(second), sides));
+        // What nobody needs to look at comes last.
+        of_causes.sort_by_key(|row| !is_abnormal(row.key));
+        of_rules.sort_by_key(|row| !is_abnormal(row.key.1));
         Self {
-            causes: rows(causes(first), causes(second), sides),
-            rules: rows(each(first), each(second), sides),
+            causes: of_causes,
+            rules: of_rules,
             parties: rows(parties(first), parties(second), sides),
             abnormal,
             before,
@@ -162,7 +167,7 @@ impl Page<'_> {
         let rules = self.compared.rules.iter().map(|row| (self.speaker.title(&row.key.0).to_owned(), row.plain()));
         let causes = self.compared.causes.iter().map(|row| (row.key.name().to_owned(), row.plain()));
         let abnormal = (self.say("abnormal").to_owned(), self.compared.abnormal.plain());
-        let parties = self.compared.parties.iter().map(|row| (self.speaker.word(row.key.name()).to_owned(), row.plain()));
+        let parties = self.compared.parties.iter().map(|row| (row.key.name().to_owned(), row.plain()));
         self.table(&mut out, "cause", &causes.chain([abnormal]).collect::<Vec<_>>());
         self.table(&mut out, "rule", &rules.collect::<Vec<_>>());
         self.table(&mut out, "party", &parties.collect::<Vec<_>>());

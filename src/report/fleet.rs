@@ -57,15 +57,16 @@ impl<'a> Together<'a> {
 
     /// The length of time that they share, and how they ended after it.
     fn timer(&self, incident: &Incident) -> Option<String> {
-        let (key, common) = match incident.shared.quantised()? {
-            Quantised::Silence(common) => ("shared.silence", common),
-            Quantised::Lifetime(common) => ("shared.lifetime", common),
-            Quantised::Either(common) => ("shared.either", common),
+        let (key, common, age) = match incident.shared.quantised()? {
+            Quantised::Silence(common) => ("shared.silence", common, None),
+            Quantised::Lifetime(common) => ("shared.lifetime", common, None),
+            Quantised::Either(common, age) => ("shared.either", common, Some(age)),
         };
         let Common { count, least, median, most } = common;
         let end = self.end(&incident.shared)?;
         let values = [
             ("value", &*self.speaker.span(median)),
+            ("age", &age.map_or_else(String::new, |age| self.speaker.span(age.median))),
             ("end", &end),
             ("count", &self.number(count)),
             ("total", &self.number(incident.count)),
@@ -78,7 +79,8 @@ impl<'a> Together<'a> {
     /// What most of them ended with, and from where.
     fn end(&self, shared: &Shared) -> Option<String> {
         let ((side, how), _) = shared.ends.most()?;
-        let server = shared.servers.most().filter(|(_, count)| *side == Side::Server && *count == shared.servers.total());
+        let server =
+            shared.servers.most().filter(|(_, count)| *side == Side::Server && *count == shared.servers.total());
         let who = match server {
             Some((server, _)) => server.ip.to_string(),
             None => self.say("end.side", &[("side", self.speaker.word(side.name()))]),
@@ -166,8 +168,8 @@ impl<'a> Together<'a> {
     }
 
     /// How many are left for the JSON output.
-    pub(super) fn more(&self, of: &str, count: usize) -> String {
-        self.say(&format!("{of}.more"), &[("count", &self.number(count as u64))])
+    pub(super) fn more(&self, of: &str, count: u64) -> String {
+        self.say(&format!("{of}.more"), &[("count", &self.number(count))])
     }
 
     /// What a file of known findings left out, and what of it fits nothing.

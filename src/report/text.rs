@@ -127,7 +127,8 @@ impl<'a> TextReport<'a> {
             let lines = together.event(event, herd_after(&overview.reconnects, *place));
             self.headed(out, &together.label("event"), &lines);
         }
-        if let Some(more @ 1..) = overview.events.len().checked_sub(shown.len()) {
+        let more = (overview.events.len() - shown.len()) as u64 + overview.more_events;
+        if more > 0 {
             self.labelled(out, "", &styled(DIM, &together.more("event", more)));
         }
     }
@@ -142,7 +143,7 @@ impl<'a> TextReport<'a> {
         let mut lines = vec![first.clone()];
         lines.extend(more.iter().take(SERIES - 1).cloned());
         if let Some(more @ 1..) = storms.len().checked_sub(lines.len()) {
-            lines.push(together.more("reconnect", more));
+            lines.push(together.more("reconnect", more as u64));
         }
         out.push('\n');
         self.headed(out, &together.label("again"), &lines);
@@ -152,8 +153,7 @@ impl<'a> TextReport<'a> {
     /// Clients that come back as they should, or nearly so: a line each.
     fn other_returns(&self, out: &mut String, overview: &Overview<'_>) {
         let together = Together::new(self.speaker);
-        let others: Vec<_> =
-            overview.reconnects.series.iter().filter(|one| one.backoff != Backoff::None).collect();
+        let others: Vec<_> = overview.reconnects.series.iter().filter(|one| one.backoff != Backoff::None).collect();
         if !others.is_empty() {
             out.push('\n');
         }
@@ -161,7 +161,7 @@ impl<'a> TextReport<'a> {
             wrap(out, &styled(DIM, &together.series(one)), 0, 2, self.width);
         }
         if let Some(more @ 1..) = others.len().checked_sub(SERIES) {
-            wrap(out, &styled(DIM, &together.more("reconnect", more)), 0, 2, self.width);
+            wrap(out, &styled(DIM, &together.more("reconnect", more as u64)), 0, 2, self.width);
         }
     }
 

@@ -175,7 +175,7 @@ impl SharedObject {
             same: shared.quantised().map(|same| match same {
                 Quantised::Silence(_) => "silence",
                 Quantised::Lifetime(_) => "lifetime",
-                Quantised::Either(_) => "silence_or_lifetime",
+                Quantised::Either(..) => "silence_or_lifetime",
             }),
             reasons: texts(&shared.reasons),
             applications: texts(&shared.applications),
