@@ -38,18 +38,20 @@ impl Knowledge {
     }
 
     /// What comes with the program, and what users' catalogs add to it. Theirs goes before: their applications are recognised
-    /// first, their codes and reasons mean what they say, and their rules win over all others.
+    /// first, their codes and reasons mean what they say, their devices replace those of the same name, and their rules win over all others.
     ///
     /// # Errors
     /// The first mistake, with file, line and column.
     pub fn with(catalogs: &[UserCatalog]) -> Result<Self, LoadError> {
         let builtin = Self::builtin();
         let (mut protocols, mut own, mut rules) = (applications::builtin_protocols(), Vec::new(), Vec::new());
+        let mut devices = Vec::new();
         let mut of_users = Vec::new();
         for catalog in catalogs {
             let known: Vec<_> = protocols.iter().chain(&of_users).cloned().collect();
             of_users.extend(applications::parse(catalog.file(), &catalog.tables("application"), Author::User, &known)?);
             own.extend(applications::parse_own(catalog.file(), &catalog.tables_of(&["code", "reason"]))?);
+            devices.extend(middleboxes::parse(catalog.file(), &catalog.tables("device"))?);
             rules.push((catalog.file(), catalog.tables("rule")));
         }
         of_users.append(&mut protocols);
@@ -57,7 +59,8 @@ impl Knowledge {
         Ok(Self {
             rules: Arc::new(RuleSet::with_own(&rules)?),
             applications: Arc::new(Applications::new(of_users).with_own(own)),
-            ..(**builtin).clone()
+            middleboxes: Arc::new(builtin.middleboxes.with(devices)),
+            stacks: Arc::clone(&builtin.stacks),
         })
     }
 }

@@ -7,6 +7,7 @@
 pub mod applications;
 pub mod codes;
 pub mod knowledge;
+pub mod known;
 pub mod language;
 pub mod meanings;
 pub mod middleboxes;

@@ -32,8 +32,13 @@ macro_rules! text_file {
     };
 }
 
-const FILES: &[TextFile] =
-    &[text_file!("codes"), text_file!("violations"), text_file!("applications"), text_file!("report")];
+const FILES: &[TextFile] = &[
+    text_file!("codes"),
+    text_file!("violations"),
+    text_file!("applications"),
+    text_file!("report"),
+    text_file!("fleet"),
+];
 
 /// The text for a key, in English when the language lacks it; `None` when no language has it.
 pub fn find(language: Language, key: &str) -> Option<&'static str> {
@@ -142,6 +147,7 @@ mod tests {
         ("codes.page.difference", &[Language::De, Language::Tr]),
         ("codes.page.meaning", &[Language::De, Language::Tr]),
         ("codes.registered.rfc6455", &[Language::Zh, Language::De, Language::Tr]),
+        ("fleet.diff.cause", &[Language::Fr]),
         ("report.confidence.certain", &[Language::Fr]),
         ("report.confidence.possible", &[Language::Fr]),
         ("report.duration.h", &[Language::De, Language::Fr]),

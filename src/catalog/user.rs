@@ -1,7 +1,7 @@
 //! A user's own catalog: one TOML file with tables of several kinds, each read by the part that knows them.
 //!
 //! `[[code]]` and `[[reason]]` say what Close frames mean, `[[application]]` describes protocols as the program's own table
-//! does, `[[rule]]` adds rules. The file is taken apart by its table headers; each part keeps the lines of the others as empty
+//! does, `[[device]]` a proxy or load balancer with its limits, `[[rule]]` adds rules. The file is taken apart by its table headers; each part keeps the lines of the others as empty
 //! ones, so that every reader tells mistakes with the line and column of the file.
 
 use super::rules::LoadError;
@@ -23,6 +23,7 @@ struct Tables {
     code: Option<IgnoredAny>,
     reason: Option<IgnoredAny>,
     application: Option<IgnoredAny>,
+    device: Option<IgnoredAny>,
     rule: Option<IgnoredAny>,
 }
 

@@ -5,9 +5,11 @@ use super::catalog;
 use super::inputs::{Inputs, listed, some};
 use super::interrupt::Interrupt;
 use super::kept::{self, Kept};
+use super::known::{self, Ignore};
 use super::{ExitStatus, Failure};
 use crate::analyzer::clock_shifts;
 use crate::capture::{CaptureError, Part, Problem, Sequence};
+use crate::catalog::known::Baseline;
 use crate::catalog::language::Language;
 use crate::catalog::meanings::CodeMeanings;
 use crate::diagnosis::printable;
@@ -33,6 +35,7 @@ pub(super) fn run(
     for word in &args.fail_on {
         word.check(&options.knowledge.rules).map_err(Failure::Usage)?;
     }
+    let ignore = args.ignore.as_deref().map(|path| Ignore::read(path, &options.knowledge.rules)).transpose()?;
     let meanings = args.close_codes.as_deref().map(meanings_of).transpose()?.unwrap_or_default();
     let interrupt = Interrupt::listen();
     let mut inputs = Inputs::find(args.read.iter().chain(&args.captures), &interrupt);
@@ -45,7 +48,20 @@ pub(super) fn run(
     let speaker = Speaker::new(language).with_rules(&options.knowledge.rules).knowing(meanings);
     let status = ExitStatus::Analysed;
     let (damage, speaker) = (Vec::new(), &speaker);
-    let mut job = Job { args, speaker, width, status, first_object: true, damage, places_damaged: 0, interrupt, out };
+    let baseline = Baseline::default();
+    let mut job = Job {
+        args,
+        speaker,
+        width,
+        status,
+        first_object: true,
+        damage,
+        places_damaged: 0,
+        interrupt,
+        ignore,
+        baseline,
+        out,
+    };
     if inputs.is_single()
         && let Some(failure) = inputs.failures.pop()
     {
@@ -95,6 +111,10 @@ struct Job<'a, W: Write> {
     /// Also those that are not kept in `damage`.
     places_damaged: usize,
     interrupt: Interrupt,
+    /// What is known and left out.
+    ignore: Option<Ignore>,
+    /// What is to be known from now on.
+    baseline: Baseline,
     out: &'a mut W,
 }
 
@@ -154,7 +174,9 @@ impl<W: Write> Job<'_, W> {
         let (files, passed_over) = (places.files(), inputs.passed_over.clone());
         let dropped = packets.dropped();
         let interfaces = places.losses();
-        let closing = Closing { capture: &name, files, passed_over, summary, damage, dropped, interfaces, interrupted };
+        let ignored = self.ignore.take().map(Ignore::into_found);
+        let closing =
+            Closing { capture: &name, files, passed_over, summary, damage, dropped, interfaces, interrupted, ignored };
         self.close(&closing, &fleet, kept, &places)?;
         self.end()
     }
@@ -220,6 +242,12 @@ impl<W: Write> Job<'_, W> {
             if !self.args.only.iter().all(|selector| selector.matches(&report)) {
                 continue;
             }
+            if self.args.write_baseline.is_some() {
+                known::note(&mut self.baseline, &report);
+            }
+            if self.ignore.as_mut().is_some_and(|ignore| ignore.leaves_out(&report)) {
+                continue;
+            }
             if self.args.fail_on.iter().any(|word| word.matches(&report)) {
                 self.status = ExitStatus::Found;
             }
@@ -246,13 +274,13 @@ impl<W: Write> Job<'_, W> {
 
     /// The end of the report.
     fn close(&mut self, closing: &Closing<'_>, fleet: &Fleet, kept: Kept, places: &Places<'_>) -> Result<(), Failure> {
-        let incidents = fleet.incidents();
+        let overview = fleet.overview();
         let left_out = kept.left_out;
         let in_order = kept.in_order();
         match self.args.format {
             Format::Text => {
                 let report = TextReport::new(self.speaker, self.width).of_files(&closing.files);
-                self.out.write_all(report.overview(closing, &incidents).as_bytes())?;
+                self.out.write_all(report.overview(closing, &overview).as_bytes())?;
                 for connection in &in_order {
                     writeln!(self.out)?;
                     self.out.write_all(report.connection(connection).as_bytes())?;
@@ -267,9 +295,9 @@ impl<W: Write> Job<'_, W> {
                     let object = places.object(report, self.speaker);
                     self.element(&object)?;
                 }
-                self.element(&SummaryObject::new(closing, &incidents, self.speaker))?;
+                self.element(&SummaryObject::new(closing, &overview, self.speaker))?;
             }
-            Format::Jsonl => self.line(&SummaryObject::new(closing, &incidents, self.speaker))?,
+            Format::Jsonl => self.line(&SummaryObject::new(closing, &overview, self.speaker))?,
         }
         Ok(())
     }
@@ -292,6 +320,9 @@ impl<W: Write> Job<'_, W> {
     fn end(self) -> Result<ExitStatus, Failure> {
         if self.args.format == Format::Json {
             self.out.write_all(b"\n]\n")?;
+        }
+        if let Some(path) = &self.args.write_baseline {
+            known::write(&self.baseline, path)?;
         }
         Ok(self.status)
     }

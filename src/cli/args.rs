@@ -2,7 +2,7 @@
 
 use super::select::{FailOn, Selector};
 use crate::catalog::language::Language;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, ValueEnum};
 use std::path::PathBuf;
 
 /// Tells why each WebSocket connection in a packet capture ended, proves it from the packets, and says what to change.
@@ -13,7 +13,7 @@ pub(super) struct Args {
     pub(super) analysis: AnalysisArgs,
 
     #[command(subcommand)]
-    pub(super) command: Option<Command>,
+    pub(super) command: Option<Subcommand>,
 
     #[command(flatten)]
     pub(super) knowledge: KnowledgeArgs,
@@ -26,7 +26,7 @@ pub(super) struct Args {
 /// What to know besides what comes with the program.
 #[derive(Debug, ClapArgs)]
 pub(super) struct KnowledgeArgs {
-    /// Your own codes, reasons, applications and rules, as docs/catalog.md describes; may be given several times. Without it,
+    /// Your own codes, reasons, applications, devices and rules, as docs/catalog.md describes; may be given several times. Without it,
     /// $XDG_CONFIG_HOME/wsdissect/catalog.toml (or ~/.config/wsdissect/catalog.toml) is read if it is there
     #[arg(long, visible_alias = "profile", global = true, value_name = "FILE")]
     pub(super) catalog: Vec<PathBuf>,
@@ -74,6 +74,15 @@ pub(super) struct AnalysisArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) close_codes: Option<PathBuf>,
 
+    /// Leave out known findings: a TOML file with rule, server or host, path and last day of each, as --write-baseline
+    /// writes it; how many they are is told, and --fail-on does not count them
+    #[arg(long, value_name = "FILE")]
+    pub(super) ignore: Option<PathBuf>,
+
+    /// Write all that ended abnormally to a file for --ignore, replacing it
+    #[arg(long, value_name = "FILE")]
+    pub(super) write_baseline: Option<PathBuf>,
+
     /// Exit with 1 when a reported connection matches: `abnormal`, or the name of a rule or cause
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(super) fail_on: Vec<FailOn>,
@@ -90,8 +99,17 @@ pub(super) enum Format {
     Jsonl,
 }
 
+/// Everything but the main job.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Subcommand {
+    /// Compare two captures, before and after a change: which causes came, went, or became more or less frequent
+    Diff(DiffArgs),
+    #[command(flatten)]
+    Knowledge(Command),
+}
+
 /// The knowledge behind the diagnoses.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Explain a close code, rule, violation, fact or application: what it means, when you see it, how to fix it
     Explain {
@@ -120,6 +138,33 @@ pub(super) enum Command {
     Stacks(ListArgs),
     /// Print the JSON Schema of the output
     Schema,
+}
+
+/// What to compare.
+#[derive(Debug, ClapArgs)]
+pub(super) struct DiffArgs {
+    /// A capture, or a directory of captures, from before
+    pub(super) before: PathBuf,
+
+    /// A capture, or a directory of captures, from after
+    pub(super) after: PathBuf,
+
+    /// Format of the comparison
+    #[arg(short = 'T', long = "format", value_name = "FORMAT", default_value = "text")]
+    pub(super) format: ListFormat,
+
+    /// Exit with 1 when something became worse (`worse`) or changed at all (`changed`)
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(super) fail_on: Vec<FailOnChange>,
+}
+
+/// What of a comparison a pipeline must not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOnChange {
+    /// A cause that somebody should look at is new or more frequent
+    Worse,
+    /// Any cause came, went, or became more or less frequent
+    Changed,
 }
 
 /// How to list.

@@ -3,18 +3,21 @@
 mod analyse;
 mod args;
 mod catalog;
+mod diff;
 mod exit;
 mod input;
 mod inputs;
 mod interrupt;
 mod kept;
 mod knowledge;
+mod known;
 mod select;
 mod stacks;
 
 pub use exit::ExitStatus;
 
 use crate::catalog::language::Language;
+use args::Subcommand;
 use clap::Parser as _;
 use std::io::{self, BufWriter, Write};
 
@@ -35,7 +38,8 @@ pub fn run() -> ExitStatus {
     let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0).min(120));
     let outcome = match &args.command {
         None => analyse::run(&args.analysis, &args.knowledge, language, width, &mut out),
-        Some(command) => knowledge::run(command, &args.knowledge, language, width, &mut out),
+        Some(Subcommand::Diff(diff)) => diff::run(diff, &args.knowledge, language, width, &mut out),
+        Some(Subcommand::Knowledge(command)) => knowledge::run(command, &args.knowledge, language, width, &mut out),
     };
     match outcome.and_then(|status| out.flush().map(|()| status).map_err(Failure::Output)) {
         Ok(status) => status,

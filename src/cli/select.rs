@@ -3,6 +3,7 @@
 use crate::catalog::rules::{Cause, RuleSet};
 use crate::fleet::Closing;
 use crate::fleet::ConnectionReport;
+use crate::fleet::changes::is_abnormal;
 use crate::units::Side;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -120,9 +121,7 @@ impl FailOn {
     pub(super) fn matches(&self, report: &ConnectionReport) -> bool {
         let diagnosis = &report.diagnosis;
         match self {
-            Self::Abnormal => {
-                !matches!(diagnosis.cause, Cause::Normal | Cause::GoingAway | Cause::StillOpen | Cause::Encrypted)
-            }
+            Self::Abnormal => is_abnormal(diagnosis.cause),
             Self::Named(name) => name == diagnosis.rule.as_str() || name == diagnosis.cause.name(),
         }
     }

@@ -1,21 +1,34 @@
 //! Many connections seen together: those with one common cause become an incident.
 //!
-//! An incident keeps counters, a bounded list of connections and one example, so that its size does not depend on the
-//! number of connections. It only adds to the reports of the connections; it never changes them.
+//! An incident keeps counters, sketches of a fixed size, a bounded list of connections and one example, so that its size
+//! does not depend on the number of connections. The same holds for what is found across causes: ends of many connections
+//! at one moment ([`events`]) and clients that come back again and again ([`reconnects`]). All of it only adds to the
+//! reports of the connections; it never changes them.
 
+pub mod changes;
+pub mod events;
 mod limits;
 mod quality;
+pub mod reconnects;
+mod shared;
+mod spread;
 mod summary;
+mod tally;
 
 pub use limits::{CaptureLimit, capture_limits};
 pub use quality::{Fault, Quality, Verdict};
+pub use shared::{Clients, HowEnded, Quantised, Shared};
+pub use spread::{Common, Spread};
 pub use summary::{CopyCounts, HopCounts, SightCounts, Summary};
+pub use tally::Tally;
 
 use crate::connection::{ClosePayload, Connection, Outcome};
 use crate::diagnosis::{Cause, Confidence, Diagnosis, Party, RuleId};
 use crate::evidence::Facts;
 use crate::software::Recognition;
 use crate::units::{Endpoint, PacketNumber, PerSide, Side, Timestamp};
+use events::{Event, Moments};
+use reconnects::{Reconnects, Returns};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One connection that has ended, or whose capture has: what was seen, as facts, and what it means.
@@ -122,6 +135,8 @@ pub struct Incident {
     pub streams: Vec<u64>,
     /// When the first and the last of them ended.
     pub span: Option<(Timestamp, Timestamp)>,
+    /// What else they have in common.
+    pub shared: Shared,
     /// The one that began first: the proof to show.
     pub example: ConnectionReport,
 }
@@ -142,6 +157,7 @@ impl Incident {
             servers: BTreeSet::new(),
             streams: Vec::new(),
             span: None,
+            shared: Shared::default(),
             example: report.clone(),
         }
     }
@@ -149,6 +165,7 @@ impl Incident {
     fn add(&mut self, report: &ConnectionReport) {
         let connection = &report.connection;
         self.count += 1;
+        self.shared.add(report);
         self.confidence = self.confidence.min(report.diagnosis.confidence);
         if self.servers.len() < Self::HOSTS {
             self.servers.insert(connection.endpoints[Side::Server]);
@@ -181,18 +198,83 @@ fn first_packet(report: &ConnectionReport) -> PacketNumber {
     report.connection.first.packet
 }
 
+/// How many connections there are of each kind, whether or not their incident is kept.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    /// By the face of their end.
+    pub by_closing: BTreeMap<Closing, u64>,
+    /// By rule.
+    pub by_rule: BTreeMap<RuleId, u64>,
+    /// By cause.
+    pub by_cause: BTreeMap<Cause, u64>,
+    /// By who must act.
+    pub by_party: BTreeMap<Party, u64>,
+    /// By all but the face: a rule may leave open who must act.
+    pub by_rule_and_party: BTreeMap<(RuleId, Cause, Party), u64>,
+    /// All of them.
+    pub total: u64,
+}
+
+impl Counts {
+    /// Takes in one connection.
+    pub fn add(&mut self, report: &ConnectionReport) {
+        let diagnosis = &report.diagnosis;
+        self.total += 1;
+        *self.by_closing.entry(Closing::of(report)).or_default() += 1;
+        *self.by_rule.entry(diagnosis.rule.clone()).or_default() += 1;
+        *self.by_cause.entry(diagnosis.cause).or_default() += 1;
+        *self.by_party.entry(diagnosis.party).or_default() += 1;
+        let key = (diagnosis.rule.clone(), diagnosis.cause, diagnosis.party);
+        *self.by_rule_and_party.entry(key).or_default() += 1;
+    }
+}
+
 /// Collects incidents while reports come in.
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
     incidents: BTreeMap<IncidentKey, Incident>,
+    counts: Counts,
+    moments: Moments,
+    returns: Returns,
+}
+
+/// What was found across all connections.
+#[derive(Debug, Clone, Default)]
+pub struct Overview<'a> {
+    /// All incidents, worst first.
+    pub incidents: Vec<&'a Incident>,
+    /// How many connections there are of each kind.
+    pub counts: Counts,
+    /// Ends of many connections that belong together, in the order of time.
+    pub events: Vec<Event>,
+    /// Smaller ones for which there is no room.
+    pub more_events: u64,
+    /// Clients that come back again and again.
+    pub reconnects: Reconnects,
 }
 
 impl Fleet {
+    /// Incidents kept. Beyond that, connections of a new kind join an incident of their rule, or are only counted.
+    pub const INCIDENTS: usize = 500;
+
     /// Takes in one connection.
     pub fn add(&mut self, report: &ConnectionReport) {
         let diagnosis = &report.diagnosis;
+        self.counts.add(report);
+        self.moments.add(report);
+        self.returns.add(report);
         let key = IncidentKey { rule: diagnosis.rule.clone(), party: diagnosis.party, closing: Closing::of(report) };
-        self.incidents.entry(key.clone()).or_insert_with(|| Incident::new(key, report)).add(report);
+        let room = self.incidents.len() < Self::INCIDENTS;
+        match self.incidents.get_mut(&key) {
+            Some(incident) => incident.add(report),
+            None if room => self.incidents.entry(key.clone()).or_insert_with(|| Incident::new(key, report)).add(report),
+            None => {
+                let alike = self.incidents.values_mut().find(|incident| incident.key.rule == key.rule);
+                if let Some(incident) = alike {
+                    incident.add(report);
+                }
+            }
+        }
     }
 
     /// All incidents, worst first.
@@ -201,5 +283,24 @@ impl Fleet {
         let mut incidents: Vec<_> = self.incidents.values().collect();
         incidents.sort_by_key(|incident| incident.urgency());
         incidents
+    }
+
+    /// How many connections there are of each kind.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Everything that the connections say together.
+    #[must_use]
+    pub fn overview(&self) -> Overview<'_> {
+        let incidents = self.incidents();
+        let (events, mut more_events) = self.moments.events();
+        let cuts = incidents.iter().filter_map(|incident| Event::of_cut(incident));
+        let (mut events, more) = Event::largest(events.into_iter().chain(cuts).collect());
+        more_events += more;
+        events.sort_by_key(|event| (event.start, event.servers.iter().min().copied()));
+        let reconnects = self.returns.find(&events);
+        Overview { incidents, counts: self.counts.clone(), events, more_events, reconnects }
     }
 }

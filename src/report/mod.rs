@@ -1,6 +1,8 @@
 //! What people and pipelines read. One file for each format; none of them decides anything.
 
 mod community_id;
+pub mod diff;
+mod fleet;
 mod hops;
 pub mod json;
 pub(crate) mod layout;
@@ -114,6 +116,8 @@ pub struct Closing<'a> {
     pub dropped: Option<u64>,
     /// Somebody ended the reading before the end of the input.
     pub interrupted: bool,
+    /// What was left out because a file of known findings names it; `None` without one.
+    pub ignored: Option<Ignored>,
     /// The interfaces of which it says so, at most [`Closing::INTERFACES`].
     pub interfaces: Vec<InterfaceLoss>,
 }
@@ -127,6 +131,50 @@ impl Closing<'_> {
     pub fn quality(&self) -> Quality {
         Quality::of(&self.summary, self.dropped, self.damage.len() as u64)
     }
+}
+
+/// Connections that were left out of a report because a file says that they are known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ignored {
+    /// The file, harmless to print.
+    pub file: String,
+    /// How many connections were left out.
+    pub connections: u64,
+    /// What the file names, in its order.
+    pub entries: Vec<IgnoredEntry>,
+}
+
+impl Ignored {
+    /// Entries that nothing in the capture fits.
+    pub fn unused(&self) -> impl Iterator<Item = &IgnoredEntry> {
+        self.entries.iter().filter(|entry| entry.count == 0 && entry.expired == 0)
+    }
+
+    /// Entries whose date is over, so that what they name was reported.
+    pub fn expired(&self) -> impl Iterator<Item = &IgnoredEntry> {
+        self.entries.iter().filter(|entry| entry.expired > 0)
+    }
+}
+
+/// One known finding, and how often it was met.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IgnoredEntry {
+    /// Its line in the file.
+    pub line: usize,
+    /// The rule.
+    pub rule: String,
+    /// The server's address, with or without port.
+    pub server: Option<String>,
+    /// The `Host` asked for.
+    pub host: Option<String>,
+    /// The path asked for.
+    pub path: Option<String>,
+    /// The last day on which it counts.
+    pub until: Option<String>,
+    /// Connections left out.
+    pub count: u64,
+    /// Connections that fit but ended after that day, and were reported.
+    pub expired: u64,
 }
 
 /// An interface on which packets were lost while they were captured.

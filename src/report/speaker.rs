@@ -65,6 +65,18 @@ impl Speaker {
         text::fill(self.say(key), values)
     }
 
+    /// A text about many connections, by its key in `fleet.toml`.
+    #[must_use]
+    pub fn say_of_many(&self, key: &str) -> &'static str {
+        text::find(self.language, &format!("fleet.{key}")).unwrap_or_default()
+    }
+
+    /// The same with values put into its `{places}`.
+    #[must_use]
+    pub fn of_many(&self, key: &str, values: &[(&str, &str)]) -> String {
+        text::fill(self.say_of_many(key), values)
+    }
+
     /// The headline of a rule.
     #[must_use]
     pub fn title<'a>(&'a self, rule: &'a RuleId) -> &'a str {
@@ -202,6 +214,12 @@ impl Speaker {
             out.push(digit);
         }
         out
+    }
+
+    /// A number with one digit behind the decimal sign of the language.
+    #[must_use]
+    pub fn tenths(&self, value: f64) -> String {
+        format!("{value:.1}").replace('.', &self.words.numbers().decimal)
     }
 
     /// Seconds with as many digits as tell something, and the decimal sign of the language.

@@ -3,6 +3,7 @@
 //! Styles are always written; whoever owns the terminal strips them where they do not belong. Nothing from the wire
 //! reaches the output without [`printable`], so that a Close reason cannot move the cursor.
 
+use super::fleet::{SERIES, Together, herd_after, largest};
 use super::layout::{columns, wrap};
 use super::notes::Notes;
 use super::{Closing, InputFile, InterfaceLoss, Speaker, close_meaning, code_name, violation_reference};
@@ -11,7 +12,8 @@ use crate::connection::{Connection, LastMessage, Observation, Observed, Preview,
 use crate::diagnosis::printable;
 use crate::diagnosis::{Cause, Confidence, Who};
 use crate::evidence::{Evidence, FactId, Known};
-use crate::fleet::{self, CaptureLimit, ConnectionReport, Incident, Quality, Verdict, capture_limits};
+use crate::fleet::reconnects::Backoff;
+use crate::fleet::{self, CaptureLimit, ConnectionReport, Incident, Overview, Quality, Verdict, capture_limits};
 use crate::units::{Origin, Side};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
@@ -83,23 +85,98 @@ impl<'a> TextReport<'a> {
         Self { files: if files.len() > 1 { files } else { &[] }, all_files: files, ..self }
     }
 
-    /// The whole first screen: what was read, how good it is, and each incident with its proof.
+    /// The whole first screen: what was read, how good it is, what connections say together, and each incident with its
+    /// proof.
     #[must_use]
-    pub fn overview(&self, closing: &Closing<'_>, incidents: &[&Incident]) -> String {
+    pub fn overview(&self, closing: &Closing<'_>, overview: &Overview<'_>) -> String {
         let mut out = String::new();
+        let incidents = &overview.incidents[..];
         self.head(&mut out, closing);
         self.quality(&mut out, closing, incidents);
+        self.ignored(&mut out, closing);
+        self.events(&mut out, overview);
+        self.storms(&mut out, overview);
         let is_alone = matches!(incidents, [incident] if incident.count == 1);
         let moments = if is_alone { LAST_MOMENTS_ALONE } else { LAST_MOMENTS };
         for incident in incidents {
             out.push('\n');
             self.incident(&mut out, incident, moments);
         }
-        if incidents.is_empty() {
+        self.other_returns(&mut out, overview);
+        if incidents.is_empty() && closing.ignored.as_ref().is_none_or(|ignored| ignored.connections == 0) {
             out.push('\n');
             self.nothing(&mut out, closing);
         }
         out
+    }
+
+    /// What was left out because it is known.
+    fn ignored(&self, out: &mut String, closing: &Closing<'_>) {
+        let lines = closing.ignored.as_ref().map(|ignored| Together::new(self.speaker).ignored(ignored));
+        for line in lines.into_iter().flatten() {
+            wrap(out, &styled(DIM, &line), 0, 2, self.width);
+        }
+    }
+
+    /// Ends of many connections at one moment.
+    fn events(&self, out: &mut String, overview: &Overview<'_>) {
+        let together = Together::new(self.speaker);
+        let shown = largest(&overview.events);
+        for (place, event) in &shown {
+            out.push('\n');
+            let lines = together.event(event, herd_after(&overview.reconnects, *place));
+            self.headed(out, &together.label("event"), &lines);
+        }
+        let more = (overview.events.len() - shown.len()) as u64 + overview.more_events;
+        if more > 0 {
+            self.labelled(out, "", &styled(DIM, &together.more("event", more)));
+        }
+    }
+
+    /// Clients that come back at once although they fail.
+    fn storms(&self, out: &mut String, overview: &Overview<'_>) {
+        let together = Together::new(self.speaker);
+        let series = overview.reconnects.series.iter();
+        let storms: Vec<String> =
+            series.filter(|one| one.backoff == Backoff::None).map(|one| together.series(one)).collect();
+        let Some((first, more)) = storms.split_first() else { return };
+        let mut lines = vec![first.clone()];
+        lines.extend(more.iter().take(SERIES - 1).cloned());
+        if let Some(more @ 1..) = storms.len().checked_sub(lines.len()) {
+            lines.push(together.more("reconnect", more as u64));
+        }
+        out.push('\n');
+        self.headed(out, &together.label("again"), &lines);
+        self.labelled(out, self.speaker.say("label.fix"), &together.advice());
+    }
+
+    /// Clients that come back as they should, or nearly so: a line each.
+    fn other_returns(&self, out: &mut String, overview: &Overview<'_>) {
+        let together = Together::new(self.speaker);
+        let others: Vec<_> = overview.reconnects.series.iter().filter(|one| one.backoff != Backoff::None).collect();
+        if !others.is_empty() {
+            out.push('\n');
+        }
+        for one in others.iter().take(SERIES) {
+            wrap(out, &styled(DIM, &together.series(one)), 0, 2, self.width);
+        }
+        if let Some(more @ 1..) = others.len().checked_sub(SERIES) {
+            wrap(out, &styled(DIM, &together.more("reconnect", more as u64)), 0, 2, self.width);
+        }
+    }
+
+    /// A block with a label at its head; its first line matters most.
+    fn headed(&self, out: &mut String, label: &str, lines: &[String]) {
+        let label = styled(BAD, label);
+        let column = INDENT.max(columns(&label) + 2);
+        let _ = write!(out, "{label}{}", " ".repeat(column - columns(&label)));
+        for (place, line) in lines.iter().enumerate() {
+            let line = if place == 0 { styled(STRONG, line) } else { line.clone() };
+            if place > 0 {
+                out.push_str(&" ".repeat(column));
+            }
+            wrap(out, &line, column, column, self.width);
+        }
     }
 
     /// One connection: verdict, reasons, and its whole timeline.
@@ -288,7 +365,15 @@ impl<'a> TextReport<'a> {
     fn incident(&self, out: &mut String, incident: &Incident, moments: usize) {
         let face = self.face(incident.key.closing);
         let count = format!("{:>4} × ", self.speaker.number(incident.count));
-        self.verdict(out, &face, &incident.example, incident.confidence, &count);
+        self.headline(out, &face, &incident.example, incident.confidence, &count);
+        let explanation = self.speaker.explanation(&incident.example);
+        if incident.count > 1 && !is_uneventful(incident.cause) {
+            let together = Together::new(self.speaker);
+            self.list(out, &together.label("shared"), &together.shared(incident));
+            self.labelled(out, &together.label("example"), &explanation);
+        } else {
+            self.labelled(out, "", &explanation);
+        }
         if is_uneventful(incident.cause) {
             return;
         }
@@ -299,6 +384,12 @@ impl<'a> TextReport<'a> {
 
     /// The headline of a block and the sentence that explains it.
     fn verdict(&self, out: &mut String, face: &str, report: &ConnectionReport, confidence: Confidence, count: &str) {
+        self.headline(out, face, report, confidence, count);
+        self.labelled(out, "", &self.speaker.explanation(report));
+    }
+
+    /// How often, how it looked, what it means, and how sure that is.
+    fn headline(&self, out: &mut String, face: &str, report: &ConnectionReport, confidence: Confidence, count: &str) {
         let diagnosis = &report.diagnosis;
         let style = if is_uneventful(diagnosis.cause) { GOOD } else { BAD };
         let title = self.speaker.title(&diagnosis.rule);
@@ -315,8 +406,6 @@ impl<'a> TextReport<'a> {
         } else {
             wrap(out, &format!("{line} {tail}"), 0, INDENT + 2, self.width);
         }
-        let explanation = self.speaker.explanation(report);
-        self.labelled(out, "", &explanation);
     }
 
     /// Why, what to do, what else it could be, what the capture lacks, and what would refute it.
@@ -704,7 +793,9 @@ impl<'a> TextReport<'a> {
             "label.doubt",
             "label.way",
         ];
-        INDENT + labels.iter().map(|key| columns(self.speaker.say(key))).max().unwrap_or(0) + 2
+        let together = Together::new(self.speaker);
+        let of_many = ["shared", "example"].map(|key| columns(&together.label(key)));
+        INDENT + labels.iter().map(|key| columns(self.speaker.say(key))).chain(of_many).max().unwrap_or(0) + 2
     }
 
     /// How an ending looks on the wire.
@@ -719,7 +810,8 @@ impl<'a> TextReport<'a> {
         }
     }
 
-    fn duration(&self, seconds: f64) -> String {
+    /// A length of time as people say it.
+    pub(super) fn duration(&self, seconds: f64) -> String {
         let whole = seconds as u64;
         match whole {
             0..60 => self.speaker.say_with("duration.s", &[("s", &self.speaker.seconds(seconds))]),

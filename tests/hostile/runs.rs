@@ -46,7 +46,7 @@ impl Found {
     pub fn text(&self, language: Language) -> String {
         let speaker = Speaker::new(language);
         let report = TextReport::new(&speaker, 100);
-        let mut text = report.overview(&self.closing(), &self.fleet.incidents());
+        let mut text = report.overview(&self.closing(), &self.fleet.overview());
         self.reports.iter().for_each(|each| text.push_str(&report.connection(each)));
         text
     }
@@ -57,7 +57,7 @@ impl Found {
         let object = |report| serde_json::to_value(ConnectionObject::new(report, "capture", &speaker));
         let mut objects: Vec<Value> =
             self.reports.iter().map(|report| object(report).expect("it has a form")).collect();
-        let summary = SummaryObject::new(&self.closing(), &self.fleet.incidents(), &speaker);
+        let summary = SummaryObject::new(&self.closing(), &self.fleet.overview(), &speaker);
         objects.push(serde_json::to_value(summary).expect("it has a form"));
         objects
     }

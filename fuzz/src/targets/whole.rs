@@ -67,10 +67,10 @@ fn analyse(bytes: &[u8]) {
     assert_eq!(summary.connections, connections, "each connection is reported once");
     let dropped = reader.summary().dropped();
     let closing = Closing { capture: "fuzz", summary, damage, dropped, ..Closing::default() };
-    let incidents = fleet.incidents();
+    let overview = fleet.overview();
     for speaker in SPEAKERS.iter() {
-        printable(&TextReport::new(speaker, 80).overview(&closing, &incidents));
-        serde_json::to_string(&SummaryObject::new(&closing, &incidents, speaker)).expect("it has a JSON form");
+        printable(&TextReport::new(speaker, 80).overview(&closing, &overview));
+        serde_json::to_string(&SummaryObject::new(&closing, &overview, speaker)).expect("it has a JSON form");
     }
 }
 

@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 mod closing;
 mod connection;
+mod diff;
+mod fleet;
 mod hops;
 mod inside;
 mod keepalive;
@@ -14,6 +16,7 @@ mod software;
 mod summary;
 
 pub use connection::ConnectionObject;
+pub use diff::DiffObject;
 pub use summary::SummaryObject;
 
 /// Name and version of the format, in every object.

@@ -1,7 +1,8 @@
 //! The summary of a capture as JSON.
 
 use super::SCHEMA;
-use crate::fleet::Incident;
+use super::fleet::{EventObject, IgnoredObject, ReconnectsObject, SharedObject};
+use crate::fleet::{Incident, Overview};
 use crate::report::{Closing, Damage, InputFile, InterfaceLoss, Speaker};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -24,6 +25,10 @@ pub struct SummaryObject {
     hops: HopCountsObject,
     other: OtherObject,
     incidents: Vec<IncidentObject>,
+    events: Vec<EventObject>,
+    more_events: u64,
+    reconnects: ReconnectsObject,
+    ignored: Option<IgnoredObject>,
     limits_hit: BTreeMap<&'static str, u64>,
     damage: Vec<DamageObject>,
     quality: QualityObject,
@@ -127,6 +132,7 @@ struct IncidentObject {
     first: Option<String>,
     last: Option<String>,
     streams: Vec<u64>,
+    shared: SharedObject,
 }
 
 #[derive(Debug, Serialize)]
@@ -141,10 +147,11 @@ struct DamageObject {
 }
 
 impl SummaryObject {
-    /// The summary of a whole analysis with its incidents, worst first.
+    /// The summary of a whole analysis with what its connections say together.
     #[must_use]
-    pub fn new(closing: &Closing<'_>, incidents: &[&Incident], speaker: &Speaker) -> Self {
+    pub fn new(closing: &Closing<'_>, overview: &Overview<'_>, speaker: &Speaker) -> Self {
         let summary = &closing.summary;
+        let counts = &overview.counts;
         let span = summary.span;
         Self {
             r#type: "summary",
@@ -171,10 +178,10 @@ impl SummaryObject {
             tcp_connections: summary.flows,
             connections: ConnectionsObject {
                 total: summary.connections,
-                by_code: count_by(incidents, |incident| incident.key.closing.name()),
-                by_rule: count_by(incidents, |incident| incident.key.rule.as_str().to_owned()),
-                by_cause: count_by(incidents, |incident| incident.cause.name()),
-                by_party: count_by(incidents, |incident| incident.key.party.name()),
+                by_code: counts.by_closing.iter().map(|(closing, count)| (closing.name(), *count)).collect(),
+                by_rule: counts.by_rule.iter().map(|(rule, count)| (rule.as_str().to_owned(), *count)).collect(),
+                by_cause: counts.by_cause.iter().map(|(cause, count)| (cause.name(), *count)).collect(),
+                by_party: counts.by_party.iter().map(|(party, count)| (party.name(), *count)).collect(),
             },
             hops: HopCountsObject {
                 connections: summary.hops.connections,
@@ -187,7 +194,11 @@ impl SummaryObject {
                 attempts: summary.attempts,
                 other: summary.other,
             },
-            incidents: incidents.iter().map(|incident| IncidentObject::new(incident, speaker)).collect(),
+            incidents: overview.incidents.iter().map(|incident| IncidentObject::new(incident, speaker)).collect(),
+            events: overview.events.iter().map(EventObject::new).collect(),
+            more_events: overview.more_events,
+            reconnects: ReconnectsObject::new(&overview.reconnects),
+            ignored: closing.ignored.as_ref().map(IgnoredObject::new),
             limits_hit: summary.limits.named().into_iter().filter(|&(_, count)| count > 0).collect(),
             damage: closing.damage.iter().map(DamageObject::new).collect(),
             quality: QualityObject::new(closing),
@@ -261,14 +272,6 @@ impl QualityObject {
     }
 }
 
-fn count_by<K: Ord>(incidents: &[&Incident], key: impl Fn(&Incident) -> K) -> BTreeMap<K, u64> {
-    let mut counts = BTreeMap::new();
-    for incident in incidents {
-        *counts.entry(key(incident)).or_default() += incident.count;
-    }
-    counts
-}
-
 impl IncidentObject {
     fn new(incident: &Incident, speaker: &Speaker) -> Self {
         Self {
@@ -284,6 +287,7 @@ impl IncidentObject {
             first: incident.span.map(|(first, _)| first.to_string()),
             last: incident.span.map(|(_, last)| last.to_string()),
             streams: incident.streams.clone(),
+            shared: SharedObject::new(&incident.shared),
         }
     }
 }
