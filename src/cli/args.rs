@@ -95,6 +95,8 @@ pub(super) enum Command {
     Rules(ListArgs),
     /// List the facts that rules speak of
     Facts(ListArgs),
+    /// List the proxies, load balancers and other devices whose limits are known
+    Devices(ListArgs),
     /// Print the JSON Schema of the output
     Schema,
 }

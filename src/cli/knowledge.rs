@@ -1,4 +1,4 @@
-//! The knowledge behind the diagnoses, printed: `explain`, `compare`, `codes`, `rules`, `facts`, `schema`.
+//! The knowledge behind the diagnoses, printed: `explain`, `compare`, `codes`, `rules`, `facts`, `devices`, `schema`.
 
 use super::args::{Command, ListArgs, ListFormat};
 use super::{ExitStatus, Failure};
@@ -13,7 +13,7 @@ use anstyle::Style;
 use serde::Serialize;
 use std::io::Write;
 
-const STRONG: Style = Style::new().bold();
+pub(super) const STRONG: Style = Style::new().bold();
 
 pub(super) fn run(
     command: &Command,
@@ -37,6 +37,7 @@ pub(super) fn run(
         Command::Codes(list) => codes(&mut page, list, language)?,
         Command::Rules(list) => rules(&mut page, list, language)?,
         Command::Facts(list) => facts(&mut page, list)?,
+        Command::Devices(list) => super::devices::list(&mut page, list)?,
         Command::Schema => page.out.push_str(schema::TEXT),
     }
     out.write_all(page.out.as_bytes())?;
@@ -44,9 +45,9 @@ pub(super) fn run(
 }
 
 /// A page of text under construction.
-struct Page {
-    out: String,
-    width: usize,
+pub(super) struct Page {
+    pub(super) out: String,
+    pub(super) width: usize,
 }
 
 impl Page {
@@ -92,7 +93,7 @@ impl Page {
         }
     }
 
-    fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
         self.out.push_str(&text);
         self.out.push('\n');

@@ -2,6 +2,7 @@
 
 mod analyse;
 mod args;
+mod devices;
 mod exit;
 mod input;
 mod inputs;
