@@ -176,7 +176,7 @@ fn table() -> Vec<Row> {
             .unknown(timeless, NoTime),
         fact("end.server_silence_s")
             .seen(farewell, Span("ping2", "close"), &["ping2", "close"])
-            .absent(unanswered)
+            .absent(hung_up_on)
             .unknown(server_hole, Gap)
             .unknown(server_hidden, OneSided),
         fact("end.since_peer_data_s")
@@ -996,10 +996,22 @@ fn idle_for_300_s() -> Scene {
     idle(open(), 300.0)
 }
 
-/// The same where the capture begins behind the handshake.
+/// A longer talk where the capture begins behind the handshake.
 fn idle_joined_late() -> Scene {
-    let mut scene = idle_behind_nginx();
+    let mut scene = answered_with(&["Server: nginx/1.24.0"]);
+    for _ in 0..8 {
+        scene.talk().client().text("who is there?").ping(b"?");
+        scene.talk().server().pong(b"?").text("nobody that you know");
+    }
+    let mut scene = idle(scene, 60.0);
     scene.hidden.extend(1..=scene.number_of("response"));
+    scene
+}
+
+/// The server ends TCP without an answer to the request.
+fn hung_up_on() -> Scene {
+    let mut scene = Scene::connected();
+    scene.talk().request(REQUEST).wait(1.0).server().fin();
     scene
 }
 

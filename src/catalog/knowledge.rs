@@ -1,7 +1,7 @@
 //! All knowledge that an analysis rests on, in one place.
 
-use super::{applications, middleboxes};
 use super::rules::RuleSet;
+use super::{applications, middleboxes};
 use crate::application::Applications;
 use crate::middlebox::Middleboxes;
 use crate::software::Stacks;

@@ -38,7 +38,8 @@ fn read(file: &str, text: &str) -> Result<(Vec<Device>, Round), LoadError> {
     let mut devices = Vec::new();
     for device in raw.device {
         let span = device.name.span();
-        let wrong = |what: &str| LoadError::at(file, text, span.clone(), format!("device `{}` {what}", device.name.get_ref()));
+        let wrong =
+            |what: &str| LoadError::at(file, text, span.clone(), format!("device `{}` {what}", device.name.get_ref()));
         let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if device.name.get_ref().is_empty() || !device.name.get_ref().bytes().all(is_name) {
             return Err(wrong("has a name that is not lowercase-with-dashes"));
@@ -286,7 +287,9 @@ impl RawLimit {
             (Some(_), _) => return Err("counts traffic although it is no idle limit".to_owned()),
             (None, _) => Counts::Either,
         };
-        let cuts = |written: &[String]| written.iter().map(|cut| word(CutKind::ALL, CutKind::name, cut)).collect::<Result<_, _>>();
+        let cuts = |written: &[String]| {
+            written.iter().map(|cut| word(CutKind::ALL, CutKind::name, cut)).collect::<Result<_, _>>()
+        };
         let client: Vec<CutKind> = cuts(&self.client)?;
         let upstream: Vec<CutKind> = cuts(&self.upstream)?;
         let closes = client.iter().chain(&upstream).any(|cut| *cut == CutKind::Close);
@@ -343,19 +346,27 @@ mod tests {
         let devices = builtin().all();
         assert!(devices.len() > 25, "{}", devices.len());
         for device in devices {
-            assert!(device.limits.iter().all(|limit| limit.snippet.as_ref().is_none_or(|text| text.template().len() < 160)));
+            assert!(
+                device.limits.iter().all(|limit| limit.snippet.as_ref().is_none_or(|text| text.template().len() < 160))
+            );
         }
     }
 
     #[test]
     fn mistakes_are_told_where_they_are() {
         let limit = |line: &str| {
-            format!("[[device]]\nname = \"box\"\ntitle = \"Box\"\nlayer = \"tcp\"\n\n[[device.limit]]\nsource = \"x\"\n{line}\n")
+            format!(
+                "[[device]]\nname = \"box\"\ntitle = \"Box\"\nlayer = \"tcp\"\n\n[[device.limit]]\nsource = \"x\"\n{line}\n"
+            )
         };
         for (toml, line, what) in [
             ("[[device]]\nname = \"Box\"\ntitle = \"Box\"\nlayer = \"tcp\"\n".to_owned(), 2, "lowercase"),
             ("[[device]]\nname = \"box\"\ntitle = \"Box\"\nlayer = \"http\"\n".to_owned(), 2, "cannot be recognised"),
-            ("[[device]]\nname = \"box\"\ntitle = \"Box\"\nlayer = \"ftp\"\n".to_owned(), 2, "none of http, tcp, service"),
+            (
+                "[[device]]\nname = \"box\"\ntitle = \"Box\"\nlayer = \"ftp\"\n".to_owned(),
+                2,
+                "none of http, tcp, service",
+            ),
             (limit("kind = \"idle\"\nseconds = [60]\nsnipet = \"x\""), 10, "unknown field"),
             (limit("kind = \"idle\""), 6, "cannot be set"),
             (limit("kind = \"lifetime\"\nseconds = [60]\ncounts = \"either\""), 6, "no idle limit"),

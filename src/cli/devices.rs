@@ -26,7 +26,11 @@ fn sentence(limit: &LimitRow<'_>) -> String {
     let mut parts = Vec::new();
     let values: Vec<_> = limit.seconds.iter().map(|value| format!("{value} s")).collect();
     let range = limit.range.map(|[least, most]| format!(" ({least} to {most} s)")).unwrap_or_default();
-    parts.push(format!("{} {}{range}", limit.kind, if values.is_empty() { "off".to_owned() } else { values.join(", ") }));
+    parts.push(format!(
+        "{} {}{range}",
+        limit.kind,
+        if values.is_empty() { "off".to_owned() } else { values.join(", ") }
+    ));
     parts.extend(limit.counts.filter(|counts| *counts != "either").map(str::to_owned));
     for (leg, ways) in [("client", &limit.client), ("upstream", &limit.upstream)] {
         if !ways.is_empty() {

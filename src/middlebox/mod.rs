@@ -244,7 +244,8 @@ impl Snippet {
     pub fn parse(text: &str) -> Option<Self> {
         let units =
             [("{seconds}", Unit::Seconds), ("{minutes}", Unit::Minutes), ("{milliseconds}", Unit::Milliseconds)];
-        let mut found = units.into_iter().flat_map(|(place, unit)| text.match_indices(place).map(move |hit| (hit, unit)));
+        let mut found =
+            units.into_iter().flat_map(|(place, unit)| text.match_indices(place).map(move |hit| (hit, unit)));
         let ((at, place), unit) = found.next()?;
         if found.next().is_some() {
             return None;

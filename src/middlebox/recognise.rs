@@ -43,7 +43,8 @@ impl<'a> Words<'a> {
         let name = name.or_else(|| connection.tls.as_deref().and_then(|tls| tls.client_hello.as_ref()?.sni.as_deref()));
         let lower = |text: Option<&str>| text.unwrap_or_default().to_ascii_lowercase();
         // A port, and a dot before a name without one, so that `.example.com` is found in `example.com:443` too.
-        let host = format!(".{}", lower(name).rsplit_once(':').map_or_else(|| lower(name), |(host, _)| host.to_owned()));
+        let host =
+            format!(".{}", lower(name).rsplit_once(':').map_or_else(|| lower(name), |(host, _)| host.to_owned()));
         Self {
             server: lower(response.and_then(|response| response.server.as_ref()).map(|text| text.as_str())),
             via: [

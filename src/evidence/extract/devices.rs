@@ -57,7 +57,8 @@ fn ending<'a>(view: &View<'a>) -> Result<Option<(Ending<'a>, [Option<Origin>; 2]
     let probes = |side: Side| view.connection.tcp[side].anomalies().keep_alive_span.map(|(_, last)| last.packet);
     let probed = Side::BOTH.into_iter().filter_map(probes);
     let mut probed = probed.map(|last| end.quiet_since.is_none_or(|since| last > since.packet));
-    let (probed_ever, probed) = (view.connection.tcp.iter().any(|(_, tcp)| tcp.keep_alives > 0), probed.any(|late| late));
+    let (probed_ever, probed) =
+        (view.connection.tcp.iter().any(|(_, tcp)| tcp.keep_alives > 0), probed.any(|late| late));
     let handshake = &view.connection.handshake;
     let mut ending = Ending {
         cut,
@@ -71,9 +72,14 @@ fn ending<'a>(view: &View<'a>) -> Result<Option<(Ending<'a>, [Option<Origin>; 2]
         survived: None,
         handshake_seen: handshake.request.is_some() && handshake.response.is_some(),
     };
-    let since = if cut == Cut::Forgotten { loss::last_bytes(view)?.and_then(|(_, since)| since) } else { end.quiet_since };
-    // What forgets counts packets: probes may have kept it through an earlier silence.
-    if let Some((longest, is_whole)) = longest_silence(view).filter(|_| cut != Cut::Forgotten || !probed_ever) {
+    let since =
+        if cut == Cut::Forgotten { loss::last_bytes(view)?.and_then(|(_, since)| since) } else { end.quiet_since };
+    // What forgets counts packets: probes may have kept it through an earlier silence. The silence that it did not survive
+    // ended with the words that nobody took.
+    let counts = |longest: &Silence| {
+        cut != Cut::Forgotten || (!probed_ever && since.is_none_or(|since| longest.until.packet < since.packet))
+    };
+    if let Some((longest, is_whole)) = longest_silence(view).filter(|(longest, _)| counts(longest)) {
         ending.survived = longest.seconds();
         let questioned = silence.is_some_and(|silence| ending.outlived(silence, silence, false));
         if questioned && !is_whole {
@@ -126,7 +132,10 @@ fn longest_silence(view: &View<'_>) -> Option<(Silence, bool)> {
         let sides = &view.connection.visibility[side];
         let mut holes = sides.holes().iter();
         let unplaced = sides.gap.is_some() && sides.holes().is_empty();
-        unplaced || holes.any(|hole| hole.reaches(longest.since.packet) && hole.after.is_none_or(|after| after < longest.until.packet))
+        unplaced
+            || holes.any(|hole| {
+                hole.reaches(longest.since.packet) && hole.after.is_none_or(|after| after < longest.until.packet)
+            })
     };
     Some((longest, !Side::BOTH.into_iter().any(hidden)))
 }
@@ -243,7 +252,8 @@ fn snippet(found: &Candidate<'_>, rhythm: Option<f64>) -> Option<String> {
 /// Seconds between the Pings, or the heartbeats, of whoever sends them more often.
 fn rhythm(view: &View<'_>) -> Option<f64> {
     let sides = view.connection.traffic.iter();
-    let of = sides.flat_map(|(_, traffic)| traffic.heartbeats().filter_map(|beat| beat.period()).chain(traffic.pings.interval()));
+    let of = sides
+        .flat_map(|(_, traffic)| traffic.heartbeats().filter_map(|beat| beat.period()).chain(traffic.pings.interval()));
     of.min_by(f64::total_cmp)
 }
 
@@ -293,9 +303,7 @@ pub(in crate::evidence) fn idle_survived_s(view: &View<'_>) -> Answer {
         let Ending { silence, survived, .. } = fitting.ending;
         let outlived = silence.is_some_and(|silence| fitting.ending.outlived(silence, silence, false));
         match (view.connection.longest_silence, survived) {
-            (Some(longest), Some(survived)) if outlived => {
-                seconds(Some(survived)).at([longest.since, longest.until])
-            }
+            (Some(longest), Some(survived)) if outlived => seconds(Some(survived)).at([longest.since, longest.until]),
             _ => absent(),
         }
     })
