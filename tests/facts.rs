@@ -513,6 +513,10 @@ fn table() -> Vec<Row> {
             .seen(survivor, Span("question", "answer"), &["question", "answer"])
             .absent(idle_behind_nginx)
             .unknown(server_hole, Gap),
+        fact("idle.rhythm_s")
+            .seen(asleep, Secs(20.0), &["ping3", "late"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided),
         fact("lifetime.limit_s")
             .seen(behind_google_for_30_s, Secs(30.0), &["fin"])
             .absent(farewell)
@@ -1019,6 +1023,23 @@ fn hung_up_on() -> Scene {
 fn request_of_envoy() -> Scene {
     let request_headers = vec!["x-envoy-expected-rq-timeout-ms: 15000".to_owned()];
     open_with(&Upgrade { request_headers, ..Upgrade::default() })
+}
+
+/// The client pings every 20 s, sleeps, and pings again to a server that knows nothing of it.
+fn asleep() -> Scene {
+    let mut scene = open();
+    let begun = scene.talk().now();
+    for (number, name) in ["ping1", "ping2", "ping3"].into_iter().enumerate() {
+        scene.talk().at(begun + number as i64 * 20_000_000_000);
+        scene.next(name).client().ping(b"?");
+        scene.talk().server().pong(b"?");
+    }
+    scene.talk().wait(600.0).acks(Acks::Never);
+    scene.next("late").client().ping(b"?");
+    scene.next("rst").server().rst();
+    let segment = scene.talk().packets_mut().last_mut().expect("the RST").segment_mut();
+    (segment.flags, segment.ack) = (support::net::flags::RST, 0);
+    scene
 }
 
 /// It outlived 200 s of silence, and was cut after 60.

@@ -487,6 +487,25 @@ fn a_half_open_connection_is_found_by_the_next_word() {
 }
 
 #[test]
+fn a_machine_that_slept_is_told_from_a_path_that_forgot() {
+    let woken = |pings: usize| {
+        let mut talk = behind(&[]);
+        for _ in 0..pings {
+            talk.wait(20.0).client().ping(b"?");
+            talk.server().pong(b"?");
+        }
+        talk.wait(600.0).acks(Acks::Never).client().ping(b"?").wait(0.02);
+        stray_rst(&mut talk, Side::Server);
+        Told::of(talk)
+    };
+    let told = woken(5);
+    assert_eq!((told.diagnosis("rule"), told.diagnosis("party")), ("no-close-asleep", "client"), "{}", told.text);
+    told.says("a Ping every 20.0 s");
+    // Who never pinged had no rhythm to lose.
+    assert_eq!(woken(0).diagnosis("rule"), "no-close-forgotten");
+}
+
+#[test]
 fn where_the_capture_begins_late_no_device_is_named() {
     let mut talk = behind(&["Server: nginx"]);
     for _ in 0..8 {

@@ -358,6 +358,22 @@ pub(in crate::evidence) fn idle_ping_interval(view: &View<'_>) -> Answer {
 /// As often as that suits every timer that is longer than a minute.
 const PING_SECONDS: f64 = 30.0;
 
+pub(in crate::evidence) fn idle_rhythm_s(view: &View<'_>) -> Answer {
+    or_unknown(loss::last_bytes(view).and_then(|found| {
+        let Some((sender, Some(since))) = found else { return Ok(absent()) };
+        view.frames_of(sender)?;
+        let Some(quiet) = known(loss::idle_before_s(view))? else { return Ok(absent()) };
+        let rhythm = view.connection.traffic[sender].pings.rhythm_before(since);
+        Ok(match rhythm.filter(|(_, interval)| quiet >= LEFT_OUT * interval) {
+            Some((last, interval)) => seconds(Some(interval)).at([last, since]),
+            None => absent(),
+        })
+    }))
+}
+
+/// With a pause of so many intervals two Pings or more were left out.
+const LEFT_OUT: f64 = 2.9;
+
 pub(in crate::evidence) fn lifetime_limit_s(view: &View<'_>) -> Answer {
     of_end(view, |fitting| {
         let round = || view.context.middleboxes.round_lifetime(fitting.ending.lifetime?);
