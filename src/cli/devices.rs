@@ -21,11 +21,15 @@ pub(super) fn list(page: &mut Page, list: &ListArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A bound that is only that of the number's type.
+const AS_LONG_AS_YOU_LIKE: f64 = 1e6;
+
 /// One line of keywords: `idle 60 s (1 to 4000 s), either, client fin, upstream rst, setting (where), grade`.
 fn sentence(limit: &LimitRow<'_>) -> String {
     let mut parts = Vec::new();
     let values: Vec<_> = limit.seconds.iter().map(|value| format!("{value} s")).collect();
-    let range = limit.range.map(|[least, most]| format!(" ({least} to {most} s)")).unwrap_or_default();
+    let bounded = limit.range.filter(|[_, most]| *most < AS_LONG_AS_YOU_LIKE);
+    let range = bounded.map(|[least, most]| format!(" ({least} to {most} s)")).unwrap_or_default();
     parts.push(format!(
         "{} {}{range}",
         limit.kind,

@@ -47,7 +47,10 @@ impl<'a> Devices<'a> {
 }
 
 /// How the connection ended, and the packets around the silence before.
-fn ending<'a>(view: &View<'a>) -> Result<Option<(Ending<'a>, [Option<Origin>; 2])>, WhyUnknown> {
+type Ended<'a> = (Ending<'a>, [Option<Origin>; 2]);
+
+/// How the connection ended; `None` where that was nothing that a device on the path does.
+fn ending<'a>(view: &View<'a>) -> Result<Option<Ended<'a>>, WhyUnknown> {
     let Some(end) = view.end else {
         return view.unseen_end().map_or(Ok(None), Err);
     };
