@@ -53,6 +53,12 @@ fn table() -> Vec<Row> {
             .seen(unanswered, Span("syn", "last"), &[])
             .never_absent("every connection has a first and a last packet")
             .unknown(timeless, NoTime),
+        fact("connection.longest_silence_s")
+            .seen(survivor, Span("question", "answer"), &["question", "answer"])
+            .seen(nothing_said, Secs(0.0), &[])
+            .never_absent("who said nothing was never interrupted: 0")
+            .unknown(hole_in_the_longest_silence, Gap)
+            .unknown(client_hidden, OneSided),
         fact("connection.messages")
             .seen(farewell, 2, &[])
             .seen(reset, 0, &[])
@@ -163,6 +169,16 @@ fn table() -> Vec<Row> {
             .unknown(client_hidden, OneSided)
             .unknown(timeless, NoTime)
             .seen(holes_before_the_silence, Span("last", "fin"), &["last", "fin"]),
+        fact("end.client_silence_s")
+            .seen(farewell, Span("pong", "close"), &["pong", "close"])
+            .absent(unanswered)
+            .unknown(client_hidden, OneSided)
+            .unknown(timeless, NoTime),
+        fact("end.server_silence_s")
+            .seen(farewell, Span("ping2", "close"), &["ping2", "close"])
+            .absent(hung_up_on)
+            .unknown(server_hole, Gap)
+            .unknown(server_hidden, OneSided),
         fact("end.since_peer_data_s")
             .seen(farewell, Span("text", "close"), &["text", "close"])
             .absent(own_fault_of_the_first_word)
@@ -458,6 +474,96 @@ fn table() -> Vec<Row> {
             .absent(farewell)
             .unknown(server_hidden, OneSided)
             .unknown(response_lost, Gap),
+        fact("proxy.device")
+            .seen(idle_behind_nginx, "nginx", &["response"])
+            .seen(request_of_envoy, "Envoy", &["request"])
+            .absent(farewell)
+            .unknown(server_hidden, OneSided)
+            .unknown(joined_late, NotCaptured),
+        fact("proxy.side")
+            .seen(idle_behind_nginx, "server", &["response"])
+            .seen(request_of_envoy, "client", &["request"])
+            .absent(farewell)
+            .unknown(joined_late, NotCaptured),
+        fact("idle.limit_s")
+            .seen(idle_behind_nginx, Secs(60.0), &["last", "fin"])
+            .absent(farewell)
+            .absent(survivor)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("idle.candidates")
+            .seen(idle_behind_cloudflare, "Cloudflare", &[])
+            .absent(farewell)
+            .unknown(server_hole, Gap),
+        fact("idle.device")
+            .seen(idle_behind_nginx, "nginx", &[])
+            .absent(farewell)
+            .unknown(idle_joined_late, NotCaptured),
+        fact("idle.setting")
+            .seen(idle_behind_nginx, "proxy_read_timeout", &[])
+            .absent(idle_behind_cloudflare)
+            .unknown(idle_joined_late, NotCaptured),
+        fact("idle.snippet")
+            .seen(idle_behind_nginx, "proxy_read_timeout 120s;", &[])
+            .absent(idle_behind_cloudflare)
+            .unknown(idle_joined_late, NotCaptured),
+        fact("idle.fixed_by")
+            .seen(idle_behind_cloudflare, "Cloudflare", &[])
+            .absent(idle_behind_nginx)
+            .unknown(idle_joined_late, NotCaptured),
+        fact("idle.examples")
+            .seen(idle_for_300_s, "Envoy: stream_idle_timeout: 600s, nginx: proxy_read_timeout 600s;, HAProxy: timeout tunnel 600s", &[])
+            .absent(idle_behind_nginx)
+            .unknown(server_hole, Gap),
+        fact("idle.ping_interval")
+            .seen(idle_behind_nginx, 30, &[])
+            .absent(farewell)
+            .unknown(server_hole, Gap),
+        fact("idle.survived_s")
+            .seen(survivor, Span("question", "answer"), &["question", "answer"])
+            .absent(idle_behind_nginx)
+            .unknown(server_hole, Gap),
+        fact("idle.rhythm_s")
+            .seen(asleep, Secs(20.0), &["ping3", "late"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided),
+        fact("lifetime.limit_s")
+            .seen(behind_google_for_30_s, Secs(30.0), &["fin"])
+            .absent(farewell)
+            .unknown(server_hole, Gap),
+        fact("lifetime.candidates")
+            .seen(behind_google_for_30_s, "Google Cloud load balancer timeoutSec", &[])
+            .absent(farewell)
+            .unknown(server_hole, Gap),
+        fact("lifetime.device")
+            .seen(behind_google_for_30_s, "Google Cloud load balancer", &[])
+            .absent(farewell)
+            .unknown(idle_joined_late, NotCaptured),
+        fact("lifetime.by")
+            .seen(behind_google_for_30_s, "proxy", &[])
+            .seen(binance_for_a_day, "server", &[])
+            .absent(farewell)
+            .unknown(idle_joined_late, NotCaptured),
+        fact("lifetime.setting")
+            .seen(behind_google_for_30_s, "timeoutSec", &[])
+            .absent(binance_for_a_day)
+            .unknown(idle_joined_late, NotCaptured),
+        fact("lifetime.snippet")
+            .seen(behind_google_for_30_s, "gcloud compute backend-services update NAME --timeout=3600s", &[])
+            .absent(binance_for_a_day)
+            .unknown(idle_joined_late, NotCaptured),
+        fact("drain.device")
+            .seen(caddy_reloaded, "Caddy", &[])
+            .absent(farewell)
+            .unknown(idle_joined_late, NotCaptured),
+        fact("drain.setting")
+            .seen(caddy_reloaded, "stream_close_delay", &[])
+            .absent(farewell)
+            .unknown(idle_joined_late, NotCaptured),
+        fact("drain.snippet")
+            .seen(caddy_reloaded, "stream_close_delay 3600s", &[])
+            .absent(farewell)
+            .unknown(idle_joined_late, NotCaptured),
         fact("handshake.front")
             .seen(passed_on, "10.0.0.2:80 (tcp.stream == 0)", &["request"])
             .absent(farewell)
@@ -922,13 +1028,130 @@ fn farewell() -> Scene {
     scene.next("binary").client().binary(&[7; 300]).wait(1.0);
     scene.next("text").client().text("hello");
     scene.next("ping1").server().ping(b"a");
-    scene.talk().client().pong(b"a").wait(20.0);
+    scene.next("pong").client().pong(b"a").wait(20.0);
     scene.next("ping2").server().ping(b"b").wait(5.0);
     scene.next("close").server().close(1001, "bye");
     scene.next("echo").client().close(1000, "");
     scene.next("fin").server().fin();
     scene.talk().client().fin();
     scene
+}
+
+/// The server's answer has these header lines.
+fn answered_with(headers: &[&str]) -> Scene {
+    let response_headers = headers.iter().map(|line| (*line).to_owned()).collect();
+    open_with(&Upgrade { response_headers, ..Upgrade::default() })
+}
+
+/// After a last word nothing comes for so long, then FIN from the server's side.
+fn idle(mut scene: Scene, seconds: f64) -> Scene {
+    scene.next("last").client().text("hello");
+    scene.talk().wait(seconds - 0.0001);
+    scene.next("fin").server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+fn idle_behind_nginx() -> Scene {
+    idle(answered_with(&["Server: nginx/1.24.0"]), 60.0)
+}
+
+fn idle_behind_cloudflare() -> Scene {
+    idle(answered_with(&["Server: cloudflare", "CF-RAY: 8f1b2c3d4e5f-FRA"]), 100.0)
+}
+
+fn idle_for_300_s() -> Scene {
+    idle(open(), 300.0)
+}
+
+/// A longer talk where the capture begins behind the handshake.
+fn idle_joined_late() -> Scene {
+    let mut scene = answered_with(&["Server: nginx/1.24.0"]);
+    for _ in 0..8 {
+        scene.talk().client().text("who is there?").ping(b"?");
+        scene.talk().server().pong(b"?").text("nobody that you know");
+    }
+    let mut scene = idle(scene, 60.0);
+    scene.hidden.extend(1..=scene.number_of("response"));
+    scene
+}
+
+/// The server ends TCP without an answer to the request.
+fn hung_up_on() -> Scene {
+    let mut scene = Scene::connected();
+    scene.talk().request(REQUEST).wait(1.0).server().fin();
+    scene
+}
+
+/// The request has passed a proxy.
+fn request_of_envoy() -> Scene {
+    let request_headers = vec!["x-envoy-expected-rq-timeout-ms: 15000".to_owned()];
+    open_with(&Upgrade { request_headers, ..Upgrade::default() })
+}
+
+/// The client pings every 20 s, sleeps, and pings again to a server that knows nothing of it.
+fn asleep() -> Scene {
+    let mut scene = open();
+    let begun = scene.talk().now();
+    for (number, name) in ["ping1", "ping2", "ping3"].into_iter().enumerate() {
+        scene.talk().at(begun + number as i64 * 20_000_000_000);
+        scene.next(name).client().ping(b"?");
+        scene.talk().server().pong(b"?");
+    }
+    scene.talk().wait(600.0).acks(Acks::Never);
+    scene.next("late").client().ping(b"?");
+    scene.next("rst").server().rst();
+    let segment = scene.talk().packets_mut().last_mut().expect("the RST").segment_mut();
+    (segment.flags, segment.ack) = (support::net::flags::RST, 0);
+    scene
+}
+
+/// It outlived 200 s of silence, and was cut after 60.
+fn survivor() -> Scene {
+    let mut scene = open();
+    scene.next("question").client().text("?");
+    scene.talk().wait(200.0);
+    scene.next("answer").server().text("!");
+    idle(scene, 60.0)
+}
+
+/// Bytes of the client are missing somewhere in its longest silence.
+fn hole_in_the_longest_silence() -> Scene {
+    let mut scene = open();
+    scene.talk().client().text("?").wait(100.0).lost(&[0; 20]).wait(100.0).text("and?");
+    scene.talk().server().text("!");
+    scene
+}
+
+fn nothing_said() -> Scene {
+    let mut scene = open();
+    scene.talk().wait(1.0).server().fin();
+    scene
+}
+
+fn behind_google_for_30_s() -> Scene {
+    let mut scene = answered_with(&["Via: 1.1 google"]);
+    for _ in 0..9 {
+        scene.talk().wait(3.0).client().text("tick");
+    }
+    scene.talk().wait(3.0 - 0.0020);
+    scene.next("fin").server().fin();
+    scene
+}
+
+fn binance_for_a_day() -> Scene {
+    let mut scene = open_with(&Upgrade { host: "stream.binance.com:9443".into(), ..Upgrade::default() });
+    for _ in 0..48 {
+        scene.talk().wait(1800.0).server().ping(b"?");
+    }
+    scene.talk().wait(20.0).server().fin();
+    scene
+}
+
+fn caddy_reloaded() -> Scene {
+    let mut scene = answered_with(&["Via: 1.1 Caddy"]);
+    scene.talk().client().text("hello").wait(12.0);
+    scene.ends_by_server(1001)
 }
 
 /// The same from a capture that keeps no time.
@@ -2394,7 +2617,11 @@ enum Want {
     Text(&'static str),
     /// The time between two packets.
     Span(Span),
+    /// So many seconds.
+    Secs(f64),
 }
+
+use Want::Secs;
 
 /// From one packet to another.
 #[derive(Debug)]
@@ -2436,6 +2663,7 @@ impl Want {
         match (self, value) {
             (Self::Bool(want), Value::Bool(value)) => want == value,
             (Self::Int(want), Value::Int(value)) => want == value,
+            (Self::Secs(want), Value::Float(value)) => want == value,
             (Self::Text(want), Value::Text(_) | Value::Enum(_)) => value.text() == Some(want),
             (Self::Span(Span(from, to)), Value::Float(value)) => {
                 (scene.second_of(to) - scene.second_of(from) - value).abs() < 1e-6

@@ -6,7 +6,7 @@ use super::rules::LoadError;
 use crate::middlebox::{
     CloseMark, Counts, CutKind, Device, Grade, Head, Layer, Limit, LimitKind, Middleboxes, Round, Sign, Snippet,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 use toml::Spanned;
@@ -75,6 +75,77 @@ fn ascending(mut seconds: Vec<f64>) -> Vec<f64> {
     seconds.retain(|value| value.is_finite() && *value > 0.0);
     seconds.sort_by(f64::total_cmp);
     seconds
+}
+
+/// A device, as programs read it.
+#[derive(Debug, Serialize)]
+pub struct DeviceRow<'a> {
+    /// The stable name.
+    pub name: &'a str,
+    /// What people call it.
+    pub title: &'a str,
+    /// `http`, `tcp` or `service`.
+    pub layer: &'static str,
+    /// Its limits.
+    pub limits: Vec<LimitRow<'a>>,
+}
+
+/// A limit, as programs read it; seconds throughout.
+#[derive(Debug, Serialize)]
+pub struct LimitRow<'a> {
+    /// `idle`, `lifetime` or `drain`.
+    pub kind: &'static str,
+    /// Defaults; none when it is off unless set.
+    pub seconds: &'a [f64],
+    /// What packages and guides set besides.
+    pub usual: &'a [f64],
+    /// What can be set.
+    pub range: Option<[f64; 2]>,
+    /// Whose bytes count as traffic; `None` where that does not matter.
+    pub counts: Option<&'static str>,
+    /// How it ends the connection on the leg to the client; empty when not known.
+    pub client: Vec<&'static str>,
+    /// The same on the leg to the server.
+    pub upstream: Vec<&'static str>,
+    /// The setting; `None` where it cannot be changed.
+    pub setting: Option<&'a str>,
+    /// Where it is set.
+    pub place: Option<&'a str>,
+    /// How another value is written.
+    pub snippet: Option<String>,
+    /// How well it is known.
+    pub grade: &'static str,
+    /// The version that was measured.
+    pub version: Option<&'a str>,
+    /// Where that is from.
+    pub source: &'a str,
+}
+
+/// The devices, as programs read them.
+#[must_use]
+pub fn rows<'a>(table: &'a Middleboxes) -> Vec<DeviceRow<'a>> {
+    fn limit(limit: &Limit) -> LimitRow<'_> {
+        LimitRow {
+            kind: limit.kind.name(),
+            seconds: &limit.seconds,
+            usual: &limit.usual,
+            range: limit.range.as_ref().map(|range| [*range.start(), *range.end()]),
+            counts: (limit.kind == LimitKind::Idle).then(|| limit.counts.name()),
+            client: limit.client.iter().map(|cut| cut.name()).collect(),
+            upstream: limit.upstream.iter().map(|cut| cut.name()).collect(),
+            setting: limit.setting.as_deref(),
+            place: limit.place.as_deref(),
+            snippet: limit.snippet.as_ref().map(Snippet::template),
+            grade: limit.grade.name(),
+            version: limit.version.as_deref(),
+            source: &limit.source,
+        }
+    }
+    let device = |device: &'a Device| {
+        let Device { name, title, layer, limits, .. } = device;
+        DeviceRow { name, title, layer: layer.name(), limits: limits.iter().map(limit).collect() }
+    };
+    table.all().iter().map(device).collect()
 }
 
 /// The variant with this name.

@@ -136,6 +136,8 @@ pub(super) enum Command {
     Facts(ListArgs),
     /// List the WebSocket libraries that are recognised, with their limits, timers and settings
     Stacks(ListArgs),
+    /// List the proxies, load balancers and other devices whose limits are known
+    Devices(ListArgs),
     /// Print the JSON Schema of the output
     Schema,
 }

@@ -1,4 +1,5 @@
-//! The knowledge behind the diagnoses, printed: `explain`, `compare`, `codes`, `rules`, `facts`, `stacks`, `schema`.
+//! The knowledge behind the diagnoses, printed: `explain`, `compare`, and the tables `codes`, `rules`, `facts`, `stacks`,
+//! `devices`, `schema`.
 
 use super::args::{Command, KnowledgeArgs, ListArgs, ListFormat};
 use super::catalog;
@@ -16,7 +17,7 @@ use anstyle::Style;
 use serde::Serialize;
 use std::io::Write;
 
-const STRONG: Style = Style::new().bold();
+pub(super) const STRONG: Style = Style::new().bold();
 
 pub(super) fn run(
     command: &Command,
@@ -43,6 +44,7 @@ pub(super) fn run(
         Command::Rules(list) => rules(&mut page, list, &knowledge.rules, language)?,
         Command::Facts(list) => facts(&mut page, list)?,
         Command::Stacks(list) => super::stacks::list(&mut page, list)?,
+        Command::Devices(list) => super::devices::list(&mut page, list)?,
         Command::Schema => page.out.push_str(schema::TEXT),
     }
     out.write_all(page.out.as_bytes())?;

@@ -3,6 +3,7 @@
 mod analyse;
 mod args;
 mod catalog;
+mod devices;
 mod diff;
 mod exit;
 mod input;

@@ -20,6 +20,8 @@ pub struct Pings {
     pub first: Option<Origin>,
     /// The latest Ping.
     pub last: Option<Origin>,
+    /// The one before.
+    pub last_but_one: Option<Origin>,
     /// The latest Ping that was answered.
     pub last_answered: Option<Origin>,
     /// The latest Pong that answered one.
@@ -44,7 +46,7 @@ impl Pings {
         self.payload_bytes =
             Some(self.payload_bytes.map_or((bytes, bytes), |(least, most)| (least.min(bytes), most.max(bytes))));
         self.first.get_or_insert(at);
-        self.last = Some(at);
+        self.last_but_one = self.last.replace(at);
         if self.outstanding.len() == Self::OUTSTANDING {
             // The oldest tells how long the silence lasts, so a later one gives way.
             self.outstanding.remove(1);
@@ -89,6 +91,17 @@ impl Pings {
     #[must_use]
     pub fn unanswered(&self) -> u64 {
         self.count.saturating_sub(self.answered)
+    }
+
+    /// How many Pings there were before this packet, the last of them, and their mean distance in seconds; of the latest
+    /// Ping alone it can be told that it came later.
+    #[must_use]
+    pub fn rhythm_before(&self, at: Origin) -> Option<(Origin, f64)> {
+        let is_later = self.last?.packet >= at.packet;
+        let (last, count) =
+            if is_later { (self.last_but_one?, self.count.checked_sub(1)?) } else { (self.last?, self.count) };
+        let intervals = count.checked_sub(1).filter(|&n| n >= 2)?;
+        Some((last, last.seconds_since(&self.first?)? / intervals as f64))
     }
 
     /// Mean distance between Pings, in seconds.

@@ -243,6 +243,7 @@ pub static FACTS: &[Fact] = &[
     fact("idle.examples", TEXT, devices::idle_examples, "Without such a device: how the settings of the most likely ones are written."),
     fact("idle.ping_interval", INT, devices::idle_ping_interval, "Seconds between two Pings that keep a connection in spite of `idle.limit_s`."),
     fact("idle.survived_s", SECONDS, devices::idle_survived_s, "An earlier silence that was at least as long as the last and that the connection outlived: an idle timer would have ended it then; absent when there was none."),
+    fact("idle.rhythm_s", SECONDS, devices::idle_rhythm_s, "Interval of the Pings of the side whose last words nobody took, when it had pinged at least three times and then left out two or more before them, as a machine that sleeps does."),
     fact("lifetime.limit_s", SECONDS, devices::lifetime_limit_s, "The limit to the age of connections that `connection.lifetime_s` is as good as, of a known device or service or just a round one."),
     fact("lifetime.candidates", TEXT, devices::lifetime_candidates, "The devices and services, with their settings, that end connections of that age so."),
     fact("lifetime.device", TEXT, devices::lifetime_device, "The first of them, when the handshake gives it away at the end from which the connection was cut."),

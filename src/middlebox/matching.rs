@@ -78,6 +78,9 @@ fn is_near(seconds: f64, timer: f64) -> bool {
 /// How much longer than the last silence an earlier one must have been to say that no timer ended the last one.
 const JITTER: f64 = 0.5;
 
+/// A connection that was silent for less than that is in use: hardly an idle timer is shorter.
+const IN_USE_SECONDS: f64 = 10.0;
+
 impl Middleboxes {
     /// The round idle time that a silence is as good as.
     #[must_use]
@@ -107,8 +110,10 @@ impl Middleboxes {
             if let Some(seconds) = limit.seconds.iter().find(near) {
                 return Some((*seconds, Fit::Default));
             }
-            let settable = known && limit.is_settable();
-            self.round_lifetime(lifetime).filter(|_| settable).map(|seconds| (seconds, Fit::Set))
+            // Whatever can be set to any value must have ended a connection in use, or an idle timer is as good.
+            let in_use = ending.silence.is_some_and(|silence| silence < IN_USE_SECONDS.min(lifetime / 2.0));
+            let possible = known && limit.is_settable() && in_use;
+            self.round_lifetime(lifetime).filter(|_| possible).map(|seconds| (seconds, Fit::Set))
         })
     }
 

@@ -47,7 +47,10 @@ impl<'a> Devices<'a> {
 }
 
 /// How the connection ended, and the packets around the silence before.
-fn ending<'a>(view: &View<'a>) -> Result<Option<(Ending<'a>, [Option<Origin>; 2])>, WhyUnknown> {
+type Ended<'a> = (Ending<'a>, [Option<Origin>; 2]);
+
+/// How the connection ended; `None` where that was nothing that a device on the path does.
+fn ending<'a>(view: &View<'a>) -> Result<Option<Ended<'a>>, WhyUnknown> {
     let Some(end) = view.end else {
         return view.unseen_end().map_or(Ok(None), Err);
     };
@@ -74,8 +77,12 @@ fn ending<'a>(view: &View<'a>) -> Result<Option<(Ending<'a>, [Option<Origin>; 2]
     };
     let since =
         if cut == Cut::Forgotten { loss::last_bytes(view)?.and_then(|(_, since)| since) } else { end.quiet_since };
-    // What forgets counts packets: probes may have kept it through an earlier silence.
-    if let Some((longest, is_whole)) = longest_silence(view).filter(|_| cut != Cut::Forgotten || !probed_ever) {
+    // What forgets counts packets: probes may have kept it through an earlier silence. The silence that it did not survive
+    // ended with the words that nobody took.
+    let counts = |longest: &Silence| {
+        cut != Cut::Forgotten || (!probed_ever && since.is_none_or(|since| longest.until.packet < since.packet))
+    };
+    if let Some((longest, is_whole)) = longest_silence(view).filter(|(longest, _)| counts(longest)) {
         ending.survived = longest.seconds();
         let questioned = silence.is_some_and(|silence| ending.outlived(silence, silence, false));
         if questioned && !is_whole {
@@ -353,6 +360,22 @@ pub(in crate::evidence) fn idle_ping_interval(view: &View<'_>) -> Answer {
 
 /// As often as that suits every timer that is longer than a minute.
 const PING_SECONDS: f64 = 30.0;
+
+pub(in crate::evidence) fn idle_rhythm_s(view: &View<'_>) -> Answer {
+    or_unknown(loss::last_bytes(view).and_then(|found| {
+        let Some((sender, Some(since))) = found else { return Ok(absent()) };
+        view.frames_of(sender)?;
+        let Some(quiet) = known(loss::idle_before_s(view))? else { return Ok(absent()) };
+        let rhythm = view.connection.traffic[sender].pings.rhythm_before(since);
+        Ok(match rhythm.filter(|(_, interval)| quiet >= LEFT_OUT * interval) {
+            Some((last, interval)) => seconds(Some(interval)).at([last, since]),
+            None => absent(),
+        })
+    }))
+}
+
+/// With a pause of so many intervals two Pings or more were left out.
+const LEFT_OUT: f64 = 2.9;
 
 pub(in crate::evidence) fn lifetime_limit_s(view: &View<'_>) -> Answer {
     of_end(view, |fitting| {
