@@ -570,6 +570,13 @@ fn table() -> Vec<Row> {
             .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
+        fact("peer.json")
+            .seen(farewell, false, &["text"])
+            .seen(last_words, true, &["hello"])
+            .absent(own_fault_of_the_first_word)
+            .unknown(end_at_open_hole, Gap)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
         fact("peer.last_complete")
             .seen(farewell, true, &["text"])
             .seen(cut_off, false, &["begun"])
@@ -1825,7 +1832,7 @@ fn graphql_refused() -> Scene {
 /// A service that nobody knows says in JSON why it closes.
 fn last_words() -> Scene {
     let mut scene = open();
-    scene.talk().client().text(r#"{"type":"hello"}"#);
+    scene.next("hello").client().text(r#"{"type":"hello"}"#);
     scene.next("said").server().text(r#"{"type":"error","code":401,"text":"go away"}"#);
     scene.next("close").server().close(1008, "");
     scene.talk().client().close(1008, "");

@@ -395,5 +395,6 @@ const BUILTIN: &[(&str, &str)] = &[
     ("tls.toml", include_str!("data/rules/tls.toml")),
     ("applications.toml", include_str!("data/rules/applications.toml")),
     ("announced.toml", include_str!("data/rules/announced.toml")),
+    ("services.toml", include_str!("data/rules/services.toml")),
     ("open.toml", include_str!("data/rules/open.toml")),
 ];
