@@ -326,7 +326,7 @@ fn what_only_looks_like_an_error_is_none() {
     // An error long before the end, and one that the conversation went on after, explain nothing.
     let mut c = chat();
     c.client().text(r#"{"type":"hello"}"#);
-    c.server().text(r#"{"type":"error","code":401}"#).wait(30.0);
+    c.server().text(r#"{"type":"error","code":401}"#).wait(27.0);
     assert_eq!(verdict(&connection("apps-near", closed(c, 1000))).1, "normal");
     let mut c = chat();
     c.client().text(r#"{"type":"hello"}"#);
@@ -391,8 +391,7 @@ fn decision_103_a_server_that_drops_a_client_with_much_unread_names_a_slow_consu
             c.server().binary(&[7; 1400]);
         }
         c.wait(3.0);
-        c.server().close(code, "").fin();
-        c.wait(2.0).client().rst();
+        c.server().close(code, "").wait(3.0).rst();
         let found = connection("apps-103", c);
         assert_eq!((verdict(&found).1, verdict(&found).2), ("slow_consumer", "client"), "{code}: {}", verdict(&found).0);
     }
