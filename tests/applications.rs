@@ -106,9 +106,17 @@ fn decision_075_codes_of_a_recognised_application_say_whose_fault_it_is_and_whet
 #[test]
 fn decision_074_centrifugo_separates_codes_to_retry_from_codes_not_to() {
     // centrifuge disconnect.go: 3000-3499 reconnect, 3500-3999 do not.
-    for (code, retried) in
-        [(3001, true), (3004, true), (3008, true), (3012, true), (3400, true), (3500, false), (3502, false), (3507, false), (3700, false)]
-    {
+    for (code, retried) in [
+        (3001, true),
+        (3004, true),
+        (3008, true),
+        (3012, true),
+        (3400, true),
+        (3500, false),
+        (3502, false),
+        (3507, false),
+        (3700, false),
+    ] {
         let mut c = chat();
         c.client().text(r#"{"id":1,"connect":{}}"#);
         c.server().text(r#"{"id":1,"connect":{"client":"x","version":"5.0.0"}}"#);
@@ -282,7 +290,12 @@ fn decision_077_recorded_refusals_are_read_from_their_last_message() {
     ] {
         let case = Case::all().into_iter().find(|case| case.name == name).expect("the fixture is there");
         let found = common::analyse(case.open()).expect("it is a capture").connections;
-        assert_eq!((verdict(&found[0]).1, verdict(&found[0]).2), (cause, party), "{name}: {}", found[0]["diagnosis"]["rule"]);
+        assert_eq!(
+            (verdict(&found[0]).1, verdict(&found[0]).2),
+            (cause, party),
+            "{name}: {}",
+            found[0]["diagnosis"]["rule"]
+        );
     }
 }
 
@@ -342,7 +355,12 @@ fn decision_106_after_a_logout_1000_is_normal() {
         c.server().text(r#"{"type":"welcome"}"#).wait(3.0);
         c.side(side).text(text);
         let found = connection("apps-logout", closed(c, 1000));
-        assert_eq!((verdict(&found).1, verdict(&found).2), ("normal", "none"), "{text}: {}", found["diagnosis"]["rule"]);
+        assert_eq!(
+            (verdict(&found).1, verdict(&found).2),
+            ("normal", "none"),
+            "{text}: {}",
+            found["diagnosis"]["rule"]
+        );
     }
 }
 
@@ -377,7 +395,12 @@ fn decision_072_and_073_policy_violations_are_told_apart_by_time_and_reason() {
     }
     for reason in ["Pong timeout", "ping timeout"] {
         let found = connection("apps-073", with_reason(9, reason));
-        assert_eq!((verdict(&found).1, verdict(&found).2), ("keepalive_timeout", "client"), "{reason}: {}", verdict(&found).0);
+        assert_eq!(
+            (verdict(&found).1, verdict(&found).2),
+            ("keepalive_timeout", "client"),
+            "{reason}: {}",
+            verdict(&found).0
+        );
     }
 }
 
@@ -393,7 +416,12 @@ fn decision_103_a_server_that_drops_a_client_with_much_unread_names_a_slow_consu
         c.wait(3.0);
         c.server().close(code, "").wait(3.0).rst();
         let found = connection("apps-103", c);
-        assert_eq!((verdict(&found).1, verdict(&found).2), ("slow_consumer", "client"), "{code}: {}", verdict(&found).0);
+        assert_eq!(
+            (verdict(&found).1, verdict(&found).2),
+            ("slow_consumer", "client"),
+            "{code}: {}",
+            verdict(&found).0
+        );
     }
 }
 
@@ -471,7 +499,11 @@ fn decision_053_text_that_is_no_json_is_a_possible_cause() {
         let mut c = chat();
         c.client().text("hello").wait(0.01);
         let found = connection("apps-053", closed(c, code));
-        assert_eq!((verdict(&found).0, verdict(&found).2, verdict(&found).3), ("close-not-json", "client", "possible"), "{code}");
+        assert_eq!(
+            (verdict(&found).0, verdict(&found).2, verdict(&found).3),
+            ("close-not-json", "client", "possible"),
+            "{code}"
+        );
         let mut c = chat();
         c.client().text("{}").wait(0.01);
         assert_ne!(verdict(&connection("apps-053", closed(c, code))).0, "close-not-json", "{code}");
@@ -527,7 +559,9 @@ fn row_86_a_heartbeat_of_an_unknown_application_is_reported_with_its_last_beat()
 
 #[test]
 fn row_128_explain_works_for_rules_codes_violations_facts_and_applications_in_five_languages() {
-    for what in ["announced-auth", "4004", "rsv_nonzero", "app.retry", "discord", "last-word-error", "1006", "close.code"] {
+    for what in
+        ["announced-auth", "4004", "rsv_nonzero", "app.retry", "discord", "last-word-error", "1006", "close.code"]
+    {
         let mut pages = Vec::new();
         for language in ["en", "zh", "de", "tr", "fr"] {
             let page = run(&["explain", what, "--lang", language]).text().to_owned();

@@ -1897,7 +1897,11 @@ fn engine_refused() -> Scene {
     let request = REQUEST.replacen("GET /", "GET /socket.io/?EIO=4&transport=websocket&sid=x", 1);
     let mut scene = Scene::connected();
     scene.next("request").request(&request);
-    scene.next("response").respond(400, "Content-Type: application/json", r#"{"code":1,"message":"Session ID unknown"}"#);
+    scene.next("response").respond(
+        400,
+        "Content-Type: application/json",
+        r#"{"code":1,"message":"Session ID unknown"}"#,
+    );
     scene.next("fin").server().fin();
     scene.talk().client().fin();
     scene

@@ -55,13 +55,24 @@ fn row_130_the_catalog_of_the_documentation_teaches_codes_reasons_applications_a
         (&[], 4101, "", "application-code-peer", "application_code", "client"),
         (&[], 1008, "plan: basic", "application-code-nobody", "application_code", "none"),
         (&[r#"{"type":"acme_hello"}"#], 4200, "", "application-code-ender", "application_code", "server"),
-        (&[r#"{"type":"acme_hello"}"#, r#"{"type":"refused","code":7}"#], 1000, "", "announced-auth", "policy", "client"),
+        (
+            &[r#"{"type":"acme_hello"}"#, r#"{"type":"refused","code":7}"#],
+            1000,
+            "",
+            "announced-auth",
+            "policy",
+            "client",
+        ),
         (&[r#"{"type":"acme_hello"}"#, r#"{"type":"refused"}"#], 1000, "", "announced-own-server", "policy", "server"),
         (&[], 1001, "gateway 2.1", "acme-gateway-deploy", "service_restart", "proxy"),
     ] {
         let found = diagnosed(&catalog, &capture("catalog-doc-capture", said, code, reason));
         let verdict = &found["diagnosis"];
-        assert_eq!((&verdict["rule"], &verdict["cause"], &verdict["party"]), (&rule.into(), &cause.into(), &party.into()), "{code} {reason}");
+        assert_eq!(
+            (&verdict["rule"], &verdict["cause"], &verdict["party"]),
+            (&rule.into(), &cause.into(), &party.into()),
+            "{code} {reason}"
+        );
         let text = verdict.to_string();
         for words in match (code, reason) {
             (4100, _) => &["signed in on another device", "Ask the person whether to continue here"][..],
@@ -96,7 +107,8 @@ fn row_130_explain_rules_and_codes_know_the_catalog() {
 fn row_130_the_configuration_is_read_unless_it_is_switched_off() {
     let home = folder("catalog-config");
     fs::create_dir_all(home.join("wsdissect")).expect("the folder is ours");
-    fs::write(home.join("wsdissect/catalog.toml"), "[[code]]\ncode = 4100\nmeans = \"ours\"\nparty = \"server\"\n").expect("it is ours");
+    fs::write(home.join("wsdissect/catalog.toml"), "[[code]]\ncode = 4100\nmeans = \"ours\"\nparty = \"server\"\n")
+        .expect("it is ours");
     let capture = capture("catalog-config-capture", &[], 4100, "");
     let party = |more: &[&str]| {
         let args: Vec<&str> = ["-T", "jsonl", path(&capture)].into_iter().chain(more.iter().copied()).collect();
@@ -106,7 +118,8 @@ fn row_130_the_configuration_is_read_unless_it_is_switched_off() {
     assert_eq!(party(&[]), "server");
     assert_eq!(party(&["--no-config"]), "unknown");
     // The command line goes before it.
-    let other = file("catalog-config-other", "own.toml", "[[code]]\ncode = 4100\nmeans = \"theirs\"\nparty = \"client\"\n");
+    let other =
+        file("catalog-config-other", "own.toml", "[[code]]\ncode = 4100\nmeans = \"theirs\"\nparty = \"client\"\n");
     assert_eq!(party(&["--profile", path(&other)]), "client");
 }
 
@@ -125,13 +138,21 @@ fn row_130_mistakes_are_told_with_line_and_column() {
         (&rule.replace("mine", "close-1000"), ":2:6:", "twice"),
         (&rule.replace("title = \"t\"\n", ""), ":2:6:", "title"),
         (&rule.replace("explanation = \"e\"", "explanation = \"{no.fact}\""), ":8:15:", "no.fact"),
-        (&format!("{rule}example = [\n  {{ expect = \"fires\", given = {{ \"close.code\" = 4101 }} }},\n]\n"), ":11:", "fails"),
+        (
+            &format!("{rule}example = [\n  {{ expect = \"fires\", given = {{ \"close.code\" = 4101 }} }},\n]\n"),
+            ":11:",
+            "fails",
+        ),
         ("a = \n", ":1:", ""),
     ] {
         let catalog = file("catalog-wrong", "own.toml", text);
         let run = run(&["--catalog", path(&catalog), "rules"]);
         assert_eq!(run.code, Some(2), "{text}");
-        assert!(run.stderr.contains(&format!("own.toml{place}")) && run.stderr.contains(what), "{text}: {}", run.stderr);
+        assert!(
+            run.stderr.contains(&format!("own.toml{place}")) && run.stderr.contains(what),
+            "{text}: {}",
+            run.stderr
+        );
     }
     let run = run(&["--catalog", "/no/such/catalog.toml", "rules"]);
     assert_eq!(run.code, Some(2));

@@ -76,8 +76,14 @@ const STRONG: [(LabelClass, &[&str]); 6] = [
     (LabelClass::Auth, &["unauthorized", "unauthorised", "unauthenticated", "forbidden", "denied", "expired"]),
     (LabelClass::Replaced, &["replaced", "superseded", "kicked", "banned"]),
     (LabelClass::Restart, &["shutdown", "restarting", "maintenance", "reconnect", "goaway"]),
-    (LabelClass::Error, &["error", "err", "fail", "failed", "failure", "invalid", "rejected", "refused", "fatal", "exception"]),
-    (LabelClass::Farewell, &["bye", "goodbye", "logout", "signout", "quit", "disconnect", "disconnected", "disconnecting"]),
+    (
+        LabelClass::Error,
+        &["error", "err", "fail", "failed", "failure", "invalid", "rejected", "refused", "fatal", "exception"],
+    ),
+    (
+        LabelClass::Farewell,
+        &["bye", "goodbye", "logout", "signout", "quit", "disconnect", "disconnected", "disconnecting"],
+    ),
 ];
 
 /// Words that tell more of what is an error already, or stands in the field of a code.
@@ -85,7 +91,20 @@ const WEAK: [(LabelClass, &[&str]); 4] = [
     (LabelClass::Limit, &["rate", "throttle", "flood", "quota", "limit", "429", "4429"]),
     (
         LabelClass::Auth,
-        &["auth", "authentication", "authorization", "credentials", "token", "jwt", "login", "permission", "401", "403", "4401", "4403"],
+        &[
+            "auth",
+            "authentication",
+            "authorization",
+            "credentials",
+            "token",
+            "jwt",
+            "login",
+            "permission",
+            "401",
+            "403",
+            "4401",
+            "4403",
+        ],
     ),
     (LabelClass::Replaced, &["duplicate", "takeover", "kick", "ban", "elsewhere", "conflict", "4409"]),
     (LabelClass::Restart, &["restart", "draining"]),
@@ -229,7 +248,9 @@ mod tests {
 
     #[test]
     fn text_names_and_secrets_are_never_told() {
-        for text in ["error", "[\"error\"]", r#"{"text":"error"}"#, r#"{"type":"you are not allowed"}"#, r#"{"type":7}"#] {
+        for text in
+            ["error", "[\"error\"]", r#"{"text":"error"}"#, r#"{"type":"you are not allowed"}"#, r#"{"type":7}"#]
+        {
             assert_eq!(of(text), None, "{text}");
         }
         for (text, token) in [

@@ -154,7 +154,10 @@ mod tests {
 
     #[test]
     fn a_role_becomes_the_side_that_has_it() {
-        assert_eq!((Fault::Sender.party(Side::Server), Fault::Receiver.side(Side::Server)), ("server", Some(Side::Client)));
+        assert_eq!(
+            (Fault::Sender.party(Side::Server), Fault::Receiver.side(Side::Server)),
+            ("server", Some(Side::Client))
+        );
         assert_eq!((Fault::Client.party(Side::Client), Fault::Proxy.side(Side::Client)), ("client", None));
     }
 

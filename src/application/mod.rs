@@ -123,7 +123,8 @@ impl PathPattern {
     fn fits(&self, target: &str) -> bool {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let names = || query.split('&').filter_map(|item| item.split_once('=')).map(|(name, _)| name);
-        fits_pattern(&format!("*{}", self.ends), path) && self.query.iter().all(|wanted| names().any(|name| name == &**wanted))
+        fits_pattern(&format!("*{}", self.ends), path)
+            && self.query.iter().all(|wanted| names().any(|name| name == &**wanted))
     }
 }
 
@@ -317,7 +318,9 @@ mod tests {
         for host in ["gateway.example", "Gateway.Example:443", "a.b.chat.example", "x1.api.eu-west-1.cloud.example"] {
             assert!(known.by_host(host).is_some(), "{host}");
         }
-        for host in ["chat.example", "xgateway.example", "a.badchat.example", "gateway.example.org", "cloud.example", ""] {
+        for host in
+            ["chat.example", "xgateway.example", "a.badchat.example", "gateway.example.org", "cloud.example", ""]
+        {
             assert!(known.by_host(host).is_none(), "{host}");
         }
     }

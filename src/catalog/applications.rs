@@ -10,8 +10,8 @@ use std::sync::{Arc, LazyLock};
 use super::meanings;
 use super::rules::LoadError;
 use crate::application::{
-    Announcement, Applications, CloseMeaning, Detail, Form, Item, Meaning, OwnMeaning, PathPattern, Protocol, ReasonTest,
-    Shape, Test,
+    Announcement, Applications, CloseMeaning, Detail, Form, Item, Meaning, OwnMeaning, PathPattern, Protocol,
+    ReasonTest, Shape, Test,
 };
 use crate::units::Side;
 use serde::Deserialize;
@@ -177,10 +177,12 @@ impl Words {
             }
         };
         if let Some(party) = &self.party {
-            meaning.fault = Some(meanings::fault(party.get_ref()).map_err(|what| Wrong { what, at: Some(party.span()) })?);
+            meaning.fault =
+                Some(meanings::fault(party.get_ref()).map_err(|what| Wrong { what, at: Some(party.span()) })?);
         }
         if let Some(retry) = &self.retry {
-            meaning.retry = Some(meanings::retry(retry.get_ref()).map_err(|what| Wrong { what, at: Some(retry.span()) })?);
+            meaning.retry =
+                Some(meanings::retry(retry.get_ref()).map_err(|what| Wrong { what, at: Some(retry.span()) })?);
         }
         if let Some(fix) = &self.fix {
             if author == Author::Program && !meanings::has_advice(fix.get_ref()) {
@@ -559,7 +561,9 @@ mod tests {
     fn messages_and_codes_mean_what_their_protocol_says() {
         let means = |name: &str, glimpse: Glimpse<'_>| {
             let found = builtin().all().find(|protocol| *protocol.name == *name).unwrap().read(Side::Server, &glimpse);
-            found.map(|reading| (reading.kind.to_string(), reading.code, reading.means.map(|means| means.key.to_string())))
+            found.map(|reading| {
+                (reading.kind.to_string(), reading.code, reading.means.map(|means| means.key.to_string()))
+            })
         };
         let known = |kind: &str, code, key: &str| Some((kind.to_owned(), code, Some(key.to_owned())));
         assert_eq!(

@@ -210,12 +210,7 @@ pub fn explain_with(code: u16, language: Language, applications: &Applications, 
 }
 
 /// What a code means to its user and in the application protocols that define it; most codes have none.
-fn applications_of(
-    code: u16,
-    language: Language,
-    applications: &Applications,
-    only: Option<&str>,
-) -> Option<Section> {
+fn applications_of(code: u16, language: Language, applications: &Applications, only: Option<&str>) -> Option<Section> {
     let own = applications.own_meaning(only, Some(code), "").map(|meaning| Property {
         label: text(language, "applications.page.own").into(),
         value: meaning_line(meaning, language),
@@ -512,7 +507,8 @@ impl About {
 
     fn properties(&self) -> Vec<Property> {
         let label = |property: &str| text(self.language, &format!("codes.property.{property}"));
-        let mut properties = vec![Property { label: label("title").into(), value: self.text(CodeText::Title).to_owned() }];
+        let mut properties =
+            vec![Property { label: label("title").into(), value: self.text(CodeText::Title).to_owned() }];
         if !self.entry.aliases.is_empty() {
             properties.push(Property { label: label("aliases").into(), value: self.entry.aliases.join(", ") });
         }

@@ -102,7 +102,8 @@ fn still_inside<'a>(line: &str, before: Option<&'a str>) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    const FILE: &str = "# ours\n[[code]]\ncode = 4001\nmeans = '''\n[[rule]]\n'''\n\n[[rule]]\nid = \"x\"\n[rule.when]\n\"a\" = 1\n";
+    const FILE: &str =
+        "# ours\n[[code]]\ncode = 4001\nmeans = '''\n[[rule]]\n'''\n\n[[rule]]\nid = \"x\"\n[rule.when]\n\"a\" = 1\n";
 
     #[test]
     fn each_part_keeps_its_lines() {

@@ -70,7 +70,8 @@ fn check_examples(knowledge: &Knowledge) -> Result<(), Failure> {
             let found = evaluate(rule, &example.facts);
             if found != example.expect {
                 let (file, line) = (&rule.file, example.line);
-                let what = format!("{file}:{line}: this example of rule `{}` is `{found}`, not `{}`", rule.id, example.expect);
+                let what =
+                    format!("{file}:{line}: this example of rule `{}` is `{found}`, not `{}`", rule.id, example.expect);
                 return Err(Failure::Usage(what));
             }
         }

@@ -166,7 +166,9 @@ fn explain_fact(page: &mut Page, fact: FactId, rules: &RuleSet, language: Langua
     }
     let asking: Vec<_> = rules
         .iter()
-        .filter(|rule| rule.conditions.iter().any(|condition| condition.fact == fact || condition.other_fact() == Some(fact)))
+        .filter(|rule| {
+            rule.conditions.iter().any(|condition| condition.fact == fact || condition.other_fact() == Some(fact))
+        })
         .map(|rule| rule.id.as_str())
         .collect();
     if !asking.is_empty() {
@@ -200,12 +202,7 @@ fn explain_rule(page: &mut Page, rule: &Rule, speaker: &Speaker) {
     page.item("-", &format!("{}: {}", label("source"), rule.source));
 }
 
-fn codes(
-    page: &mut Page,
-    list: &ListArgs,
-    applications: &Applications,
-    language: Language,
-) -> Result<(), Failure> {
+fn codes(page: &mut Page, list: &ListArgs, applications: &Applications, language: Language) -> Result<(), Failure> {
     let rows = page::codes(language);
     if list.format == ListFormat::Json {
         return page.json(&rows);

@@ -2,8 +2,8 @@
 
 use crate::catalog::language::Language;
 use crate::catalog::meanings::CodeMeanings;
-use crate::catalog::rules::{RuleId, RuleSet};
 use crate::catalog::rules::words::{FactWords, Words};
+use crate::catalog::rules::{RuleId, RuleSet};
 use crate::catalog::text;
 use crate::connection::Meaning;
 use crate::diagnosis::{Candidate, Diagnosis, Fix, printable, render, value_text};

@@ -98,7 +98,10 @@ impl HttpStage {
     }
 
     pub(super) fn kept_bytes(&self) -> usize {
-        self.requests.kept_bytes() + self.responses.kept_bytes() + self.held.bytes + self.early.bytes
+        self.requests.kept_bytes()
+            + self.responses.kept_bytes()
+            + self.held.bytes
+            + self.early.bytes
             + self.refusal.as_ref().map_or(0, Vec::capacity)
     }
 

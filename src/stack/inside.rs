@@ -6,7 +6,8 @@
 //! costs at most a copy of its first bytes.
 
 use crate::application::{
-    Application, Applications, Candidate, ControlPackets, FIRST_MESSAGES, Form, Glimpse, KnownBy, LastMessage, Label, Protocol,
+    Application, Applications, Candidate, ControlPackets, FIRST_MESSAGES, Form, Glimpse, KnownBy, Label, LastMessage,
+    Protocol,
 };
 use crate::connection::{Connection, MessageNote, Outcome, Preview};
 use crate::units::{Origin, PerSide, Side};
@@ -251,14 +252,20 @@ impl Inside {
             self.learn(protocol, by, at);
         }
         let Known { protocol, by, at } = *self.known.take()?;
-        let last = PerSide { client: Side::Client, server: Side::Server }.map(|side| match self.sides[side].prefix.as_deref() {
-            _ if protocol.form == Some(Form::Mqtt) => last_packet(side, &protocol, self.sides[side].mqtt.as_deref()),
-            Some(prefix) if protocol.form.is_some() => match (prefix.complete, protocol.read(side, &prefix.glimpse())) {
-                (Some(at), Some(reading)) => LastMessage::Read { reading, at },
-                (Some(_), None) => LastMessage::Other,
-                (None, _) => LastMessage::Unread,
-            },
-            _ => LastMessage::None,
+        let last = PerSide { client: Side::Client, server: Side::Server }.map(|side| {
+            match self.sides[side].prefix.as_deref() {
+                _ if protocol.form == Some(Form::Mqtt) => {
+                    last_packet(side, &protocol, self.sides[side].mqtt.as_deref())
+                }
+                Some(prefix) if protocol.form.is_some() => {
+                    match (prefix.complete, protocol.read(side, &prefix.glimpse())) {
+                        (Some(at), Some(reading)) => LastMessage::Read { reading, at },
+                        (Some(_), None) => LastMessage::Other,
+                        (None, _) => LastMessage::Unread,
+                    }
+                }
+                _ => LastMessage::None,
+            }
         });
         Some(Box::new(Application { protocol, known_by: by, at, last }))
     }

@@ -349,7 +349,9 @@ fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<R
         }
         if draft.rule.own.is_some() {
             // Whoever writes a rule knows the application better than any that comes with the program.
-            ancestors.extend(drafts.values().filter(|other| other.rule.own.is_none()).map(|other| other.rule.id.to_string()));
+            ancestors.extend(
+                drafts.values().filter(|other| other.rule.own.is_none()).map(|other| other.rule.id.to_string()),
+            );
         }
         // This rule is in no circle, but one further up must end the walk as well: hence the bound.
         let up = |draft: &&Draft| draft.rule.extends.as_ref().and_then(|parent| drafts.get(parent.as_str()));

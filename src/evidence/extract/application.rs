@@ -1,9 +1,7 @@
 //! Facts about what travels inside the messages: the application protocol, and its own word for the end.
 
 use super::{Answer, View, absent, or_unknown, seconds, side, text, unknown, word};
-use crate::connection::{
-    Application, ClosePayload, Group, KnownBy, Label, LabelClass, LastMessage, Meaning, Reading,
-};
+use crate::connection::{Application, ClosePayload, Group, KnownBy, Label, LabelClass, LastMessage, Meaning, Reading};
 use crate::evidence::{Known, Value, WhyUnknown};
 use crate::units::{Origin, Side};
 

@@ -78,7 +78,8 @@ pub(in crate::evidence) fn body_code(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn engine_io(view: &View<'_>) -> Answer {
     of_request(view, |request| {
         let query = request.path.as_str().split_once('?').map_or("", |(_, query)| query);
-        let has = |wanted: &str| query.split('&').any(|item| item.split_once('=').is_some_and(|(name, _)| name == wanted));
+        let has =
+            |wanted: &str| query.split('&').any(|item| item.split_once('=').is_some_and(|(name, _)| name == wanted));
         boolean(has("EIO") && has("transport"))
     })
 }
