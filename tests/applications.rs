@@ -339,7 +339,7 @@ fn what_only_looks_like_an_error_is_none() {
     // An error long before the end, and one that the conversation went on after, explain nothing.
     let mut c = chat();
     c.client().text(r#"{"type":"hello"}"#);
-    c.server().text(r#"{"type":"error","code":401}"#).wait(30.0);
+    c.server().text(r#"{"type":"error","code":401}"#).wait(27.0);
     assert_eq!(verdict(&connection("apps-near", closed(c, 1000))).1, "normal");
     let mut c = chat();
     c.client().text(r#"{"type":"hello"}"#);
@@ -414,8 +414,7 @@ fn decision_103_a_server_that_drops_a_client_with_much_unread_names_a_slow_consu
             c.server().binary(&[7; 1400]);
         }
         c.wait(3.0);
-        c.server().close(code, "").fin();
-        c.wait(2.0).client().rst();
+        c.server().close(code, "").wait(3.0).rst();
         let found = connection("apps-103", c);
         assert_eq!(
             (verdict(&found).1, verdict(&found).2),
@@ -457,6 +456,80 @@ fn decision_035_and_036_engine_io_says_why_it_refuses() {
     c.server().fin();
     c.client().fin();
     assert!(!verdict(&connection("apps-engine", c)).0.contains("engine"));
+}
+
+// Decisions 47, 48, 51, 53, 56, 63, 78.
+
+#[test]
+fn decision_047_and_048_codes_that_must_not_travel_are_the_senders_fault() {
+    for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
+        let mut c = chat();
+        c.client().text("hello").wait(3.0);
+        let found = connection("apps-047", closed(c, code));
+        assert_eq!((verdict(&found).1, verdict(&found).2), ("protocol_error", "server"), "{code}");
+    }
+}
+
+#[test]
+fn decision_051_and_063_limits_of_aws_api_gateway() {
+    let gateway = || at_host("x1.execute-api.eu-west-1.amazonaws.com");
+    let mut c = gateway();
+    c.client().text(&"x".repeat(40_000));
+    let found = connection("apps-051", closed(c, 1009));
+    assert_eq!((verdict(&found).0, verdict(&found).2), ("close-1009-api-gateway", "client"));
+    let mut c = gateway();
+    c.client().text("hello").wait(600.0);
+    let found = connection("apps-063", closed(c, 1001));
+    assert_eq!((verdict(&found).0, verdict(&found).1), ("close-1001-api-gateway-idle", "idle_timeout"));
+    let mut c = gateway();
+    for _ in 0..24 {
+        c.client().text("hello").wait(300.0);
+    }
+    let found = connection("apps-063", closed(c, 1001));
+    assert_eq!((verdict(&found).0, verdict(&found).1), ("close-1001-api-gateway-lifetime", "lifetime_limit"));
+    // Elsewhere these times are nobody's limits.
+    let mut c = chat();
+    c.client().text("hello").wait(7200.0);
+    assert!(!verdict(&connection("apps-063", closed(c, 1001))).0.contains("gateway"));
+}
+
+#[test]
+fn decision_053_text_that_is_no_json_is_a_possible_cause() {
+    for code in [1003, 1007, 4400] {
+        let mut c = chat();
+        c.client().text("hello").wait(0.01);
+        let found = connection("apps-053", closed(c, code));
+        assert_eq!(
+            (verdict(&found).0, verdict(&found).2, verdict(&found).3),
+            ("close-not-json", "client", "possible"),
+            "{code}"
+        );
+        let mut c = chat();
+        c.client().text("{}").wait(0.01);
+        assert_ne!(verdict(&connection("apps-053", closed(c, code))).0, "close-not-json", "{code}");
+    }
+}
+
+#[test]
+fn decision_056_an_unanswered_ping_of_engine_io_is_a_keepalive_timeout() {
+    let mut c = at_path("/socket.io/?EIO=4&transport=websocket");
+    c.server().text(r#"0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#);
+    c.client().text("40");
+    c.server().text(r#"40{"sid":"y"}"#).wait(25.0);
+    for _ in 0..2 {
+        c.server().text("2");
+        c.client().text("3").wait(25.0);
+    }
+    c.server().text("2").wait(20.0);
+    let found = connection("apps-056", closed_empty(c, Side::Server));
+    assert_eq!((verdict(&found).1, verdict(&found).2), ("keepalive_timeout", "client"), "{}", verdict(&found).0);
+}
+
+#[test]
+fn decision_078_a_refused_subprotocol_is_named() {
+    let offered = Upgrade { subprotocols_offered: Some("graphql-transport-ws".into()), ..Upgrade::default() };
+    let found = connection("apps-078", closed(open_with(&offered), 1002));
+    assert_eq!(verdict(&found).1, "subprotocol_mismatch");
 }
 
 // Row 86: heartbeats.

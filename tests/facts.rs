@@ -676,6 +676,13 @@ fn table() -> Vec<Row> {
             .unknown(end_at_open_hole, Gap)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
+        fact("peer.json")
+            .seen(farewell, false, &["text"])
+            .seen(last_words, true, &["hello"])
+            .absent(own_fault_of_the_first_word)
+            .unknown(end_at_open_hole, Gap)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
         fact("peer.last_complete")
             .seen(farewell, true, &["text"])
             .seen(cut_off, false, &["begun"])
@@ -791,6 +798,7 @@ fn table() -> Vec<Row> {
             .seen(graphql_refused, "subprotocol", &["response"])
             .seen(engine_io, "messages", &["hello"])
             .seen(socket_io_silent, "path", &["request"])
+            .seen(discord_trouble, "host", &["request"])
             .absent(farewell)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
@@ -807,8 +815,8 @@ fn table() -> Vec<Row> {
             .seen(engine_io, "ends", &["bye"])
             .absent(farewell)
             .absent(private_code_of_nobody)
-            .unknown(server_hole, Gap)
-            .unknown(still_open, CaptureEnded),
+            .absent(still_open)
+            .unknown(server_hole, Gap),
         fact("app.end_side")
             .seen(mqtt_given_up, "client", &["last"])
             .seen(graphql_refused, "server", &["close"])
@@ -830,11 +838,17 @@ fn table() -> Vec<Row> {
             .unknown(server_hole, Gap),
         fact("app.fault_side")
             .seen(graphql_refused, "client", &["close"])
+            .seen(discord_trouble, "server", &["close"])
             .absent(engine_io)
             .absent(farewell)
             .unknown(server_hole, Gap),
         fact("app.retry")
             .seen(graphql_refused, "no", &["close"])
+            .seen(discord_trouble, "yes", &["close"])
+            .seen(discord_limit, "later", &["close"])
+            .seen(discord_session, "new_session", &["close"])
+            .seen(pusher_moves, "at_once", &["close"])
+            .seen(mqtt_moved, "elsewhere", &["last"])
             .absent(farewell)
             .unknown(server_hole, Gap),
         fact("app.advice")
@@ -853,6 +867,7 @@ fn table() -> Vec<Row> {
             .unknown(server_hole, Gap),
         fact("app.last_word_side")
             .seen(last_words, "server", &["said"])
+            .seen(logged_out, "client", &["said"])
             .absent(farewell)
             .unknown(server_hole, Gap),
         fact("app.own_kind")
@@ -2045,10 +2060,53 @@ fn graphql_refused() -> Scene {
     scene.ends_by_server(4403)
 }
 
+/// The client says goodbye in JSON and closes.
+fn logged_out() -> Scene {
+    let mut scene = open();
+    scene.next("said").client().text(r#"{"type":"logout"}"#);
+    scene.next("close").client().close(1000, "");
+    scene.talk().server().close(1000, "");
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// A server of Discord's name, and not one message; it closes with this code of Discord's.
+fn discord(code: u16) -> Scene {
+    let host = "gateway.discord.gg".to_owned();
+    open_with(&Upgrade { host, ..Upgrade::default() }).ends_by_server(code)
+}
+
+fn discord_trouble() -> Scene {
+    discord(4000)
+}
+
+fn discord_limit() -> Scene {
+    discord(4008)
+}
+
+fn discord_session() -> Scene {
+    discord(4007)
+}
+
+/// Pusher's code for a new connection at once.
+fn pusher_moves() -> Scene {
+    let mut scene = open();
+    scene.talk().server().text(r#"{"event":"pusher:connection_established","data":"{}"}"#);
+    scene.ends_by_server(4200)
+}
+
+/// The server of MQTT says 0x9c, Use another server.
+fn mqtt_moved() -> Scene {
+    let mut scene = mqtt();
+    scene.next("last").server().binary(&[0xe0, 2, 0x9c, 0]);
+    scene.ends_by_server(1000)
+}
+
 /// A service that nobody knows says in JSON why it closes.
 fn last_words() -> Scene {
     let mut scene = open();
-    scene.talk().client().text(r#"{"type":"hello"}"#);
+    scene.next("hello").client().text(r#"{"type":"hello"}"#);
     scene.next("said").server().text(r#"{"type":"error","code":401,"text":"go away"}"#);
     scene.next("close").server().close(1008, "");
     scene.talk().client().close(1008, "");

@@ -66,7 +66,7 @@ fn row_130_the_catalog_of_the_documentation_teaches_codes_reasons_applications_a
         (&[r#"{"type":"acme_hello"}"#, r#"{"type":"refused"}"#], 1000, "", "announced-own-server", "policy", "server"),
         (&[], 1001, "gateway 2.1", "acme-gateway-deploy", "service_restart", "proxy"),
     ] {
-        let found = diagnosed(&catalog, &capture("catalog-doc", said, code, reason));
+        let found = diagnosed(&catalog, &capture("catalog-doc-capture", said, code, reason));
         let verdict = &found["diagnosis"];
         assert_eq!(
             (&verdict["rule"], &verdict["cause"], &verdict["party"]),
@@ -84,7 +84,7 @@ fn row_130_the_catalog_of_the_documentation_teaches_codes_reasons_applications_a
         }
     }
     // Without the catalog nobody knows.
-    let found = run(&["-T", "jsonl", path(&capture("catalog-doc", &[], 4100, ""))]).lines();
+    let found = run(&["-T", "jsonl", path(&capture("catalog-doc-capture", &[], 4100, ""))]).lines();
     assert_eq!(found[0]["diagnosis"]["rule"], "close-4000-4999");
 }
 

@@ -189,7 +189,7 @@ fn class_in(signs: &[(LabelClass, &[&str])], identifier: &str) -> Option<LabelCl
     let joined = words.concat();
     // Longer ones are also found where an identifier writes them as two words.
     let has = |sign: &&str| words.iter().any(|word| word == sign) || (sign.len() > 6 && joined.contains(sign));
-    signs.iter().find(|(_, signs)| signs.iter().any(|sign| has(sign))).map(|(class, _)| *class)
+    signs.iter().find(|(_, signs)| signs.iter().any(&has)).map(|(class, _)| *class)
 }
 
 /// The words of an identifier, in small letters: `rateLimit_exceeded` has three.

@@ -9,9 +9,9 @@ use std::sync::{Arc, LazyLock};
 
 use super::meanings;
 use super::rules::LoadError;
+pub use crate::application::Applications;
 use crate::application::{
-    Announcement, Applications, CloseMeaning, Detail, Form, Item, Meaning, OwnMeaning, PathPattern, Protocol,
-    ReasonTest, Shape, Test,
+    Announcement, CloseMeaning, Detail, Form, Item, Meaning, OwnMeaning, PathPattern, Protocol, ReasonTest, Shape, Test,
 };
 use crate::units::Side;
 use serde::Deserialize;

@@ -395,6 +395,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("tls.toml", include_str!("data/rules/tls.toml")),
     ("applications.toml", include_str!("data/rules/applications.toml")),
     ("announced.toml", include_str!("data/rules/announced.toml")),
+    ("services.toml", include_str!("data/rules/services.toml")),
     ("open.toml", include_str!("data/rules/open.toml")),
     ("stacks.toml", include_str!("data/rules/stacks.toml")),
     ("middlebox.toml", include_str!("data/rules/middlebox.toml")),

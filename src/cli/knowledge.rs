@@ -4,7 +4,7 @@
 use super::args::{Command, KnowledgeArgs, ListArgs, ListFormat};
 use super::catalog;
 use super::{ExitStatus, Failure};
-use crate::application::Applications;
+use crate::catalog::applications::Applications;
 use crate::catalog::knowledge::Knowledge;
 use crate::catalog::language::Language;
 use crate::catalog::page::{self, Body, Section};

@@ -274,6 +274,7 @@ pub static FACTS: &[Fact] = &[
     fact("peer.last_kind", FactType::Enum(&["text", "binary"]), peer::last_kind, "Kind of the peer's last data message, complete or begun; absent when it sent none."),
     fact("peer.last_size", BYTES, peer::last_size, "Its payload bytes: inflated when compressed, declared when it was cut off."),
     fact("peer.last_wire_size", BYTES, software::last_wire_size, "Bytes of the peer's last data message on the wire, when it was compressed; absent when it was not."),
+    fact("peer.json", BOOL, peer::json, "All of the first four messages of the peer are JSON; absent when it sent none."),
     fact("peer.last_complete", BOOL, peer::last_complete, "It was completed."),
     fact("peer.last_utf8", FactType::Enum(&["valid", "invalid", "not_text"]), peer::last_utf8, "Whether it is valid UTF-8."),
     fact("peer.other_kind_before", BOOL, peer::other_kind_before, "The peer had sent messages of the other kind earlier, and the connection went on."),

@@ -193,8 +193,8 @@ fn last_label<'a>(view: &View<'a>) -> Result<Option<(Side, &'a Label, Origin)>, 
             };
         };
         view.frames_since(side, *at)?;
-        let is_last_word = end.at.seconds_since(at).is_some_and(|age| (0.0..=LAST_WORD_S).contains(&age));
-        Ok(is_last_word.then_some((side, label, *at)))
+        let age = end.at.seconds_since(at).ok_or(WhyUnknown::NoTime)?;
+        Ok((0.0..=LAST_WORD_S).contains(&age).then_some((side, label, *at)))
     };
     let own = of_side(ender)?;
     if own.is_some_and(|(_, label, _)| label.class != LabelClass::Plain) {

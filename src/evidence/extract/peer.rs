@@ -32,6 +32,18 @@ pub(in crate::evidence) fn last_kind(view: &View<'_>) -> Answer {
     of_message(view, |_, message| word(if message.kind == Opcode::Text { "text" } else { "binary" }))
 }
 
+pub(in crate::evidence) fn json(view: &View<'_>) -> Answer {
+    // Of messages in a hole nobody knows; that one of them was no JSON, the others can show all the same.
+    of_message(view, |end, _| {
+        let peer = end.by.other();
+        match view.connection.traffic[peer].json {
+            Some(false) => boolean(false),
+            Some(true) => or_unknown(view.frames_of(peer).map(|()| boolean(true))),
+            None => or_unknown(view.bytes_of(peer).map(|()| absent())),
+        }
+    })
+}
+
 pub(in crate::evidence) fn last_size(view: &View<'_>) -> Answer {
     of_message(view, |end, message| {
         // A hole, in this message or in the window before it, leaves only the size on the wire.
