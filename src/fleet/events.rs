@@ -155,9 +155,6 @@ const LONGEST: f64 = 30.0;
 /// Servers that follow one another within this many seconds are one rolling event.
 const ROLLING_SECONDS: f64 = 300.0;
 
-/// No limit on silence or age is shorter, in seconds.
-const SHORTEST_TIMER: f64 = 5.0;
-
 /// A drain is over within this many seconds, and takes more than these.
 const DRAIN_SECONDS: std::ops::RangeInclusive<f64> = 10.0..=1800.0;
 
@@ -373,18 +370,17 @@ impl Moments {
         }
         let open = open.map(|open| open.max(burst.count));
         let is_share = open.is_none_or(|open| burst.count.saturating_mul(10) >= open);
-        let same = |spread: &Spread, least: f64| {
-            spread.common().is_some_and(|common| is_most(common.count, burst.count) && common.least >= least)
-        };
+        let same = |spread: &Spread| spread.common().is_some_and(|common| is_most(common.count, burst.count));
         // Who was last spoken to at the same moment, as by a message for all, has been silent for the same time.
-        let same_silence = same(&burst.silence, SHORTEST_TIMER);
-        let same_age = same(&burst.lifetime, SHORTEST_TIMER);
+        let (same_silence, same_age) = (same(&burst.silence), same(&burst.lifetime));
         let is_all = open.is_none_or(|open| is_most(burst.count, open));
         let by_timer = is_most(burst.by_timer, burst.count) && (same_silence || same_age || !is_all);
-        if (burst.count as f64) < enough || !is_share || by_timer {
+        let announced = is_most(burst.closings.of(&Closing::Code(1012)), burst.count);
+        // What is alike in everything says no more together than each alone.
+        let all_alike = same_silence && same_age && !announced;
+        if (burst.count as f64) < enough || !is_share || by_timer || all_alike {
             return None;
         }
-        let announced = is_most(burst.closings.of(&Closing::Code(1012)), burst.count);
         let kind = if (same_silence || same_age) && !announced { EventKind::SameAge } else { burst.kind(is_all) };
         let Bucket { count, first, last, closings, how, rules, example, .. } = burst;
         let servers = vec![server];

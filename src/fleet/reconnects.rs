@@ -146,6 +146,8 @@ struct Client {
     paths: Tally<String>,
     agents: Tally<String>,
     rules: Tally<RuleId>,
+    /// Of attempts that failed.
+    causes: Tally<Cause>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -196,7 +198,10 @@ impl Returns {
         let who = client.identify(connection);
         client.rules.add(&report.diagnosis.rule);
         client.total += 1;
-        client.failed += u64::from(how == How::Failed);
+        if how == How::Failed {
+            client.failed += 1;
+            client.causes.add(&report.diagnosis.cause);
+        }
         let attempt = Attempt { start, end, who, how, stream: connection.id.flow };
         if client.attempts.len() >= Self::ATTEMPTS {
             client.attempts.remove(Self::ATTEMPTS / 2);
@@ -329,7 +334,12 @@ impl Client {
         if overlaps * 10 > attempts.len() {
             return None;
         }
+        // Who fails in another way each time tries something out, as a test program does.
+        let same_cause = self.causes.most().is_some_and(|(_, count)| count * 3 >= self.causes.total() * 2);
         let (pauses, backoff) = if failed.len() >= LEAST_PAUSES && failed.len() >= meant.len() {
+            if !same_cause {
+                return None;
+            }
             let backoff = waiting(&failed)?;
             (failed, backoff)
         } else {
