@@ -787,6 +787,7 @@ fn row_106_connections_that_are_alike_in_everything_are_no_event() {
 fn many_connections_cost_little_together() {
     use std::net::{IpAddr, Ipv4Addr};
     use wsdissect::capture::Reader;
+    use wsdissect::evidence::{FactId, Known, PacketRefs, Value as FactValue};
     use wsdissect::fleet::{Fleet, Incident, events::Event, reconnects::Reconnects};
     use wsdissect::units::Timestamp;
     use wsdissect::{Analyzer, Options};
@@ -811,6 +812,10 @@ fn many_connections_cost_little_together() {
         connection.first.time = Some(Timestamp::from_nanos(moment - 50_000_000_000 - rng.below(1 << 34) as i64));
         for signal in &mut connection.ending {
             signal.at.time = Some(Timestamp::from_nanos(moment));
+        }
+        for fact in ["end.silence_s", "connection.lifetime_s"] {
+            let seconds = Known::Seen(FactValue::Float(rng.below(100_000) as f64 / 1000.0));
+            report.facts.set(FactId::by_name(fact).expect("a fact"), seconds, PacketRefs::default());
         }
         fleet.add(&report);
     }

@@ -134,6 +134,8 @@ const RANDOM_SECONDS: f64 = 5.0;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Returns {
     clients: BTreeMap<(IpAddr, Endpoint), Client>,
+    /// Connections for which there was no room.
+    refused: u64,
     latest: Option<Timestamp>,
 }
 
@@ -147,7 +149,7 @@ struct Client {
     agents: Tally<String>,
     rules: Tally<RuleId>,
     /// Of attempts that failed.
-    causes: Tally<Cause>,
+    failures: Tally<RuleId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -173,6 +175,8 @@ impl Returns {
     pub(super) const CLIENTS: usize = 16_384;
     /// Attempts kept of each: the first half of them, and the last.
     pub(super) const ATTEMPTS: usize = 64;
+    /// Connections without room after which room is made again.
+    const ROOM_EVERY: u64 = 4096;
     /// A client that came once and not again for so many seconds gives way.
     const FORGOTTEN: f64 = 120.0;
 
@@ -187,8 +191,12 @@ impl Returns {
         self.latest = self.latest.max(connection.last.time);
         let key = (connection.endpoints.client.ip, connection.endpoints.server);
         if !self.clients.contains_key(&key) && self.clients.len() >= Self::CLIENTS {
-            self.make_room();
+            // To look at all of them each time would take too long.
+            if self.refused.is_multiple_of(Self::ROOM_EVERY) {
+                self.make_room();
+            }
             if self.clients.len() >= Self::CLIENTS {
+                self.refused += 1;
                 return;
             }
         }
@@ -200,7 +208,7 @@ impl Returns {
         client.total += 1;
         if how == How::Failed {
             client.failed += 1;
-            client.causes.add(&report.diagnosis.cause);
+            client.failures.add(&report.diagnosis.rule);
         }
         let attempt = Attempt { start, end, who, how, stream: connection.id.flow };
         if client.attempts.len() >= Self::ATTEMPTS {
@@ -335,15 +343,15 @@ impl Client {
             return None;
         }
         // Who fails in another way each time tries something out, as a test program does.
-        let same_cause = self.causes.most().is_some_and(|(_, count)| count * 3 >= self.causes.total() * 2);
+        let alike = self.failures.most().is_some_and(|(_, count)| count * 2 >= self.failures.total());
         let (pauses, backoff) = if failed.len() >= LEAST_PAUSES && failed.len() >= meant.len() {
-            if !same_cause {
+            if !alike {
                 return None;
             }
             let backoff = waiting(&failed)?;
             (failed, backoff)
         } else {
-            if meant.len() < LEAST_PAUSES || !is_constant(&meant) {
+            if meant.len() < LEAST_PAUSES || failed.len() * 10 > meant.len() || !is_constant(&meant) {
                 return None;
             }
             (meant, Backoff::Regular)
