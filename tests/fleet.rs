@@ -134,8 +134,8 @@ fn near(value: &Value, expected: f64, tolerance: f64) {
     assert!((value - expected).abs() <= tolerance, "{value} is not {expected}");
 }
 
-/// An incident that the summary tells of, by a part of its rule's name.
-fn incident<'a>(summary: &'a Value, count: u64) -> &'a Value {
+/// The incident with so many connections.
+fn incident(summary: &Value, count: u64) -> &Value {
     list(summary, "/incidents")
         .iter()
         .find(|incident| incident["count"] == count)
