@@ -134,8 +134,8 @@ fn near(value: &Value, expected: f64, tolerance: f64) {
     assert!((value - expected).abs() <= tolerance, "{value} is not {expected}");
 }
 
-/// An incident that the summary tells of, by a part of its rule's name.
-fn incident<'a>(summary: &'a Value, count: u64) -> &'a Value {
+/// The incident with so many connections.
+fn incident(summary: &Value, count: u64) -> &Value {
     list(summary, "/incidents")
         .iter()
         .find(|incident| incident["count"] == count)
@@ -490,6 +490,20 @@ fn row_107_a_poller_is_no_storm() {
 }
 
 #[test]
+fn row_107_a_test_program_that_fails_in_all_ways_is_no_storm() {
+    let codes = [1002, 1003, 1007, 1008, 1009, 1011, 4000];
+    let mut talks = again("10.5.0.1", &[0.01; 20], |_| {});
+    for (place, talk) in talks.iter_mut().enumerate() {
+        talk.server().close(codes[place % codes.len()], "");
+        talk.client().close(codes[place % codes.len()], "");
+        talk.server().fin();
+        talk.client().fin();
+    }
+    let told = summary(&capture(talks.into_iter().chain([watcher(60.0)])), &[]);
+    assert_eq!(list(&told, "/reconnects/series").len(), 0, "{:#}", told["reconnects"]);
+}
+
+#[test]
 fn row_107_many_clients_behind_one_address_are_no_storm() {
     let behind = |number: usize| {
         let mut talk = opened(&format!("10.5.0.1:{}", 43_000 + number), SERVER, 1.0 + number as f64 * 1.3);
@@ -750,4 +764,68 @@ fn the_lines_about_many_connections_keep_to_the_width() {
         }
         assert!(told.contains("10.5.0.1"), "{language:?}: {told}");
     }
+}
+
+#[test]
+fn row_106_connections_that_are_alike_in_everything_are_no_event() {
+    // As in a load test: all begin together, say one thing, and are cut by a short idle timeout.
+    let alike = |number: usize| {
+        let mut talk = opened(&client(number), SERVER, 1.0 + number as f64 * 0.01);
+        talk.client().text("hello");
+        talk.server().text("hello yourself");
+        talk.wait(3.0);
+        talk.server().fin();
+        talk.client().fin();
+        talk
+    };
+    let told = summary(&capture((0..8).map(alike).chain([watcher(30.0)])), &[]);
+    assert_eq!(list(&told, "/events").len(), 0, "{:#}", told["events"]);
+}
+
+/// What is kept of all connections together does not grow with them.
+#[test]
+fn many_connections_cost_little_together() {
+    use std::net::{IpAddr, Ipv4Addr};
+    use wsdissect::capture::Reader;
+    use wsdissect::evidence::{FactId, Known, PacketRefs, Value as FactValue};
+    use wsdissect::fleet::{Fleet, Incident, events::Event, reconnects::Reconnects};
+    use wsdissect::units::Timestamp;
+    use wsdissect::{Analyzer, Options};
+
+    let bytes = capture(killed(chats(SERVER, 0, 1, 60.0), 60.0, 0.0));
+    let mut reader = Reader::open(&bytes[..]).expect("a capture");
+    let mut analyzer = Analyzer::new(Options::default());
+    while let Some(packet) = reader.next_packet().expect("whole packets") {
+        analyzer.packet(&packet);
+    }
+    analyzer.finish();
+    let mut report = analyzer.next_report().expect("one connection");
+    let mut fleet = Fleet::default();
+    let mut rng = Rng::new(9);
+    const MANY: u64 = 100_000;
+    for number in 0..MANY {
+        let connection = &mut report.connection;
+        // Bursts of ten at servers of all kinds, a day long, and ever other clients.
+        let moment = at((number / 10) as f64 * 8.64 + rng.below(300) as f64 / 1000.0);
+        connection.endpoints.server.ip = IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + (number / 10 % 6000) as u32));
+        connection.endpoints.client.ip = IpAddr::V4(Ipv4Addr::from(0x0b00_0000 + number as u32));
+        connection.first.time = Some(Timestamp::from_nanos(moment - 50_000_000_000 - rng.below(1 << 34) as i64));
+        for signal in &mut connection.ending {
+            signal.at.time = Some(Timestamp::from_nanos(moment));
+        }
+        for fact in ["end.silence_s", "connection.lifetime_s"] {
+            let seconds = Known::Seen(FactValue::Float(rng.below(100_000) as f64 / 1000.0));
+            report.facts.set(FactId::by_name(fact).expect("a fact"), seconds, PacketRefs::default());
+        }
+        fleet.add(&report);
+    }
+    let overview = fleet.overview();
+    assert_eq!(overview.counts.total, MANY);
+    assert_eq!(overview.incidents.len(), 1);
+    let incident = overview.incidents[0];
+    assert_eq!((incident.count, incident.streams.len()), (MANY, Incident::STREAMS));
+    assert!(incident.shared.clients.has_more());
+    assert_eq!(overview.events.len(), Event::MOST);
+    assert!(overview.more_events > 0);
+    assert!(overview.reconnects.series.len() <= Reconnects::TOLD);
 }

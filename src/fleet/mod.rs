@@ -8,6 +8,7 @@
 pub mod changes;
 pub mod events;
 mod limits;
+mod moments;
 mod quality;
 pub mod reconnects;
 mod shared;
@@ -27,7 +28,8 @@ use crate::diagnosis::{Cause, Confidence, Diagnosis, Party, RuleId};
 use crate::evidence::Facts;
 use crate::software::Recognition;
 use crate::units::{Endpoint, PacketNumber, PerSide, Side, Timestamp};
-use events::{Event, Moments};
+use events::Event;
+use moments::Moments;
 use reconnects::{Reconnects, Returns};
 use std::collections::{BTreeMap, BTreeSet};
 
