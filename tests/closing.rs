@@ -161,7 +161,7 @@ fn row_66_who_answered_what_and_after_how_long() {
     is(&found, "close.answer_s", Value::Null);
     is(&found, "close.clean", false);
     says(&text, "no answer to the Close frame of the server, FIN after 30 s");
-    is(&found, "diagnosis.rule", "close-not-answered");
+    is(&found, "diagnosis.rule", "close-not-answered-timer");
 }
 
 #[test]

@@ -80,6 +80,53 @@ fn table() -> Vec<Row> {
             .seen(farewell, false, &["request"])
             .never_absent("it is yes or no")
             .unknown(joined_at_response, NotCaptured),
+        fact("client.stack")
+            .seen(limited, "Python websockets", &["request"])
+            .seen(client_gives_up, "Chromium", &["close"])
+            .absent(farewell)
+            .unknown(joined_at_response, JoinedLate)
+            .unknown(joined_late, JoinedLate)
+            .unknown(client_hidden, OneSided),
+        fact("client.stack_confidence")
+            .seen(limited, "certain", &["request"])
+            .seen(client_gives_up, "likely", &["close"])
+            .seen(client_refuses_size, "possible", &["close"])
+            .absent(farewell)
+            .unknown(joined_late, JoinedLate),
+        fact("client.stack_known_by")
+            .seen(limited, "header", &["request"])
+            .seen(client_gives_up, "reason", &["close"])
+            .no_word("order", "tests/software.rs has the heads of programs")
+            .no_word("behaviour", "of a client nothing but its head and its words tells enough")
+            .absent(farewell)
+            .unknown(joined_late, JoinedLate),
+        fact("client.keepalive_setting")
+            .seen(limited, "websockets.connect(..., ping_interval=20)", &["request"])
+            .absent(farewell)
+            .unknown(joined_late, JoinedLate),
+        fact("server.stack")
+            .seen(limited, "Python websockets", &["response", "close"])
+            .seen(webapp_stops, "Tomcat", &["close"])
+            .absent(farewell)
+            .unknown(response_lost, Gap)
+            .unknown(joined_late, JoinedLate),
+        fact("server.stack_confidence")
+            .seen(limited, "certain", &["response", "close"])
+            .seen(webapp_stops, "likely", &["close"])
+            .seen(server_refuses_size, "possible", &["close"])
+            .absent(farewell)
+            .unknown(response_lost, Gap),
+        fact("server.stack_known_by")
+            .seen(limited, "header", &["response", "close"])
+            .seen(webapp_stops, "reason", &["close"])
+            .seen(pinged_by_node, "order", &["response", "ping"])
+            .seen(socket_io, "behaviour", &["response"])
+            .absent(farewell)
+            .unknown(response_lost, Gap),
+        fact("server.keepalive_setting")
+            .seen(limited, "websockets.serve(..., ping_interval=20)", &["response", "close"])
+            .absent(farewell)
+            .unknown(response_lost, Gap),
         fact("tcp.open")
             .seen(farewell, "completed", &["syn", "syn_ack"])
             .seen(server_hidden, "completed", &["syn"])
@@ -187,6 +234,13 @@ fn table() -> Vec<Row> {
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided)
             .unknown(clock_set_back, ClockStep)
+            .unknown(timeless, NoTime),
+        fact("end.set_off_by_message")
+            .seen(handler_fails, true, &["text", "fin"])
+            .seen(farewell, false, &["text", "close"])
+            .absent(still_open)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided)
             .unknown(timeless, NoTime),
         fact("end.unfinished_frame")
             .seen(cut_off, "client", &["begun"])
@@ -658,7 +712,19 @@ fn table() -> Vec<Row> {
             .absent(farewell)
             .unknown(reserved_bit_close_alone, CaptureEnded)
             .unknown(server_hole, Gap),
-
+        fact("close.stated_limit_bytes")
+            .seen(limited, 1_048_576, &["close"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("close.after_fin_s")
+            .seen(closed_after_fin, Span("fin", "close"), &["fin", "close"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided),
+        fact("close.tcp_held_s")
+            .seen(tcp_left_open, Span("echo", "fin"), &["echo", "fin"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided),
         fact("peer.last_kind")
             .seen(farewell, "text", &["text"])
             .seen(binary_last, "binary", &["binary"])
@@ -674,6 +740,11 @@ fn table() -> Vec<Row> {
             .absent(own_fault_of_the_first_word)
             .unknown(hole_inside_compressed, Gap)
             .unknown(end_at_open_hole, Gap)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("peer.last_wire_size")
+            .seen(hello_compressed, 7, &["text"])
+            .absent(farewell)
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided),
         fact("peer.json")
@@ -768,6 +839,11 @@ fn table() -> Vec<Row> {
             .unknown(server_hole, Gap)
             .unknown(client_hidden, OneSided)
             .unknown(joined_late, JoinedLate),
+        fact("peer.stack")
+            .seen(limited, "Python websockets", &["request"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
         fact("own.violation")
             .seen(own_fault, "rsv_nonzero", &["bad"])
             .absent(farewell)
@@ -785,7 +861,71 @@ fn table() -> Vec<Row> {
             .unknown(response_lost, Gap)
             .unknown(client_hidden, OneSided)
             .unknown(joined_late, JoinedLate),
-
+        fact("own.stack")
+            .seen(limited, "Python websockets", &["response", "close"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("own.limit_bytes")
+            .seen(limited, 1_048_576, &["response", "close"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("own.limit_exceeded")
+            .seen(limited, true, &["begun"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("own.limit_setting")
+            .seen(limited, "websockets.serve(..., max_size=2097152)", &[])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("own.idle_timer_s")
+            .seen(idle_before_cowboy, 60.0, &["text", "close"])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("own.idle_timer_of")
+            .seen(idle_before_cowboy, "cowboy", &[])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("own.idle_setting")
+            .seen(idle_before_cowboy, "{ok, State, #{idle_timeout => 120000}}", &[])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("own.ping_timer_of")
+            .seen(pinged_by_node, "websocket (WebSocket-Node)", &[])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("own.ping_setting")
+            .seen(pinged_by_node, "new WebSocketServer({ keepaliveGracePeriod: 60000 })", &[])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("own.close_timer_of")
+            .seen(close_waited_for, "Python websockets", &[])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("own.handler_error")
+            .seen(limited, "close_1011", &[])
+            .seen(handler_fails, "drop", &[])
+            .seen(uvicorn_drops, "drop_always", &[])
+            .seen(webapp_stops, "close_1002", &[])
+            .seen(bun_refuses_size, "process_exits", &[])
+            .no_word("close_1000", "Sanic alone does so, and its head makes it no more than possible")
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
+        fact("own.shutdown_code")
+            .seen(webapp_stops, 1001, &[])
+            .absent(farewell)
+            .unknown(server_hole, Gap)
+            .unknown(client_hidden, OneSided),
         fact("app.protocol")
             .seen(graphql_refused, "graphql-transport-ws", &["response"])
             .seen(engine_io, "engine.io", &["hello"])
@@ -941,7 +1081,10 @@ fn table() -> Vec<Row> {
             .unknown(timeless, NoTime)
             .seen(joined_late, Span("ping1", "ping2"), &["ping2"])
             .seen(pings_behind_a_hole, Span("ping1", "ping2"), &["ping2"]),
-
+        fact("ping.answered_late_s")
+            .seen(pong_after_close, Span("ping", "pong"), &["ping", "pong"])
+            .absent(farewell)
+            .unknown(client_hidden, OneSided),
         fact("heartbeat.unanswered_s")
             .seen(heartbeat_unanswered, Span("beat", "close"), &["beat", "close"])
             .absent(farewell)
@@ -1035,6 +1178,166 @@ fn open_with(upgrade: &Upgrade) -> Scene {
     scene.marks.insert("response", scene.number_of("request") + 2);
     assert!(scene.payload_of("response").starts_with(b"HTTP/1.1 101"));
     scene
+}
+
+/// A client of one library and a server of another, as their headers say.
+fn named(client: &str, server: &str) -> Scene {
+    open_with(&Upgrade {
+        request_headers: vec![format!("User-Agent: {client}")],
+        response_headers: vec![server.into()],
+        ..Upgrade::default()
+    })
+}
+
+/// The server's library names itself and its limit when the client declares a message of two million bytes.
+fn limited() -> Scene {
+    let mut scene = named("Python/3.11 websockets/17.4", "Server: Python/3.11 websockets/17.4");
+    scene.talk().client().text("earlier");
+    scene.next("begun").client().frame(Frame::text("ten bytes.").length(Length::Claim(2_000_000)));
+    scene.next("close").server().close(1009, "frame with 2000000 bytes exceeds limit of 1048576 bytes");
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// The server says something and closes.
+fn closed_by_server(code: u16, reason: &str) -> Scene {
+    let mut scene = open();
+    scene.talk().client().text("hello").wait(30.0);
+    scene.next("close").server().close(code, reason);
+    scene.talk().client().close(code, "");
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// Only Tomcat says so.
+fn webapp_stops() -> Scene {
+    closed_by_server(1001, "The web application is stopping")
+}
+
+/// Tornado says so, and others may.
+fn server_refuses_size() -> Scene {
+    closed_by_server(1009, "message too big")
+}
+
+/// Only Bun says so.
+fn bun_refuses_size() -> Scene {
+    closed_by_server(1009, "Received too big message")
+}
+
+/// The client closes with these words.
+fn closed_by_client(code: u16, reason: &str) -> Scene {
+    let mut scene = open();
+    scene.talk().server().text("hello");
+    scene.next("close").client().close(code, reason).fin();
+    scene.talk().server().fin();
+    scene
+}
+
+/// Only Chromium says so.
+fn client_gives_up() -> Scene {
+    closed_by_client(1002, "Invalid UTF-8 in text frame")
+}
+
+/// Tornado's client says so, and others may.
+fn client_refuses_size() -> Scene {
+    closed_by_client(1009, "message too big")
+}
+
+/// A server that names itself drops TCP right after a message.
+fn dropped_by(server: &str) -> Scene {
+    let mut scene = named("none", server);
+    scene.talk().wait(3.0);
+    scene.next("text").client().text("hello");
+    scene.next("fin").server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+fn handler_fails() -> Scene {
+    dropped_by("Server: Python/3.11 aiohttp/3.14.5")
+}
+
+fn uvicorn_drops() -> Scene {
+    dropped_by("server: uvicorn")
+}
+
+/// cowboy closes after its idle timeout.
+fn idle_before_cowboy() -> Scene {
+    let mut scene = named("none", "server: Cowboy");
+    scene.next("text").client().text("hello").wait(60.0);
+    scene.next("close").server().close(1000, "");
+    scene.talk().client().close(1000, "");
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// WebSocket-Node, which repeats the request's `Origin`, ends TCP 10 s after an empty Ping.
+fn pinged_by_node() -> Scene {
+    let mut scene = named("none", "Origin: http://a");
+    scene.talk().client().text("hello").wait(20.0);
+    scene.next("ping").server().ping(b"").wait(10.0);
+    scene.next("fin").server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// Engine.IO behind a head that many write.
+fn socket_io() -> Scene {
+    let mut scene = open();
+    scene.talk().server().text(r#"0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#).wait(1.0);
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// Python websockets waits 10 s for the answer to its Close frame.
+fn close_waited_for() -> Scene {
+    let mut scene = named("none", "Server: Python/3.11 websockets/17.4");
+    scene.talk().client().text("hello");
+    scene.next("close").server().close(1000, "").wait(10.0).fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// The Pong comes when the server has already closed.
+fn pong_after_close() -> Scene {
+    let mut scene = open();
+    scene.next("ping").server().ping(b"a").wait(20.0);
+    scene.next("close").server().close(1011, "").wait(1.0);
+    scene.next("pong").client().pong(b"a");
+    scene.talk().server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// The client ends TCP, and the server answers with a Close frame.
+fn closed_after_fin() -> Scene {
+    let mut scene = open();
+    scene.talk().client().text("hello").wait(1.0);
+    scene.next("fin").client().fin();
+    scene.next("close").server().close(1002, "").fin();
+    scene
+}
+
+/// Both sides close, and the client ends TCP because the server does not.
+fn tcp_left_open() -> Scene {
+    let mut scene = open();
+    scene.talk().client().text("hello").close(1000, "");
+    scene.next("echo").server().close(1000, "").wait(2.0);
+    scene.next("fin").client().fin();
+    scene.talk().server().fin();
+    scene
+}
+
+/// The example of RFC 7692 §7.2.3.1: five characters in seven bytes.
+fn hello_compressed() -> Scene {
+    let mut scene = open_with(&Upgrade::deflate(""));
+    let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    scene.next("text").client().frame(Frame::new(support::frames::opcode::TEXT, hello).rsv(support::frames::rsv::RSV1));
+    scene.ends_by_server(1000)
 }
 
 /// The server pings, is answered once, and says goodbye; the client had sent a binary and a text message.
@@ -2694,6 +2997,12 @@ impl From<bool> for Want {
 impl From<i64> for Want {
     fn from(value: i64) -> Self {
         Self::Int(value)
+    }
+}
+
+impl From<f64> for Want {
+    fn from(seconds: f64) -> Self {
+        Self::Secs(seconds)
     }
 }
 

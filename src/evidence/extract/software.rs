@@ -33,7 +33,7 @@ fn watched(view: &View<'_>, side: Side) -> Result<(), WhyUnknown> {
     if !has_head {
         view.bytes_of(side)?;
         view.frames_watched(side)?;
-        return if view.began_before_capture(side) { Err(WhyUnknown::JoinedLate) } else { Ok(()) };
+        return if view.connection.visibility[side].joined_late { Err(WhyUnknown::JoinedLate) } else { Ok(()) };
     }
     if view.is_open() { view.frames_of(side) } else { Ok(()) }
 }
