@@ -136,6 +136,13 @@ fn explain_rule(page: &mut Page, rule: &Rule, language: Language) {
     for condition in &rule.conditions {
         page.item("-", &condition.to_string());
     }
+    if let Some(firmer) = &rule.firmer {
+        let confidence = speaker.say(&format!("confidence.{}", firmer.confidence.name()));
+        page.heading(&label("firmer").replace("{confidence}", confidence));
+        for condition in &firmer.conditions {
+            page.item("-", &condition.to_string());
+        }
+    }
     page.heading(text::text(language, "codes.heading.how_to_fix"));
     for fix in &rule.fixes {
         page.item("-", &format!("{}: {}", speaker.word(fix.who.name()), speaker.fix_text(&fix.id)));

@@ -14,6 +14,7 @@ mod pings;
 mod previews;
 mod reaction;
 mod round_trips;
+mod silence;
 mod sizes;
 mod timeline;
 mod traffic;
@@ -30,6 +31,7 @@ pub use pings::Pings;
 pub use previews::{Preview, Previews};
 pub use reaction::Reaction;
 pub use round_trips::RoundTrips;
+pub use silence::{Broken, Survived};
 pub use sizes::MessageSizes;
 pub use timeline::{Observation, Observed, Timeline};
 pub use traffic::{AfterClose, FrameCounts, MessageNote, Traffic};
@@ -157,6 +159,10 @@ pub struct Connection {
     pub icmp: Vec<(Side, IcmpError)>,
     /// The last packet that carried a payload byte of either side.
     pub last_payload: Option<Origin>,
+    /// The longest silence that it outlasted, in either direction; `None` below [`Survived::LEAST_SECONDS`].
+    pub survived: Option<Survived>,
+    /// How many other upgraded connections of the host that ended it were open at that moment; `None` when nobody counted.
+    pub others_open: Option<u64>,
     /// The last packet of the capture, when the TCP connection was still open then.
     pub open_until: Option<Origin>,
     /// The packets before which the capture's clock stepped back while this connection lasted, at most
@@ -206,6 +212,8 @@ impl Connection {
             syn_ack: None,
             icmp: Vec::new(),
             last_payload: None,
+            survived: None,
+            others_open: None,
             open_until: None,
             clock_steps: Vec::new(),
             flow_end: FlowEnd::CaptureEnded,
@@ -373,6 +381,13 @@ impl Connection {
     #[must_use]
     pub fn tcp_end(&self) -> Option<&EndSignal> {
         self.ending.iter().find(|signal| matches!(signal.kind, EndSignalKind::Fin | EndSignalKind::Rst))
+    }
+
+    /// It became a WebSocket, or was one when the capture began.
+    #[must_use]
+    pub fn was_upgraded(&self) -> bool {
+        matches!(self.handshake.outcome, Outcome::Accepted | Outcome::NotCaptured)
+            || self.handshake.response.as_ref().is_some_and(|response| response.status == 101)
     }
 
     /// Seconds from the accepting response (or, without one, from the first packet) to `end`.
