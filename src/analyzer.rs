@@ -159,6 +159,7 @@ impl Analyzer {
 
     /// The capture is over: everything still open is reported as it stands.
     pub fn finish(&mut self) {
+        self.shared.crowd.capture_is_over();
         self.flows.finish(&mut self.shared);
         self.drain();
         let (wanted, rest) = std::mem::take(&mut self.attempts)

@@ -32,7 +32,14 @@ const TOGETHER_NANOS: i64 = 1_000_000_000;
 const SETTLED_NANOS: i64 = 2_000_000_000;
 
 /// Seconds below which a silence is none.
-const SILENT_SECONDS: f64 = 5.0;
+const SILENT_SECONDS: f64 = 1.5;
+
+/// Silences in seconds that idle timers like to allow.
+const USUAL_SILENCES: [f64; 17] =
+    [10.0, 15.0, 20.0, 30.0, 55.0, 60.0, 90.0, 100.0, 120.0, 180.0, 240.0, 300.0, 350.0, 600.0, 900.0, 1800.0, 3600.0];
+
+/// Seconds by which the beginnings of silences must differ to have nothing to do with each other.
+const APART_SECONDS: f64 = 0.5;
 
 /// Refusals remembered for one host, and how long after an end they still speak of it.
 const REFUSED: usize = 64;
@@ -139,7 +146,7 @@ pub struct Company {
     pub went_on: Result<u64, Blind>,
     /// Those that ended in the same way after the same silence, at another time.
     pub same_silence: Option<Alike>,
-    /// How many ended in the same way after a silence of five seconds or more, at any time, of those compared.
+    /// How many ended in the same way after any silence of some length, at any time, of those compared.
     pub silent: u64,
     /// Those that ended in the same way at the same age, at another time.
     pub same_lifetime: Option<Alike>,
@@ -151,6 +158,23 @@ pub struct Company {
     pub outlived: u64,
     /// The first refusal of a new connection to this host after the end.
     pub refused: Option<Origin>,
+}
+
+impl Company {
+    /// Whether practically all connections of the host ended together: at most one of ten went on.
+    pub fn all_ended(&self) -> Option<Result<bool, Blind>> {
+        let together = self.together?;
+        Some(self.went_on.map(|went_on| went_on.saturating_mul(10) <= together.others + 1))
+    }
+
+    /// Whether one event ended three or more connections, practically all, which share nothing that would explain it.
+    pub fn one_event(&self) -> Option<Result<bool, Blind>> {
+        let together = self.together?;
+        if together.others < 2 || together.also_shared != AlsoShared::Nothing {
+            return Some(Ok(false));
+        }
+        self.all_ended()
+    }
 }
 
 /// Connections that ended together.
@@ -397,16 +421,22 @@ fn together(list: &VecDeque<Ended>, this: &Ended) -> Option<Together> {
     let from = list.partition_point(|end| nanos_between(end.time, this.time) > TOGETHER_NANOS);
     let to = list.partition_point(|end| nanos_between(this.time, end.time) <= TOGETHER_NANOS);
     let (mut others, mut span) = (0, (this.origin(), this.origin()));
-    let (mut silences, mut ages) = (Spread::default(), Spread::default());
-    silences.add(this.silence());
-    ages.add(this.lifetime());
+    let (mut silences, mut ages, mut quiet) = (Spread::default(), Spread::default(), Spread::default());
+    let mut add = |end: &Ended| {
+        silences.add(end.silence());
+        ages.add(end.lifetime());
+        quiet.add(end.quiet_since.map(|since| since.seconds_since(this.time)));
+    };
+    add(this);
     for end in list.range(from..to.max(from)).filter(|end| end.flow != this.flow && end.is_settled()) {
         others += 1;
         span = (span.0.min(end.origin()), span.1.max(end.origin()));
-        silences.add(end.silence());
-        ages.add(end.lifetime());
+        add(end);
     }
-    let also_shared = if silences.is_within(tolerance_of_silence) && this.silence().is_some_and(is_silent) {
+    // Where the silences began at different times, the ends follow them. Where all began together, a timer is the better
+    // explanation only if its length is a usual one.
+    let is_timer = |silence: f64| is_silent(silence) && (quiet.width() > APART_SECONDS || is_usual_silence(silence));
+    let also_shared = if silences.is_within(tolerance_of_silence) && this.silence().is_some_and(is_timer) {
         AlsoShared::Silence
     } else if ages.is_within(tolerance_of_age) && this.lifetime().is_some_and(is_round_age) {
         AlsoShared::Lifetime
@@ -414,6 +444,10 @@ fn together(list: &VecDeque<Ended>, this: &Ended) -> Option<Together> {
         AlsoShared::Nothing
     };
     (others > 0).then_some(Together { others, span, also_shared })
+}
+
+fn is_usual_silence(seconds: f64) -> bool {
+    USUAL_SILENCES.iter().any(|usual| (seconds - usual).abs() <= tolerance_of_silence(*usual).max(APART_SECONDS))
 }
 
 fn is_round_age(seconds: f64) -> bool {
@@ -427,7 +461,7 @@ fn same_silence(list: &VecDeque<Ended>, this: &Ended) -> Option<Alike> {
         let close = other.silence().is_some_and(|seconds| (seconds - silence).abs() <= tolerance);
         // What one broadcast silenced at the same moment any one event may have ended.
         let apart = match (this.quiet_since, other.quiet_since) {
-            (Some(since), Some(other)) => since.seconds_since(other).abs() > 0.5,
+            (Some(since), Some(other)) => since.seconds_since(other).abs() > APART_SECONDS,
             _ => false,
         };
         close && apart
@@ -488,8 +522,104 @@ impl Spread {
         self.range.is_some()
     }
 
+    /// How far the known values lie apart.
+    fn width(&self) -> f64 {
+        self.range.map_or(0.0, |(least, most)| most - least)
+    }
+
     /// Whether all values are known and lie within what `tolerance` allows around one of them.
     fn is_within(&self, tolerance: impl Fn(f64) -> f64) -> bool {
         !self.unknown && self.range.is_some_and(|(least, most)| most - least <= 2.0 * tolerance(least))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVER: u8 = 1;
+
+    fn time(seconds: f64) -> Timestamp {
+        Timestamp::from_nanos((seconds * 1e9) as i64)
+    }
+
+    fn packet(number: u64) -> PacketNumber {
+        PacketNumber::new(number + 1).expect("not 0")
+    }
+
+    fn end(flow: u64, seconds: f64) -> Ended {
+        let opened = time(seconds - 100.0);
+        Ended { time: time(seconds), packet: packet(flow), flow, opened, age_known: true, quiet_since: Some(opened) }
+    }
+
+    const FIN: Place = Place { by: Side::Server, kind: Kind::NoClose };
+
+    #[test]
+    fn a_list_that_is_full_forgets_the_oldest_and_counts_less() {
+        let mut groups = Groups::default();
+        groups.opened(SERVER, time(0.0), u64::MAX);
+        for flow in 0..ENDS as u64 + 10 {
+            groups.ended(SERVER, FIN, end(flow, flow as f64 * 1e-6));
+        }
+        let group = &groups.hosts[&SERVER];
+        assert_eq!((group.ends[0].1.len(), groups.kept), (ENDS, ENDS));
+        assert!(group.forgotten >= Some(time(8e-6)));
+        let together = together(&group.ends[0].1, &end(ENDS as u64, 0.0)).expect("they ended together");
+        assert!(together.others < ENDS as u64);
+    }
+
+    #[test]
+    fn all_hosts_together_keep_no_more_than_the_total() {
+        let mut groups = Groups::default();
+        let hosts = ENDS_TOTAL / ENDS + 4;
+        for host in 0..hosts {
+            groups.opened(host, time(0.0), u64::MAX);
+            for flow in 0..ENDS as u64 {
+                groups.ended(host, FIN, end(flow, flow as f64 * 1e-6));
+            }
+        }
+        assert_eq!(groups.kept, ENDS_TOTAL);
+        assert_eq!(groups.hosts.values().map(|group| group.ends[0].1.len()).sum::<usize>(), ENDS_TOTAL);
+    }
+
+    #[test]
+    fn of_more_hosts_than_fit_nothing_is_known() {
+        let mut groups = Groups::default();
+        for host in 0..HOSTS + 1 {
+            groups.opened(host, time(0.0), 0);
+        }
+        assert_eq!(groups.hosts.len(), HOSTS);
+        assert_eq!(groups.ended(HOSTS, FIN, end(0, 1.0)), None);
+        assert_eq!(groups.ended(0, FIN, end(0, 1.0)), Some(1));
+    }
+
+    #[test]
+    fn the_longest_silences_stay_one_for_each_connection() {
+        let mut group = Group::default();
+        let origin = Origin { packet: packet(0), time: None };
+        for flow in 0..100 {
+            let seconds = ((flow * 37) % 100) as f64;
+            group.survived(flow, Survived { seconds, since: origin, until: origin });
+            group.survived(flow, Survived { seconds: 0.5, since: origin, until: origin });
+        }
+        assert_eq!(group.survived.len(), SURVIVED);
+        assert_eq!(group.outlasted(u64::MAX, None, 80.0), 16);
+        assert_eq!(group.outlasted(u64::MAX, None, 96.0), 1);
+        assert_eq!(group.longest(None).map(|longest| longest.seconds), Some(99.0));
+    }
+
+    /// Whoever else is noted, a count of those alike only grows.
+    #[test]
+    fn more_connections_only_add() {
+        let (mut list, this) = (VecDeque::new(), end(0, 100.0));
+        let mut before = 0;
+        for flow in 1..200 {
+            list.push_back(end(flow, 100.0 + (flow * 7 % 11) as f64 * 0.3));
+            list.make_contiguous().sort_by_key(|end| end.time);
+            let now = together(&list, &this).map_or(0, |together| together.others);
+            assert!(now >= before);
+            before = now;
+        }
+        assert!(before > 30);
     }
 }

@@ -48,6 +48,7 @@ pub struct Crowd {
     clients: Groups<IpAddr>,
     legs: Legs,
     clock_stepped: bool,
+    over: bool,
 }
 
 impl Crowd {
@@ -94,11 +95,19 @@ impl Crowd {
 
     /// The connection is not followed any more, whether it ended or not.
     pub fn left(&mut self, connection: &Connection) {
+        if self.over {
+            return;
+        }
         self.legs.left(connection.id.flow);
         let Some(since) = opened_at(connection).time else { return };
         let PerHost { server, client } = hosts(connection);
         self.servers.left(&server, since, connection.id.flow);
         self.clients.left(&client, since, connection.id.flow);
+    }
+
+    /// The capture is over: whoever is open now was open to its end.
+    pub fn capture_is_over(&mut self) {
+        self.over = true;
     }
 
     /// Nobody listens at this server (any more): an attempt to connect was refused.

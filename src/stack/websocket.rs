@@ -126,20 +126,21 @@ impl WebSocketStage {
         {
             self.connection.violation(violation, &shared.limits);
         }
+        let quiet_since = self.connection.last_payload;
         let (decoder, mut recorder) = self.parts(side, shared);
         decoder.push(&mut shared.scratch, chunk.offset, chunk.origin, chunk.bytes, &mut recorder);
         self.note_http_status(side, &chunk);
-        self.note_silence(side, &chunk);
+        self.note_silence(side, quiet_since, &chunk);
         self.connection.payload(chunk.origin);
         self.tell_crowd(shared);
     }
 
     /// Notes a silence that is over, unless packets are missing or the connection is ending.
-    fn note_silence(&mut self, side: Side, chunk: &Chunk<'_>) {
+    fn note_silence(&mut self, side: Side, since: Option<Origin>, chunk: &Chunk<'_>) {
         let connection = &self.connection;
         if connection.ending.is_empty() && connection.visibility.iter().all(|(_, seen)| seen.gap.is_none()) {
             let end = chunk.offset.plus(chunk.bytes.len() as u64);
-            let broken = Broken::between(connection.last_payload, chunk.origin, side, end);
+            let broken = Broken::between(since, chunk.origin, side, end);
             self.broken = broken.or(self.broken);
         }
     }

@@ -59,12 +59,20 @@ pub(in crate::evidence) fn open_then(view: &View<'_>) -> Answer {
     })
 }
 
+fn verdict(answer: Option<Result<bool, Blind>>) -> Answer {
+    match answer {
+        None => absent(),
+        Some(Ok(verdict)) => boolean(verdict),
+        Some(Err(blind)) => unknown(why(blind)),
+    }
+}
+
 pub(in crate::evidence) fn all_ended(view: &View<'_>) -> Answer {
-    of_company(view, |company, _| match (company.together, company.went_on) {
-        (None, _) => absent(),
-        (Some(together), Ok(went_on)) => boolean(went_on.saturating_mul(10) <= together.others + 1),
-        (Some(_), Err(blind)) => unknown(why(blind)),
-    })
+    of_company(view, |company, _| verdict(company.all_ended()))
+}
+
+pub(in crate::evidence) fn one_event(view: &View<'_>) -> Answer {
+    of_company(view, |company, _| verdict(company.one_event()))
 }
 
 pub(in crate::evidence) fn refused_after_s(view: &View<'_>) -> Answer {
