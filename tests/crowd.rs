@@ -368,6 +368,23 @@ fn decision_065_a_port_that_refuses_right_after_proves_it() {
 }
 
 #[test]
+fn decision_065_young_connections_count_when_all_end_at_once_and_none_around() {
+    let young = |stragglers: u32| {
+        (0..5).map(|i| (i, 10.0 + f64::from(i) * 0.02, 10.8)).chain((5..5 + stragglers).map(|i| (i, 10.1, 11.3)))
+    };
+    let conversations = |stragglers| {
+        young(stragglers).map(|(i, opened, ended)| {
+            let mut talk = visitor(i, opened);
+            server_fin(&mut talk, ended + f64::from(i) * 0.0001);
+            talk
+        })
+    };
+    assert_eq!(rules(&told(conversations(0))), ["crowd-server-ended"; 5]);
+    // Where others end half a second later, short lives are what is usual here.
+    assert_eq!(count(&told(conversations(1)), "crowd-server-ended"), 0);
+}
+
+#[test]
 fn decision_065_when_most_others_go_on_the_process_lives() {
     let others = (200..600).map(|i| regular(i, 0.0, 150.0, 20.0));
     let reports = told(killed().into_iter().chain(others));

@@ -21,6 +21,9 @@ const PLACES: usize = 12;
 /// Ends that one is compared with for what they have in common: the latest.
 const COMPARED: usize = 512;
 
+/// Ends within the same moment that are looked at; further ones count as little as they can.
+const CLUSTER: usize = 1024;
+
 /// Survived silences remembered for one host: the longest, one for each connection.
 const SURVIVED: usize = 16;
 
@@ -30,6 +33,9 @@ const TOGETHER_NANOS: i64 = 1_000_000_000;
 /// A connection must have been open this long to count among those that ended together: where connections are short, some
 /// always end at the same time.
 const SETTLED_NANOS: i64 = 2_000_000_000;
+
+/// Shorter ones count when all end within this time, and none in the second before and after.
+const AT_ONCE_NANOS: i64 = 50_000_000;
 
 /// Seconds below which a silence is none.
 const SILENT_SECONDS: f64 = 1.5;
@@ -365,11 +371,11 @@ impl Group {
         let mut soon_ended = 0_u64;
         for (_, list) in &self.ends {
             let from = list.partition_point(|end| end.time < this.time);
-            let to = list.partition_point(|end| nanos_between(this.time, end.time) <= TOGETHER_NANOS);
-            let after = list.range(from..to.max(from)).filter(|end| end.packet > this.packet);
+            let to = list.partition_point(|end| nanos_between(this.time, end.time) <= TOGETHER_NANOS).max(from);
+            let looked_at = to.min(from + CLUSTER);
             // Those that opened meanwhile were not there. Among very many they make no difference.
-            let there = after.enumerate().filter(|(index, end)| *index >= COMPARED * 8 || end.opened <= this.time);
-            soon_ended += there.count() as u64;
+            let there = |end: &&Ended| end.packet > this.packet && end.opened <= this.time;
+            soon_ended += (list.range(from..looked_at).filter(there).count() + (to - looked_at)) as u64;
         }
         let left = others.saturating_sub(soon_ended);
         if left > 0 && nanos_between(this.time, now) < TOGETHER_NANOS {
@@ -415,11 +421,14 @@ fn tolerance_of_age(seconds: f64) -> f64 {
 }
 
 fn together(list: &VecDeque<Ended>, this: &Ended) -> Option<Together> {
-    if !this.is_settled() {
-        return None;
-    }
     let from = list.partition_point(|end| nanos_between(end.time, this.time) > TOGETHER_NANOS);
     let to = list.partition_point(|end| nanos_between(this.time, end.time) <= TOGETHER_NANOS);
+    let near = || list.range(from..to.max(from)).take(CLUSTER).filter(|end| end.flow != this.flow);
+    let at_once = near().all(|end| nanos_between(this.time, end.time).abs() <= AT_ONCE_NANOS);
+    let counts = |end: &Ended| at_once || end.is_settled();
+    if !counts(this) {
+        return None;
+    }
     let (mut others, mut span) = (0, (this.origin(), this.origin()));
     let (mut silences, mut ages, mut quiet) = (Spread::default(), Spread::default(), Spread::default());
     let mut add = |end: &Ended| {
@@ -428,7 +437,7 @@ fn together(list: &VecDeque<Ended>, this: &Ended) -> Option<Together> {
         quiet.add(end.quiet_since.map(|since| since.seconds_since(this.time)));
     };
     add(this);
-    for end in list.range(from..to.max(from)).filter(|end| end.flow != this.flow && end.is_settled()) {
+    for end in near().filter(|end| counts(end)) {
         others += 1;
         span = (span.0.min(end.origin()), span.1.max(end.origin()));
         add(end);
@@ -604,7 +613,7 @@ mod tests {
         }
         assert_eq!(group.survived.len(), SURVIVED);
         assert_eq!(group.outlasted(u64::MAX, None, 80.0), 16);
-        assert_eq!(group.outlasted(u64::MAX, None, 96.0), 1);
+        assert_eq!(group.outlasted(u64::MAX, None, 97.0), 1);
         assert_eq!(group.longest(None).map(|longest| longest.seconds), Some(99.0));
     }
 

@@ -153,9 +153,11 @@ impl WebSocketStage {
             self.crowd_knows.survived = survived.seconds;
             shared.crowd.survived(&self.connection, survived);
         }
-        if let Some(said) = self.inside.said().filter(|_| self.inside.heard() > self.crowd_knows.messages) {
+        if self.inside.heard() > self.crowd_knows.messages {
             self.crowd_knows.messages = self.inside.heard();
-            shared.crowd.spoke(&self.connection, &said);
+            if let Some(said) = self.inside.said() {
+                shared.crowd.spoke(&self.connection, &said);
+            }
         }
         if !self.crowd_knows.ended && !self.connection.ending.is_empty() {
             self.crowd_knows.ended = true;
