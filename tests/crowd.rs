@@ -247,6 +247,40 @@ fn a_broadcast_and_a_usual_timer_are_no_mass_disconnect() {
     assert_eq!(word(&reports[7], "crowd.also_shared"), "silence");
 }
 
+#[test]
+fn an_idle_timeout_behind_a_normal_close_is_proved_by_many() {
+    // cowboy closes an idle connection with 1000; one such close is only a possible idle timeout.
+    let many = (0..12).map(|i| {
+        let mut talk = visitor(i, f64::from(i) * 5.1);
+        talk.wait(f64::from(i % 5) * 1.3).client().text("last word");
+        let end = last_payload(&talk) + 60.0;
+        talk.at(at(end)).server().close(1000, "");
+        talk.client().close(1000, "");
+        talk.server().fin();
+        talk.client().fin();
+        talk
+    });
+    let reports = told(many);
+    let expected = |confidence| ("close-1000-idle", Cause::IdleTimeout, Party::Server, confidence);
+    assert_eq!(verdict(&reports[0]), expected(Confidence::Possible));
+    assert_eq!(verdict(reports.last().expect("twelve")), expected(Confidence::Certain));
+}
+
+#[test]
+fn pings_that_many_left_unanswered_are_no_idle_timer_and_no_crash() {
+    // node websocket: an empty Ping, and FIN ten seconds after it.
+    let many = (0..9).map(|i| {
+        let mut talk = visitor(i, f64::from(i) * 4.4);
+        talk.wait(f64::from(i % 4)).client().text("last word");
+        talk.wait(20.0).server().ping(b"");
+        let end = last_payload(&talk) + 10.0;
+        server_fin(&mut talk, end);
+        talk
+    });
+    let reports = told(many);
+    assert_eq!(count(&reports, "no-close-ping-unanswered"), 9, "{:?}", rules(&reports));
+}
+
 // Limits of age.
 
 /// Forty connections, opened over twelve minutes, which the server ends at 3600 s ± 1 s while they are in use.

@@ -175,8 +175,16 @@ struct RuleRow<'a> {
     cause: &'static str,
     party: &'static str,
     confidence: &'static str,
+    firmer: Option<FirmerRow>,
     refines: Vec<&'a str>,
     references: Vec<&'a str>,
+}
+
+/// Under which further conditions a rule is surer.
+#[derive(Serialize)]
+struct FirmerRow {
+    when: Vec<String>,
+    confidence: &'static str,
 }
 
 fn rules(page: &mut Page, list: &ListArgs, language: Language) -> Result<(), Failure> {
@@ -190,6 +198,10 @@ fn rules(page: &mut Page, list: &ListArgs, language: Language) -> Result<(), Fai
                 cause: rule.cause.name(),
                 party: rule.party.name(),
                 confidence: rule.confidence.name(),
+                firmer: rule.firmer.as_ref().map(|firmer| FirmerRow {
+                    when: firmer.conditions.iter().map(ToString::to_string).collect(),
+                    confidence: firmer.confidence.name(),
+                }),
                 refines: RuleSet::shared()
                     .iter()
                     .filter(|other| rule.is_refinement_of(other))
