@@ -18,6 +18,9 @@ pub(super) const ENDS_TOTAL: usize = 262_144;
 /// Sides and kinds of end told apart at one host; ends of further kinds are only counted as ends.
 const PLACES: usize = 12;
 
+/// Ends that may be recorded before one of an earlier time; one that would have to go before more is not remembered.
+const SWAPPED: usize = 64;
+
 /// Ends that one is compared with for what they have in common: the latest.
 const COMPARED: usize = 512;
 
@@ -298,8 +301,12 @@ impl<K: Hash + Eq> Groups<K> {
             }
         }
         // Ends come in packet order, and times may be swapped by a little.
-        let at = list.iter().rposition(|other| other.time <= ended.time).map_or(0, |before| before + 1);
-        list.insert(at, ended);
+        let later = list.iter().rev().take(SWAPPED).take_while(|other| other.time > ended.time).count();
+        if later == SWAPPED {
+            group.forgotten = group.forgotten.max(list.back().map(|last| last.time));
+            return Some(others);
+        }
+        list.insert(list.len() - later, ended);
         self.kept += 1;
         Some(others)
     }
