@@ -11,7 +11,7 @@ pub use alignment::clock_shifts;
 use crate::capture::Packet;
 use crate::catalog::knowledge::Knowledge;
 use crate::connection::{Connection, Recorder};
-use crate::crowd::Crowd;
+use crate::crowd::{Around, Crowd};
 use crate::diagnosis::diagnose;
 use crate::evidence::{self, Context};
 use crate::fleet::{ConnectionReport, Summary};
@@ -67,11 +67,12 @@ pub struct Analyzer {
     flows: FlowTable<Stack>,
     shared: Shared,
     knowledge: Arc<Knowledge>,
-    crowd: Crowd,
     summary: Summary,
     last: Option<Origin>,
     clocks: Clocks,
-    ready: VecDeque<Box<Connection>>,
+    /// Ended, and waiting for others that end just after.
+    waiting: VecDeque<Box<Connection>>,
+    ready: VecDeque<(Box<Connection>, Around)>,
     attempts: Attempts,
     /// Of which something depends on how reliable the points of capture are, which is told at the end.
     held: VecDeque<Box<Connection>>,
@@ -83,6 +84,9 @@ impl Analyzer {
     /// Connections that wait for the end because several points recorded them and did not see the same.
     const HELD: usize = 10_000;
 
+    /// Connections that wait for others that end just after; with more, the oldest waits no longer.
+    const WAITING: usize = 10_000;
+
     /// An analysis that has seen nothing yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
@@ -92,10 +96,10 @@ impl Analyzer {
             flows: FlowTable::new(&limits),
             shared: Shared::new(limits, Arc::clone(&options.knowledge.applications), options.payload),
             knowledge: options.knowledge,
-            crowd: Crowd::default(),
             summary: Summary::default(),
             last: None,
             clocks: Clocks::default(),
+            waiting: VecDeque::new(),
             ready: VecDeque::new(),
             attempts: Attempts::default(),
             held: VecDeque::new(),
@@ -113,6 +117,7 @@ impl Analyzer {
                 self.summary.analysed += 1;
                 self.flows.push(&segment, &mut self.shared, Stack::new);
                 self.drain();
+                self.release(false);
                 None
             }
             Err(skip) => {
@@ -133,7 +138,11 @@ impl Analyzer {
     fn note_time(&mut self, packet: &Packet<'_>) {
         let origin = Origin { packet: packet.number, time: packet.time };
         self.last = Some(origin);
+        let steps = self.clocks.count;
         self.clocks.note(packet.interface, origin);
+        if self.clocks.count > steps {
+            self.shared.crowd.clock_was_set_back();
+        }
         if let Some(time) = packet.time {
             let (first, last) = self.summary.span.unwrap_or((time, time));
             self.summary.span = Some((first.min(time), last.max(time)));
@@ -150,6 +159,7 @@ impl Analyzer {
 
     /// The capture is over: everything still open is reported as it stands.
     pub fn finish(&mut self) {
+        self.shared.crowd.capture_is_over();
         self.flows.finish(&mut self.shared);
         self.drain();
         let (wanted, rest) = std::mem::take(&mut self.attempts)
@@ -158,13 +168,30 @@ impl Analyzer {
         for connection in wanted.into_iter().chain(std::mem::take(&mut self.held)) {
             self.report(connection);
         }
+        self.release(true);
+    }
+
+    /// Lets those go on that have waited long enough for others that end just after, in the order in which they came.
+    ///
+    /// What the others say is asked here and not when the report is, so that it depends on the packets alone.
+    fn release(&mut self, is_over: bool) {
+        let now = self.summary.span.map(|(_, latest)| latest);
+        while let Some(first) = self.waiting.front() {
+            let ended = first.first_end().and_then(|end| end.at.time);
+            let waited = ended.zip(now).is_none_or(|(end, now)| now.seconds_since(end) >= Crowd::WAIT_SECONDS);
+            if !is_over && !waited && self.waiting.len() <= Self::WAITING {
+                break;
+            }
+            let Some(connection) = self.waiting.pop_front() else { break };
+            let around = self.shared.crowd.around(&connection, now);
+            self.ready.push_back((connection, around));
+        }
     }
 
     /// The next report that is ready, in the order in which connections ended.
     pub fn next_report(&mut self) -> Option<ConnectionReport> {
         // The facts of a connection take several times its memory, and at the end of a capture all that are open come at once.
-        let connection = self.ready.pop_front()?;
-        let around = self.crowd.around(&connection);
+        let (connection, around) = self.ready.pop_front()?;
         let Knowledge { rules, applications, stacks, middleboxes } = &*self.knowledge;
         let software = stacks.recognise(&connection);
         let context = Context { applications, stacks, software: &software, middleboxes, around: &around };
@@ -226,6 +253,9 @@ impl Analyzer {
                 }
                 Finished::Attempt(mut connection) => {
                     (connection.open_until, connection.flow_end) = (open_until, flow_end);
+                    if let (None, Some(refused)) = (connection.syn_ack, connection.tcp.server.rst) {
+                        self.shared.crowd.refused(connection.endpoints.server, refused);
+                    }
                     self.summary.attempts += self.attempts.add(connection);
                 }
                 Finished::Other(Traffic::Http) => self.summary.http += 1,
@@ -248,8 +278,7 @@ impl Analyzer {
         self.summary.connections += 1;
         self.summary.seen_with.add(&connection);
         self.summary.hops.add(&connection);
-        self.crowd.note(&connection);
-        self.ready.push_back(connection);
+        self.waiting.push_back(connection);
     }
 }
 

@@ -11,7 +11,7 @@ use common::case::Case;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use support::conversation::START;
-use support::net::Content;
+use support::net::{Content, flags};
 use support::{
     Acks, Capture, Conversation, Frame, Length, Link, Masking, Packet, PcapngWriter, Segment, Side, Upgrade,
 };
@@ -1100,6 +1100,135 @@ fn table() -> Vec<Row> {
             .absent(reset)
             .unknown(tls_unknown_ca, Encrypted)
             .unknown(timeless, NoTime),
+        fact("connection.longest_silence_s")
+            .seen(survivor, Span("before", "after"), &["before", "after"])
+            .absent(reset)
+            .unknown(server_hole, Gap),
+        fact("crowd.ended_together")
+            .seen(ended_together, 2, &["fin1", "fin3"])
+            .absent(farewell)
+            .absent(reset)
+            .unknown(timeless, NoTime)
+            .unknown(still_open_client_hidden, OneSided),
+        fact("crowd.ended_within_s")
+            .seen(ended_together, Span("fin1", "fin3"), &["fin1", "fin3"])
+            .absent(farewell)
+            .unknown(timeless, NoTime),
+        fact("crowd.also_shared")
+            .seen(ended_together, "nothing", &[])
+            .seen(ended_together_silent, "silence", &[])
+            .seen(ended_together_at_one_age, "lifetime", &[])
+            .absent(farewell)
+            .unknown(timeless, NoTime),
+        fact("crowd.open_then")
+            .seen(ended_together, 0, &[])
+            .absent(still_open)
+            .unknown(timeless, NoTime),
+        fact("crowd.all_ended")
+            .seen(ended_together, true, &[])
+            .absent(farewell)
+            .unknown(timeless, NoTime),
+        fact("crowd.one_event")
+            .seen(ended_together, true, &[])
+            .seen(ended_together_silent, false, &[])
+            .absent(farewell)
+            .unknown(timeless, NoTime),
+        fact("crowd.refused_after_s")
+            .seen(ended_together, Span("fin1", "refused"), &["fin1", "refused"])
+            .absent(farewell)
+            .unknown(timeless, NoTime),
+        fact("crowd.same_silence")
+            .seen(same_silence, 2, &["fin1", "fin2", "fin3"])
+            .absent(farewell)
+            .unknown(timeless, NoTime),
+        fact("crowd.same_silence_of")
+            .seen(same_silence, 2, &[])
+            .absent(farewell)
+            .unknown(timeless, NoTime),
+        fact("crowd.lifetimes_differ")
+            .seen(same_silence, true, &[])
+            .absent(farewell)
+            .unknown(timeless, NoTime),
+        fact("crowd.longest_survived_silence_s")
+            .seen(survivor, Span("before", "after"), &["before", "after"])
+            .absent(reset)
+            .unknown(timeless, NoTime),
+        fact("crowd.outlasted")
+            .seen(survivor, 1, &["before", "after"])
+            .absent(reset)
+            .unknown(timeless, NoTime),
+        fact("crowd.same_lifetime")
+            .seen(same_lifetime, 2, &["fin1", "fin2", "fin3"])
+            .absent(farewell)
+            .unknown(timeless, NoTime),
+        fact("crowd.silences_differ")
+            .seen(same_lifetime, true, &[])
+            .absent(farewell)
+            .unknown(timeless, NoTime),
+        fact("crowd.outlived")
+            .seen(outlived, 1, &[])
+            .absent(farewell)
+            .unknown(timeless, NoTime),
+        fact("leg.role")
+            .seen(haproxy_front, "front", &[])
+            .seen(haproxy_back, "back", &[])
+            .absent(farewell)
+            .never_unknown("a leg that is not found is not there for us"),
+        fact("leg.stream")
+            .seen(haproxy_front, 1, &[])
+            .seen(haproxy_back, 0, &[])
+            .absent(farewell)
+            .never_unknown("a leg that is not found is not there for us"),
+        fact("leg.ended_first")
+            .seen(haproxy_front, "this", &["front", "back"])
+            .seen(haproxy_back, "other", &["front", "back"])
+            .absent(farewell)
+            .unknown(crashed_front_hole, Gap),
+        fact("leg.ended_before_s")
+            .seen(haproxy_front, Span("front", "back"), &["front", "back"])
+            .absent(farewell)
+            .unknown(crashed_front_hole, Gap),
+        fact("leg.other_end")
+            .seen(haproxy_front, "rst", &["back"])
+            .seen(haproxy_back, "fin", &["front"])
+            .seen(closed_legs, "close", &["back"])
+            .absent(farewell)
+            .never_unknown("what is not seen of the other leg has not ended for us"),
+        fact("leg.other_ender")
+            .seen(haproxy_front, "proxy", &["back"])
+            .seen(crashed_front, "server", &["back"])
+            .seen(closed_back, "client", &["front"])
+            .absent(farewell)
+            .never_unknown("what is not seen of the other leg has not ended for us"),
+        fact("leg.first_end")
+            .seen(haproxy_front, "fin", &["front"])
+            .seen(reset_back, "rst", &["back"])
+            .seen(closed_legs, "close", &["front"])
+            .absent(farewell)
+            .unknown(crashed_front_hole, Gap),
+        fact("leg.first_ender")
+            .seen(haproxy_back, "proxy", &["front"])
+            .seen(crashed_front, "server", &["back"])
+            .seen(closed_back, "client", &["front"])
+            .absent(farewell)
+            .unknown(crashed_front_hole, Gap),
+        fact("leg.both_by_proxy")
+            .seen(haproxy_back, true, &["front", "back"])
+            .seen(crashed_front, false, &["back", "front"])
+            .absent(farewell)
+            .unknown(crashed_front_hole, Gap),
+        fact("leg.front_end")
+            .seen(haproxy_back, "fin", &["front"])
+            .seen(reset_front, "rst", &["front"])
+            .seen(closed_legs, "close", &["front"])
+            .absent(farewell)
+            .unknown(crashed_front_hole, Gap),
+        fact("leg.back_end")
+            .seen(haproxy_front, "rst", &["back"])
+            .seen(crashed_front, "fin", &["back"])
+            .seen(closed_back, "close", &["back"])
+            .absent(farewell)
+            .unknown(crashed_front_hole, Gap),
         fact("tls.outcome")
             .seen(tls_unknown_ca, "failed", &[])
             .no_word("completed", "a TLS handshake that went well says nothing about WebSocket and is only counted")
@@ -2203,6 +2332,185 @@ fn passed_on() -> Scene {
     scene.flow = Some(1);
     scene.marks.insert("request", scene.number_of("back"));
     scene
+}
+
+/// Twelve seconds of silence that the server breaks, and three more before it ends.
+fn survivor() -> Scene {
+    let mut scene = open();
+    scene.next("before").client().text("hello");
+    scene.talk().wait(12.0);
+    scene.next("after").server().text("still there");
+    scene.talk().wait(3.0).server().fin();
+    scene.talk().client().fin();
+    scene
+}
+
+/// Three connections of one server in one capture: when each is opened, when it last says something, and when the server
+/// ends it with FIN, in seconds. `flow` is the one that is asked about.
+fn three(flow: u64, times: [(f64, f64, f64); 3], more: Vec<Conversation>) -> Scene {
+    let clock = |seconds: f64| START + (seconds * 1e9) as i64;
+    let mut all = Conversation::new("10.0.0.1:40000", "10.0.0.2:80");
+    let mut packets = Vec::new();
+    for (port, (opened, said, ended)) in (40000..).zip(times) {
+        let mut talk = Conversation::new(&format!("10.0.0.1:{port}"), "10.0.0.2:80");
+        talk.at(clock(opened)).connect().upgrade();
+        // The ACK of the last word is no payload.
+        talk.at(clock(said)).client().text("last word");
+        talk.at(clock(ended)).server().fin();
+        talk.client().fin();
+        packets.extend(talk.into_packets());
+    }
+    more.into_iter().for_each(|talk| packets.extend(talk.into_packets()));
+    packets.sort_by_key(|packet| packet.time);
+    let fins = |packet: &&Packet| packet.segment().source.port() == 80 && packet.segment().has(flags::FIN);
+    let numbered: Vec<(u64, &Packet)> = (1..).zip(&packets).collect();
+    let fin = numbered.iter().filter(|(_, packet)| fins(&packet)).map(|(number, _)| *number);
+    let mut marks: BTreeMap<&'static str, u64> = ["fin1", "fin2", "fin3"].into_iter().zip(fin).collect();
+    let rst = numbered.iter().find(|(_, packet)| packet.segment().has(flags::RST)).map(|(number, _)| *number);
+    marks.extend(rst.map(|number| ("refused", number)));
+    *all.packets_mut() = packets;
+    Scene { marks, flow: Some(flow), ..Scene::of(all) }
+}
+
+/// The server ends all three within a tenth of a second; half a second later it refuses a fourth.
+fn ended_together() -> Scene {
+    let mut fourth = Conversation::new("10.0.0.1:41000", "10.0.0.2:80");
+    fourth.at(START + 20_600_000_000).connect();
+    fourth.packets_mut().truncate(1);
+    fourth.server().rst();
+    three(0, [(0.0, 3.0, 20.0), (1.0, 7.7, 20.05), (2.0, 11.1, 20.1)], vec![fourth])
+}
+
+/// They end together, each after 10 s of silence.
+fn ended_together_silent() -> Scene {
+    three(0, [(0.0, 10.0, 20.0), (1.0, 10.3, 20.3), (2.0, 10.8, 20.8)], Vec::new())
+}
+
+/// They end together, each 30 s old, and were last used at different times.
+fn ended_together_at_one_age() -> Scene {
+    three(0, [(0.0, 12.0, 30.0), (0.1, 3.0, 30.1), (0.2, 22.0, 30.2)], Vec::new())
+}
+
+/// Each ends after 30 s of silence, at its own time and age.
+fn same_silence() -> Scene {
+    three(2, [(0.0, 1.0, 31.0), (5.0, 9.0, 39.0), (11.0, 20.0, 50.0)], Vec::new())
+}
+
+/// Each ends at the age of 20 s, in use.
+fn same_lifetime() -> Scene {
+    three(2, [(0.0, 19.0, 20.0), (5.0, 22.0, 25.0), (11.0, 29.0, 31.0)], Vec::new())
+}
+
+/// The same, and one that is older lives on.
+fn outlived() -> Scene {
+    let mut older = Conversation::new("10.0.0.1:41000", "10.0.0.2:80");
+    older.at(START - 50_000_000_000).connect().upgrade();
+    let mut scene = same_lifetime();
+    let Source::Written(talk) = &mut scene.source else { unreachable!("it is written") };
+    talk.packets_mut().splice(0..0, older.into_packets());
+    // The older one is the first flow of the capture now.
+    scene.flow = Some(3);
+    scene
+}
+
+fn haproxy(flow: u64) -> Scene {
+    Scene { flow: Some(flow), ..Scene::recorded("proxies/haproxy-idle-timeout", &[("front", 20), ("back", 21)]) }
+}
+
+fn haproxy_front() -> Scene {
+    haproxy(0)
+}
+
+fn haproxy_back() -> Scene {
+    haproxy(1)
+}
+
+/// How the two legs of one WebSocket end.
+enum LegsEnd {
+    /// The server ends the back leg with FIN, and the proxy the front leg.
+    ServerFin,
+    /// The same with RST.
+    ServerRst,
+    /// The client resets the front leg, and the proxy ends the back leg.
+    ClientRst,
+    /// The client closes, and the proxy passes that on.
+    ClientClose,
+}
+
+/// A front leg and a back leg, merged into one capture.
+fn two_legs(flow: u64, end: &LegsEnd) -> Scene {
+    let upgrade = Upgrade { key: Some("dGhlIHNhbXBsZSBub25jZQ==".to_owned()), ..Upgrade::default() };
+    let mut front = Conversation::new("203.0.113.9:51000", "10.0.0.2:80");
+    let mut back = Conversation::new("10.0.0.2:39000", "10.0.0.3:8080");
+    front.step(5_000_000).connect().upgrade_with(&upgrade);
+    back.at(START + 16_100_000).connect().upgrade_with(&upgrade);
+    front.step(100_000).client().text("hello");
+    back.at(front.now()).client().text("hello");
+    let now = front.now() + 5_000_000_000;
+    let (sooner, later) = (now, now + 1_000_000);
+    match end {
+        LegsEnd::ServerFin => {
+            back.at(sooner).server().fin();
+            front.at(later).server().fin();
+        }
+        LegsEnd::ServerRst => {
+            back.at(sooner).server().rst();
+            front.at(later).server().fin();
+        }
+        LegsEnd::ClientRst => {
+            front.at(sooner).client().rst();
+            back.at(later).client().fin();
+        }
+        LegsEnd::ClientClose => {
+            front.at(sooner).client().close(1000, "");
+            back.at(later).client().close(1000, "");
+        }
+    }
+    let (front_end, back_end) =
+        (front.packets().iter().find(|p| p.time >= now), back.packets().iter().find(|p| p.time >= now));
+    let (front_end, back_end) = (front_end.expect("an end").clone(), back_end.expect("an end").clone());
+    let mut all = front;
+    let mut packets = std::mem::take(all.packets_mut());
+    packets.extend(back.into_packets());
+    packets.sort_by_key(|packet| packet.time);
+    let number = |wanted: &Packet| {
+        let same = |packet: &Packet| packet.time == wanted.time && packet.segment().source == wanted.segment().source;
+        packets.iter().position(same).expect("it is there") as u64 + 1
+    };
+    let marks = [("front", number(&front_end)), ("back", number(&back_end))];
+    *all.packets_mut() = packets;
+    Scene { marks: marks.into(), flow: Some(flow), ..Scene::of(all) }
+}
+
+fn crashed_front() -> Scene {
+    two_legs(0, &LegsEnd::ServerFin)
+}
+
+/// The capture misses a frame of the client on the front leg, behind which a Close frame may be.
+fn crashed_front_hole() -> Scene {
+    let mut scene = crashed_front();
+    let Source::Written(talk) = &scene.source else { unreachable!("it is written") };
+    let hello = |packet: &Packet| packet.segment().source.port() == 51000 && !packet.segment().payload.is_empty();
+    let numbered = (1..).zip(talk.packets());
+    let hidden: Vec<u64> = numbered.filter(|(_, packet)| hello(packet)).map(|(number, _)| number).skip(1).collect();
+    scene.hidden.extend(hidden);
+    scene
+}
+
+fn reset_back() -> Scene {
+    two_legs(0, &LegsEnd::ServerRst)
+}
+
+fn reset_front() -> Scene {
+    two_legs(0, &LegsEnd::ClientRst)
+}
+
+fn closed_legs() -> Scene {
+    two_legs(0, &LegsEnd::ClientClose)
+}
+
+fn closed_back() -> Scene {
+    two_legs(1, &LegsEnd::ClientClose)
 }
 
 /// A request that the server lets lie.

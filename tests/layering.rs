@@ -47,7 +47,15 @@ const MODULES: &[Module] = &[
     },
     Module {
         name: "stack",
-        imports: &[All("tcp"), All("tls"), All("http"), All("websocket"), All("application"), All("connection")],
+        imports: &[
+            All("tcp"),
+            All("tls"),
+            All("http"),
+            All("websocket"),
+            All("application"),
+            All("connection"),
+            All("crowd"),
+        ],
     },
     Module { name: "crowd", imports: &[All("connection")] },
     Module { name: "software", imports: &[All("connection")] },

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use wsdissect::catalog::rules::words::{Part, Words};
 use wsdissect::catalog::rules::{Confidence, Outcome, Party, RuleSet, Test, Who};
-use wsdissect::diagnosis::{Diagnosis, diagnose, evaluate, render};
+use wsdissect::diagnosis::{Diagnosis, diagnose, evaluate, is_firm, render};
 use wsdissect::evidence::{FactId, FactType, Facts, Known, PacketRefs, Value, WhyUnknown};
 use wsdissect::violation::ViolationRule;
 
@@ -81,6 +81,46 @@ fn every_example_of_every_rule_comes_out_as_stated() {
             assert_eq!(outcome, example.expect, "{}: rule `{}`, example {}", rule.file, rule.id, at + 1);
         }
     }
+}
+
+/// Where a rule is surer under further conditions, its examples say when, and it shows in the diagnosis.
+#[test]
+fn every_firmer_example_makes_its_rule_surer() {
+    let mut firm = 0;
+    for rule in builtin().iter() {
+        for (at, example) in rule.examples.iter().enumerate().filter(|(_, example)| example.expect == Outcome::Fires) {
+            assert_eq!(
+                is_firm(rule, &example.facts),
+                example.firmer,
+                "{}: rule `{}`, example {}",
+                rule.file,
+                rule.id,
+                at + 1
+            );
+            let diagnosis = diagnose(builtin(), &example.facts);
+            if example.firmer && diagnosis.rule == rule.id {
+                let firmer = rule.firmer.as_ref().expect("it is firm");
+                assert_eq!((diagnosis.confidence, diagnosis.firm), (firmer.confidence, true), "`{}`", rule.id);
+                firm += 1;
+            }
+        }
+    }
+    assert!(firm >= 8, "{firm}");
+}
+
+/// What makes a rule surer can only be missing: where it cannot be answered, nothing changes.
+#[test]
+fn what_makes_a_rule_surer_never_keeps_it_from_firing() {
+    let rule = builtin().by_id("crowd-same-silence").expect("a rule");
+    let mut given = rule.examples[0].facts.clone();
+    given.set(
+        FactId::by_name("crowd.lifetimes_differ").expect("a fact"),
+        Known::Unknown(WhyUnknown::NoTime),
+        PacketRefs::default(),
+    );
+    assert_eq!(evaluate(rule, &given), Outcome::Fires);
+    let diagnosis = diagnose(builtin(), &given);
+    assert_eq!((diagnosis.rule.as_str(), diagnosis.confidence), ("crowd-same-silence", Confidence::Likely));
 }
 
 #[test]
@@ -360,6 +400,16 @@ fn mistakes_in_a_table_are_told_with_their_place() {
         ("party = \"none\"", "party = \"none\"\nfix = [{ who = \"none\", id = \"x\" }]", "a fix is for someone"),
         ("confidence = \"certain\"", "confidence = \"sure\"", "one of: possible, likely, certain"),
         ("source = \"test\"", "", "`one` has no `source`"),
+        (
+            "confidence = \"certain\"",
+            "confidence = \"likely\"\nfirmer = { when = { \"close.code\" = 1000 }, confidence = \"likely\" }",
+            "must be surer than the rule itself",
+        ),
+        (
+            "confidence = \"certain\"",
+            "confidence = \"likely\"\nfirmer = { when = {}, confidence = \"certain\" }",
+            "`firmer` has no conditions",
+        ),
         (when, "{ \"close.cod\" = 1000 }", "10:10: unknown fact `close.cod`"),
         (when, "{ \"close.code\" = \"1000\" }", "10:25: `close.code` is of type integer, not string"),
         (when, "{ \"close.code\" = { minimum = 3 } }", "unknown test `minimum`; one of: equals, any_of"),

@@ -275,6 +275,15 @@ pub struct RuleFix {
     pub id: Arc<str>,
 }
 
+/// Further conditions under which a rule that fires is surer: they may hold or not, and never keep it from firing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Firmer {
+    /// What must hold besides.
+    pub conditions: Vec<Condition>,
+    /// How well all of it together carries the cause.
+    pub confidence: Confidence,
+}
+
 /// A set of facts and what the rule must make of it.
 #[derive(Debug, Clone)]
 pub struct Example {
@@ -284,6 +293,8 @@ pub struct Example {
     pub expect: Outcome,
     /// Line of its file, from 1.
     pub line: usize,
+    /// Whether the conditions under which the rule is surer must hold as well.
+    pub firmer: bool,
 }
 
 /// One rule.
@@ -303,6 +314,8 @@ pub struct Rule {
     pub party: Role,
     /// How well the conditions carry the cause.
     pub confidence: Confidence,
+    /// What makes it surer than that.
+    pub firmer: Option<Firmer>,
     /// What to do, best first.
     pub fixes: Vec<RuleFix>,
     /// What would refute it, as keys of the words under `refute.<key>`.
@@ -391,6 +404,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("closing.toml", include_str!("data/rules/closing.toml")),
     ("violations.toml", include_str!("data/rules/violations.toml")),
     ("no_close.toml", include_str!("data/rules/no_close.toml")),
+    ("crowd.toml", include_str!("data/rules/crowd.toml")),
     ("handshake.toml", include_str!("data/rules/handshake.toml")),
     ("tls.toml", include_str!("data/rules/tls.toml")),
     ("applications.toml", include_str!("data/rules/applications.toml")),

@@ -194,6 +194,13 @@ fn explain_rule(page: &mut Page, rule: &Rule, speaker: &Speaker) {
     for condition in &rule.conditions {
         page.item("-", &condition.to_string());
     }
+    if let Some(firmer) = &rule.firmer {
+        let confidence = speaker.say(&format!("confidence.{}", firmer.confidence.name()));
+        page.heading(&label("firmer").replace("{confidence}", confidence));
+        for condition in &firmer.conditions {
+            page.item("-", &condition.to_string());
+        }
+    }
     page.heading(text::text(language, "codes.heading.how_to_fix"));
     for fix in &rule.fixes {
         page.item("-", &format!("{}: {}", speaker.word(fix.who.name()), speaker.fix_text(&fix.id)));
@@ -231,8 +238,16 @@ struct RuleRow<'a> {
     cause: &'static str,
     party: &'static str,
     confidence: &'static str,
+    firmer: Option<FirmerRow>,
     refines: Vec<&'a str>,
     references: Vec<&'a str>,
+}
+
+/// Under which further conditions a rule is surer.
+#[derive(Serialize)]
+struct FirmerRow {
+    when: Vec<String>,
+    confidence: &'static str,
 }
 
 fn rules(page: &mut Page, list: &ListArgs, rules: &RuleSet, language: Language) -> Result<(), Failure> {
@@ -246,6 +261,10 @@ fn rules(page: &mut Page, list: &ListArgs, rules: &RuleSet, language: Language) 
                 cause: rule.cause.name(),
                 party: rule.party.name(),
                 confidence: rule.confidence.name(),
+                firmer: rule.firmer.as_ref().map(|firmer| FirmerRow {
+                    when: firmer.conditions.iter().map(ToString::to_string).collect(),
+                    confidence: firmer.confidence.name(),
+                }),
                 refines: rules
                     .iter()
                     .filter(|other| rule.is_refinement_of(other))

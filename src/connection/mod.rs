@@ -16,6 +16,7 @@ mod reaction;
 mod round_trips;
 mod silence;
 mod sizes;
+mod survived;
 mod timeline;
 mod traffic;
 mod visibility;
@@ -33,6 +34,7 @@ pub use reaction::Reaction;
 pub use round_trips::RoundTrips;
 pub use silence::Silence;
 pub use sizes::MessageSizes;
+pub use survived::{Broken, Survived};
 pub use timeline::{Observation, Observed, Timeline};
 pub use traffic::{AfterClose, FrameCounts, MessageNote, Traffic};
 pub use visibility::{Blind, Hole, Visibility};
@@ -166,6 +168,10 @@ pub struct Connection {
     /// The longest silence that it outlived: neither side sent a payload byte, and then one did, before the first sign of
     /// the end.
     pub longest_silence: Option<Silence>,
+    /// The longest silence that it outlasted, in either direction; `None` below [`Survived::LEAST_SECONDS`].
+    pub survived: Option<Survived>,
+    /// How many other upgraded connections of the host that ended it were open at that moment; `None` when nobody counted.
+    pub others_open: Option<u64>,
     /// The last packet of the capture, when the TCP connection was still open then.
     pub open_until: Option<Origin>,
     /// The packets before which the capture's clock stepped back while this connection lasted, at most
@@ -217,6 +223,8 @@ impl Connection {
             last_payload: None,
             last_payload_of: PerSide::default(),
             longest_silence: None,
+            survived: None,
+            others_open: None,
             open_until: None,
             clock_steps: Vec::new(),
             flow_end: FlowEnd::CaptureEnded,
@@ -403,6 +411,13 @@ impl Connection {
     #[must_use]
     pub fn tcp_end(&self) -> Option<&EndSignal> {
         self.ending.iter().find(|signal| matches!(signal.kind, EndSignalKind::Fin | EndSignalKind::Rst))
+    }
+
+    /// It became a WebSocket, or was one when the capture began.
+    #[must_use]
+    pub fn was_upgraded(&self) -> bool {
+        matches!(self.handshake.outcome, Outcome::Accepted | Outcome::NotCaptured)
+            || self.handshake.response.as_ref().is_some_and(|response| response.status == 101)
     }
 
     /// Seconds from the accepting response (or, without one, from the first packet) to `end`.

@@ -11,7 +11,7 @@ pub use render::{printable, render, value_text};
 
 pub use crate::catalog::rules::{Cause, Confidence, Party, RuleId, Who};
 
-use crate::catalog::rules::{Condition, Outcome, Role, Rule, RuleSet, Test};
+use crate::catalog::rules::{Condition, Firmer, Outcome, Role, Rule, RuleSet, Test};
 use crate::evidence::{Evidence, FactId, Facts, Known, Value, WhyUnknown};
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub struct Diagnosis {
     /// have read other bytes than the diagnosis rests on, or on evidence that presumes something of the time before the
     /// capture.
     pub confidence: Confidence,
+    /// The conditions under which the rule is surer hold as well.
+    pub firm: bool,
     /// The facts that the rule and the rules it refines rest on, seen or absent, each once; last, what the capture lacks.
     pub because: Vec<Evidence>,
     /// What to do, best first.
@@ -88,6 +90,21 @@ pub fn evaluate(rule: &Rule, facts: &Facts) -> Outcome {
     outcome
 }
 
+/// Whether the conditions under which a rule is surer hold; false when it has none, or they cannot be answered.
+#[must_use]
+pub fn is_firm(rule: &Rule, facts: &Facts) -> bool {
+    let all_hold = |firmer: &Firmer| firmer.conditions.iter().all(|each| matches!(holds(each, facts), Truth::Yes));
+    rule.firmer.as_ref().is_some_and(all_hold)
+}
+
+/// How well the evidence carries a rule that fires.
+fn confidence_of(rule: &Rule, facts: &Facts) -> Confidence {
+    match &rule.firmer {
+        Some(firmer) if is_firm(rule, facts) => firmer.confidence,
+        _ => rule.confidence,
+    }
+}
+
 /// The one diagnosis of a connection with these facts.
 #[must_use]
 pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
@@ -103,7 +120,7 @@ pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
     let mut candidates: Vec<&Rule> =
         firing.iter().copied().filter(|rule| !firing.iter().any(|other| other.is_refinement_of(rule))).collect();
     // The rules come ordered by id and the sort is stable, so that equal confidence keeps that order.
-    candidates.sort_by_key(|rule| std::cmp::Reverse(rule.confidence));
+    candidates.sort_by_key(|rule| std::cmp::Reverse(confidence_of(rule, facts)));
     let winner = candidates.first().copied().unwrap_or_else(|| rules.catch_all());
 
     // An undecided rule that refines another undecided one adds no new question.
@@ -118,7 +135,7 @@ pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
     let mut because = because(rules, winner, facts);
     let presumed = because.iter().any(|evidence| evidence.presumed);
     let most = if questioned || presumed || doubt.is_some() { Confidence::Likely } else { Confidence::Certain };
-    let confidence = winner.confidence.min(most);
+    let confidence = confidence_of(winner, facts).min(most);
     because.extend(doubt.filter(|doubt| !because.iter().any(|each| each.fact == doubt.fact)).cloned());
 
     let others = candidates.iter().skip(1).map(|rule| candidate(rule, facts));
@@ -131,6 +148,7 @@ pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
         cause: winner.cause,
         party: party(winner.party, facts),
         confidence,
+        firm: is_firm(winner, facts),
         because,
         fixes: winner.fixes.iter().map(|fix| Fix { who: who(fix.who, facts), id: fix.id.clone() }).collect(),
         references: winner.references.clone(),
@@ -168,7 +186,7 @@ fn would_win(rule: &Rule, winner: &Rule) -> bool {
 
 fn candidate(rule: &Rule, facts: &Facts) -> Candidate {
     let undecided = open_facts(rule, facts);
-    Candidate { rule: rule.id.clone(), cause: rule.cause, confidence: rule.confidence, undecided }
+    Candidate { rule: rule.id.clone(), cause: rule.cause, confidence: confidence_of(rule, facts), undecided }
 }
 
 /// The facts of a rule that the capture cannot answer, and why.
@@ -198,7 +216,9 @@ fn because(rules: &RuleSet, winner: &Rule, facts: &Facts) -> Vec<Evidence> {
     let refined = rules.iter().filter(|rule| winner.is_refinement_of(rule));
     let refined = refined.filter(|rule| evaluate(rule, facts) == Outcome::Fires);
     let mut evidence: Vec<Evidence> = Vec::new();
-    for condition in std::iter::once(winner).chain(refined).flat_map(|rule| &rule.conditions) {
+    let firmer = winner.firmer.iter().filter(|_| is_firm(winner, facts)).flat_map(|firmer| &firmer.conditions);
+    let refined = refined.flat_map(|rule| &rule.conditions);
+    for condition in winner.conditions.iter().chain(firmer).chain(refined) {
         for fact in facts_of(condition) {
             let known = !matches!(facts.get(fact), Known::Unknown(_));
             if known && !evidence.iter().any(|each| each.fact == fact) {

@@ -2,7 +2,7 @@
 
 use super::Value;
 use super::extract::{
-    Answer, View, application, close, devices, end, handshake, hops, loss, path, peer, software, tls, whole,
+    Answer, View, application, close, crowd, devices, end, handshake, hops, loss, path, peer, software, tls, whole,
 };
 use crate::connection::{IcmpKind, KnownBy, Retry};
 use crate::software::{HandlerError, KnownBy as SoftwareKnownBy, Sureness};
@@ -328,6 +328,33 @@ pub static FACTS: &[Fact] = &[
     fact("heartbeat.unanswered_s", SECONDS, whole::heartbeat_unanswered_s, "Age of the ender's oldest heartbeat message without an answer at the first sign of the end, where its peer had answered earlier ones or must answer; absent when there is none."),
     fact("keepalive.tcp_interval_s", SECONDS, path::tcp_probe_interval_s, "Mean distance of the TCP keep-alive probes, of the side that probes more often; absent with fewer than two."),
     fact("keepalive.ping_interval_s", SECONDS, path::ping_interval_s, "Mean distance of the Pings, of the side that pings more often; absent with fewer than two."),
+    fact("connection.longest_silence_s", SECONDS, crowd::longest_silence_s, "The longest time without a payload byte in either direction that the connection outlasted: what broke it was acknowledged; absent below one second."),
+    fact("crowd.ended_together", INT, crowd::ended_together, "How many other connections the same host (the server's address and port, or the client's address) ended within one second in the same way; those open for less than two seconds count only when all ended at once and none just before or after. Absent when none."),
+    fact("crowd.ended_within_s", SECONDS, crowd::ended_within_s, "From the first to the last of these ends."),
+    fact("crowd.also_shared", FactType::Enum(&["silence", "lifetime", "nothing"]), crowd::also_shared, "What else all of these share that would explain a common end: the same silence before it, or the same round age."),
+    fact("crowd.open_then", INT, crowd::open_then, "How many other connections of the same host were open at that moment and still one second later."),
+    fact("crowd.all_ended", BOOL, crowd::all_ended, "At most one of ten connections of the same host went on; absent when none ended with this one."),
+    fact("crowd.one_event", BOOL, crowd::one_event, "Three or more connections ended together, practically all of the host, and share nothing besides that would explain it; absent when none ended with this one."),
+    fact("crowd.refused_after_s", SECONDS, crowd::refused_after_s, "How soon after the end the server's port refused a new connection; absent when none was refused within five seconds."),
+    fact("crowd.same_silence", INT, crowd::same_silence, "How many others the same host ended in the same way after the same silence of 1.5 seconds or more, which began at another time; absent when none."),
+    fact("crowd.same_silence_of", INT, crowd::same_silence_of, "How many others it ended in the same way after any such silence; absent when no other had the same."),
+    fact("crowd.lifetimes_differ", BOOL, crowd::lifetimes_differ, "Those with the same silence were of different ages, so that the silence and not the age is what they share."),
+    fact("crowd.longest_survived_silence_s", SECONDS, crowd::longest_survived_silence_s, "The longest silence that any connection of the same host outlasted so far, this one included."),
+    fact("crowd.outlasted", INT, crowd::outlasted, "How many connections of the same host, this one included, outlasted a clearly longer silence than the one before this end; absent when none did."),
+    fact("crowd.same_lifetime", INT, crowd::same_lifetime, "How many others the same host ended in the same way at the same age, opened at another time; absent when none."),
+    fact("crowd.silences_differ", BOOL, crowd::silences_differ, "Those of the same age ended after different silences."),
+    fact("crowd.outlived", INT, crowd::outlived, "How many others of the same host lived clearly longer, or are open and older; absent when none."),
+    fact("leg.role", FactType::Enum(&["front", "back"]), crowd::leg_role, "Which leg of a WebSocket through a proxy this connection is, when the other one is in the capture too: front is between client and proxy."),
+    fact("leg.stream", INT, crowd::leg_stream, "The number of the other leg, as `tcp.stream` in Wireshark."),
+    fact("leg.ended_first", FactType::Enum(&["this", "other"]), crowd::leg_ended_first, "Which of the two legs ended first."),
+    fact("leg.ended_before_s", SECONDS, crowd::leg_ended_before_s, "Between the first signs of the end on the two legs; absent while one of them goes on."),
+    fact("leg.other_end", FactType::Enum(&["fin", "rst", "close"]), crowd::leg_other_end, "The first sign of the end on the other leg; absent while it goes on."),
+    fact("leg.other_ender", FactType::Enum(&["client", "server", "proxy"]), crowd::leg_other_ender, "Who sent that."),
+    fact("leg.first_end", FactType::Enum(&["fin", "rst", "close"]), crowd::leg_first_end, "The first sign of the end on either leg."),
+    fact("leg.first_ender", FactType::Enum(&["client", "server", "proxy"]), crowd::leg_first_ender, "Who sent that, and so began the end."),
+    fact("leg.both_by_proxy", BOOL, crowd::leg_both_by_proxy, "The proxy ended both legs; absent while one goes on."),
+    fact("leg.front_end", FactType::Enum(&["fin", "rst", "close"]), crowd::leg_front_end, "The first sign of the end on the front leg; absent while it goes on."),
+    fact("leg.back_end", FactType::Enum(&["fin", "rst", "close"]), crowd::leg_back_end, "The same on the back leg."),
     fact("tls.outcome", FactType::Enum(&["completed", "failed"]), tls::outcome, "How the TLS handshake ended; absent without TLS."),
     fact("tls.alert", INT, tls::alert, "First fatal TLS alert in clear."),
     fact("tls.alert_side", SIDE, tls::alert_side, "Who sent it."),

@@ -127,8 +127,11 @@ pub struct Incident {
     pub key: IncidentKey,
     /// Their cause.
     pub cause: Cause,
-    /// The least sure of their diagnoses.
+    /// The least sure of their diagnoses; where others of the capture made some of them surer, the surest of those: the
+    /// first of many could not know of the rest yet.
     pub confidence: Confidence,
+    /// There were such.
+    firm: bool,
     /// How many they are.
     pub count: u64,
     /// The server addresses involved, at most [`Incident::HOSTS`].
@@ -155,6 +158,7 @@ impl Incident {
             key,
             cause: diagnosis.cause,
             confidence: diagnosis.confidence,
+            firm: false,
             count: 0,
             servers: BTreeSet::new(),
             streams: Vec::new(),
@@ -168,7 +172,14 @@ impl Incident {
         let connection = &report.connection;
         self.count += 1;
         self.shared.add(report);
-        self.confidence = self.confidence.min(report.diagnosis.confidence);
+        let (one, is_firm) = (report.diagnosis.confidence, report.diagnosis.firm);
+        self.confidence = match (self.firm, is_firm) {
+            (false, true) => one,
+            (true, true) => self.confidence.max(one),
+            (true, false) => self.confidence,
+            (false, false) => self.confidence.min(one),
+        };
+        self.firm |= is_firm;
         if self.servers.len() < Self::HOSTS {
             self.servers.insert(connection.endpoints[Side::Server]);
         }

@@ -10,8 +10,10 @@ use crate::application::{
     Protocol,
 };
 use crate::connection::{Connection, MessageNote, Outcome, Preview};
+use crate::crowd::Said;
 use crate::units::{Origin, PerSide, Side};
 use crate::websocket::{Content, Event, MessageKind, Opcode, PAYLOAD_PEEK_LEN, PayloadPiece};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Whether a report may show what messages say.
@@ -49,6 +51,8 @@ struct Of {
     compared: u8,
     /// Whether all of those were JSON.
     json: Option<bool>,
+    /// What they were, in short.
+    opening: Opening,
     /// The side has sent its Close frame.
     closed: bool,
     /// The beginning of the message under way, or of the last one.
@@ -77,7 +81,52 @@ impl Prefix {
     }
 }
 
+/// The first messages of one side, in short.
+#[derive(Debug, Default)]
+struct Opening {
+    hash: u64,
+    /// One of them could not be read.
+    unread: bool,
+    bytes: u64,
+    /// The packet in which the first was complete.
+    first: Option<Origin>,
+}
+
+impl Opening {
+    fn add(&mut self, note: &MessageNote, glimpse: Glimpse<'_>) {
+        let mut hasher = DefaultHasher::new();
+        (self.hash, glimpse.is_text, note.size, glimpse.bytes).hash(&mut hasher);
+        self.hash = hasher.finish();
+        self.unread |= note.content != Content::Whole;
+        self.bytes = self.bytes.saturating_add(note.size);
+        self.first = self.first.or(note.last);
+    }
+}
+
 impl Inside {
+    /// How many of the first messages were looked at.
+    pub(super) fn heard(&self) -> u8 {
+        self.sides.client.compared + self.sides.server.compared
+    }
+
+    /// What was said first, by which another leg of the connection is recognised.
+    pub(super) fn said(&self) -> Option<Said> {
+        let PerSide { client, server } = &self.sides;
+        let readable = !client.opening.unread && !server.opening.unread;
+        readable.then(|| {
+            let mut hasher = DefaultHasher::new();
+            for of in [client, server] {
+                (of.compared, of.opening.hash).hash(&mut hasher);
+            }
+            let bytes = client.opening.bytes.saturating_add(server.opening.bytes);
+            Said {
+                hash: hasher.finish(),
+                bytes,
+                first: PerSide { client: client.opening.first, server: server.opening.first },
+            }
+        })
+    }
+
     /// Before the first message: what the handshake tells.
     pub(super) fn new(applications: &Arc<Applications>, payload: Payload, connection: &Connection) -> Self {
         let response = connection.handshake.response.as_deref();
@@ -174,6 +223,7 @@ impl Inside {
             Preview::new(side, note, glimpse.bytes)
         });
         if of.compared < FIRST_MESSAGES {
+            of.opening.add(note, prefix.glimpse());
             of.compared += 1;
             if prefix.complete.is_some() {
                 of.json = Some(of.json.unwrap_or(true) && prefix.glimpse().is_likely_json());

@@ -1,7 +1,8 @@
 //! Which connection is the same upgrade request one proxy further, by its `Sec-WebSocket-Key`.
 //!
 //! A proxy passes the key on as it is, and it is 16 random bytes. But test scripts use one key for all, so a request is
-//! only taken for another one passed on while that other one still waits for its answer. The front leg's request is always
+//! only taken for another one passed on while that other one still waits for its answer. Two that wait at the same server
+//! are two clients with one key, and nothing more is said of either. The front leg's request is always
 //! recorded first: the proxy has to read it before it can send its own.
 
 use crate::connection::{Connection, Leg};
@@ -23,6 +24,8 @@ pub(super) struct Legs {
 struct Waiting {
     front: Leg,
     behind: Option<Leg>,
+    /// Another client has the same key.
+    ambiguous: bool,
 }
 
 impl Legs {
@@ -33,11 +36,16 @@ impl Legs {
         let PerSide { client, server } = connection.endpoints;
         let leg = Leg { flow: connection.id.flow, client, server, stripped: request.upgrade_stripped() };
         match self.waiting.get_mut(&key) {
+            Some(waiting) if waiting.ambiguous => {}
+            Some(waiting) if waiting.front.flow != leg.flow && waiting.front.server == leg.server => {
+                waiting.ambiguous = true;
+                waiting.behind = None;
+            }
             Some(waiting) if waiting.front.flow != leg.flow => {
                 connection.handshake.front = Some(waiting.front);
                 waiting.behind.get_or_insert(leg);
             }
-            Some(waiting) => *waiting = Waiting { front: leg, behind: None },
+            Some(waiting) => *waiting = Waiting { front: leg, behind: None, ambiguous: false },
             None => self.insert(key, leg),
         }
     }
@@ -59,6 +67,6 @@ impl Legs {
             self.waiting.remove(&oldest);
         }
         self.order.push_back(key);
-        self.waiting.insert(key, Waiting { front: leg, behind: None });
+        self.waiting.insert(key, Waiting { front: leg, behind: None, ambiguous: false });
     }
 }

@@ -18,6 +18,7 @@ pub use inside::Payload;
 
 use crate::application::Applications;
 use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed, Path};
+use crate::crowd::Crowd;
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::tcp::{EndFacts, Flow, FlowStart};
@@ -37,6 +38,8 @@ pub struct Shared {
     pub scratch: Scratch,
     /// Upgrade requests that wait for their answer.
     legs: legs::Legs,
+    /// What connections are compared with others for.
+    pub crowd: Crowd,
     /// The application protocols that are recognised.
     pub applications: Arc<Applications>,
     /// Whether reports may show what messages say.
@@ -50,7 +53,8 @@ impl Shared {
     #[must_use]
     pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
         let (hits, scratch, legs) = (LimitHits::default(), Scratch::new(&limits), legs::Legs::default());
-        Self { limits, hits, scratch, legs, applications, payload, probed_bytes: 0 }
+        let crowd = Crowd::default();
+        Self { limits, hits, scratch, legs, crowd, applications, payload, probed_bytes: 0 }
     }
 }
 

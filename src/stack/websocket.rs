@@ -3,7 +3,7 @@
 use super::early::Crossing;
 use super::inside::Inside;
 use super::{Shared, record_end, record_gap, side_of};
-use crate::connection::{Basis, Connection, Outcome};
+use crate::connection::{Basis, Broken, Connection, Outcome};
 use crate::http;
 use crate::limits::Limits;
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd, StreamEndKind};
@@ -26,6 +26,18 @@ pub(super) struct WebSocketStage {
     recent: PerSide<Recent>,
     /// The client has not sent anything behind the 101 yet.
     crossing: Option<Crossing>,
+    /// The last silence that was broken, until it is known to be survived.
+    broken: Option<Broken>,
+    crowd_knows: CrowdKnows,
+}
+
+/// What of this connection the crowd has been told.
+#[derive(Debug, Default)]
+struct CrowdKnows {
+    ended: bool,
+    /// The longest silence, in seconds.
+    survived: f64,
+    messages: u8,
 }
 
 impl WebSocketStage {
@@ -34,7 +46,7 @@ impl WebSocketStage {
         basis: Basis,
         mut connection: Box<Connection>,
         decoders: PerSide<Decoder>,
-        shared: &Shared,
+        shared: &mut Shared,
     ) -> Self {
         let handshake = &connection.handshake;
         let heads = [
@@ -47,6 +59,7 @@ impl WebSocketStage {
             }
         }
         let inside = Inside::new(&shared.applications, shared.payload, &connection);
+        shared.crowd.opened(&connection);
         Self {
             client,
             basis,
@@ -58,6 +71,8 @@ impl WebSocketStage {
             answer_unseen: false,
             recent: PerSide::default(),
             crossing: None,
+            broken: None,
+            crowd_knows: CrowdKnows::default(),
         }
     }
 
@@ -111,10 +126,43 @@ impl WebSocketStage {
         {
             self.connection.violation(violation, &shared.limits);
         }
+        let quiet_since = self.connection.last_payload;
         let (decoder, mut recorder) = self.parts(side, shared);
         decoder.push(&mut shared.scratch, chunk.offset, chunk.origin, chunk.bytes, &mut recorder);
         self.note_http_status(side, &chunk);
+        self.note_silence(side, quiet_since, &chunk);
         self.connection.payload(side, chunk.origin);
+        self.tell_crowd(shared);
+    }
+
+    /// Notes a silence that is over, unless packets are missing or the connection is ending.
+    fn note_silence(&mut self, side: Side, since: Option<Origin>, chunk: &Chunk<'_>) {
+        let connection = &self.connection;
+        if connection.ending.is_empty() && connection.visibility.iter().all(|(_, seen)| seen.gap.is_none()) {
+            let end = chunk.offset.plus(chunk.bytes.len() as u64);
+            let broken = Broken::between(since, chunk.origin, side, end);
+            self.broken = broken.or(self.broken);
+        }
+    }
+
+    /// Tells the crowd what is new.
+    fn tell_crowd(&mut self, shared: &mut Shared) {
+        if let Some(survived) = self.connection.survived
+            && survived.seconds > self.crowd_knows.survived
+        {
+            self.crowd_knows.survived = survived.seconds;
+            shared.crowd.survived(&self.connection, survived);
+        }
+        if self.inside.heard() > self.crowd_knows.messages {
+            self.crowd_knows.messages = self.inside.heard();
+            if let Some(said) = self.inside.said() {
+                shared.crowd.spoke(&self.connection, &said);
+            }
+        }
+        if !self.crowd_knows.ended && !self.connection.ending.is_empty() {
+            self.crowd_knows.ended = true;
+            shared.crowd.ended(&mut self.connection);
+        }
     }
 
     pub(super) fn gap(&mut self, shared: &mut Shared, gap: Gap) {
@@ -136,7 +184,14 @@ impl WebSocketStage {
         {
             crossing.acknowledged(upto);
         }
-        self.connection.acknowledged(side_of(from, self.client), upto);
+        let side = side_of(from, self.client);
+        if let Some(survived) = self.broken.as_ref().and_then(|broken| broken.survived(side, upto)) {
+            self.broken = None;
+            if self.connection.survived.is_none_or(|longest| longest.seconds < survived.seconds) {
+                self.connection.survived = Some(survived);
+            }
+        }
+        self.connection.acknowledged(side, upto);
     }
 
     pub(super) fn end(&mut self, shared: &mut Shared, end: StreamEnd, tcp_ended: bool) {
@@ -158,6 +213,7 @@ impl WebSocketStage {
         if tcp_ended && end.kind == StreamEndKind::Fin {
             self.connection.closing.tcp_ended();
         }
+        self.tell_crowd(shared);
     }
 
     fn finish_side(&mut self, shared: &mut Shared, side: Side) {
@@ -180,6 +236,8 @@ impl WebSocketStage {
             self.connection.traffic[side].label = self.inside.label(side).map(Box::new);
         }
         self.connection.application = self.inside.finish(&self.connection);
+        self.tell_crowd(shared);
+        shared.crowd.left(&self.connection);
         self.connection
     }
 

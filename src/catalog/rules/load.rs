@@ -3,7 +3,7 @@
 use super::condition::{self, Condition};
 use super::refutations;
 use super::words::{OwnWords, RuleWords, Template};
-use super::{Cause, Confidence, Example, Outcome, Role, Rule, RuleFix, RuleId, RuleSet};
+use super::{Cause, Confidence, Example, Firmer, Outcome, Role, Rule, RuleFix, RuleId, RuleSet};
 use crate::evidence::{FactId, Facts, Known, PacketRefs, Value, WhyUnknown};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +67,7 @@ struct RuleTable {
     /// In a user's catalog, where words stand beside the rule.
     title: Option<Spanned<String>>,
     explanation: Option<Spanned<String>>,
+    firmer: Option<Spanned<FirmerTable>>,
     #[serde(default)]
     fix: Vec<FixTable>,
     #[serde(default)]
@@ -76,6 +77,13 @@ struct RuleTable {
     source: Option<String>,
     #[serde(default)]
     example: Vec<Spanned<ExampleTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FirmerTable {
+    when: Given,
+    confidence: Spanned<String>,
 }
 
 #[derive(Deserialize)]
@@ -92,6 +100,8 @@ struct ExampleTable {
     expect: Spanned<String>,
     given: Option<Given>,
     but: Option<Given>,
+    #[serde(default)]
+    firmer: bool,
 }
 
 /// A rule whose own table is read, with what is needed to join it to the others.
@@ -108,6 +118,7 @@ struct Draft {
 struct DraftExample {
     expect: Outcome,
     line: usize,
+    firmer: bool,
     changes: Vec<(FactId, Known<Value>)>,
 }
 
@@ -145,12 +156,7 @@ impl Reader<'_> {
     fn rule(&self, table: RuleTable) -> Result<Draft, LoadError> {
         let id_span = table.id.span();
         let id = self.id(&table.id)?;
-        let mut conditions = Vec::new();
-        for (name, toml) in table.when.get_ref() {
-            let fact = condition::fact(name.get_ref()).map_err(|message| self.error(name.span(), message))?;
-            let parsed = Condition::parse(fact, toml.get_ref());
-            conditions.extend(parsed.map_err(|message| self.error(toml.span(), message))?);
-        }
+        let conditions = self.conditions(table.when.get_ref())?;
         let extends = table.extends.as_ref().map(|parent| RuleId(parent.get_ref().as_str().into()));
         let parents = table.refines.iter().chain(&table.extends);
         let parents = parents.map(|parent| (parent.get_ref().clone(), parent.span())).collect();
@@ -179,6 +185,7 @@ impl Reader<'_> {
             conditions,
             cause: self.word(&table.cause, Cause::by_name, Cause::ALL)?,
             party: self.word(&table.party, Role::by_name, Role::ALL)?,
+            firmer: self.firmer(&table)?,
             confidence: self.word(&table.confidence, Confidence::by_name, Confidence::ALL)?,
             fixes,
             refuted_by: table.refuted_by.iter().map(|key| self.id(key)).collect::<Result<_, _>>()?,
@@ -217,6 +224,29 @@ impl Reader<'_> {
 
     fn template(&self, text: &Spanned<String>) -> Result<Template, LoadError> {
         Template::parse(text.get_ref()).map_err(|message| self.error(text.span(), message))
+    }
+
+    fn conditions(&self, given: &Given) -> Result<Vec<Condition>, LoadError> {
+        let mut conditions = Vec::new();
+        for (name, toml) in given {
+            let fact = condition::fact(name.get_ref()).map_err(|message| self.error(name.span(), message))?;
+            let parsed = Condition::parse(fact, toml.get_ref());
+            conditions.extend(parsed.map_err(|message| self.error(toml.span(), message))?);
+        }
+        Ok(conditions)
+    }
+
+    fn firmer(&self, table: &RuleTable) -> Result<Option<Firmer>, LoadError> {
+        let Some(spanned) = &table.firmer else { return Ok(None) };
+        let firmer = spanned.get_ref();
+        let confidence = self.word(&firmer.confidence, Confidence::by_name, Confidence::ALL)?;
+        if confidence <= self.word(&table.confidence, Confidence::by_name, Confidence::ALL)? {
+            return Err(self.error(firmer.confidence.span(), "`firmer` must be surer than the rule itself"));
+        }
+        if firmer.when.is_empty() {
+            return Err(self.error(spanned.span(), "`firmer` has no conditions"));
+        }
+        Ok(Some(Firmer { conditions: self.conditions(&firmer.when)?, confidence }))
     }
 
     fn id(&self, id: &Spanned<String>) -> Result<Arc<str>, LoadError> {
@@ -269,7 +299,7 @@ impl Reader<'_> {
                 changes.push((fact, value));
             }
             let line = self.error(spanned.span(), "").line;
-            examples.push(DraftExample { expect, line, changes });
+            examples.push(DraftExample { expect, line, firmer: table.firmer, changes });
         }
         Ok(examples)
     }
@@ -297,6 +327,7 @@ struct Joined {
     refuted_by: Vec<Arc<str>>,
     references: Vec<Arc<str>>,
     source: Arc<str>,
+    firmer: Option<Firmer>,
     examples: Vec<Example>,
 }
 
@@ -362,13 +393,19 @@ fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<R
             if at > 0 {
                 change(&mut facts, &written.changes);
             }
-            Example { facts, expect: written.expect, line: written.line }
+            Example { facts, expect: written.expect, line: written.line, firmer: written.firmer }
         };
         let above = |pick: fn(&Draft) -> bool| chain.iter().copied().find(|draft| pick(draft)).unwrap_or(draft);
         let same_cause = chain.iter().take_while(|above| above.rule.cause == draft.rule.cause);
         let refuted_by = same_cause.map(|draft| &draft.rule.refuted_by).find(|keys| !keys.is_empty());
+        // What makes a cause and a party surer makes a finer case of the same surer.
+        let same_verdict = chain
+            .iter()
+            .take_while(|above| (above.rule.cause, above.rule.party) == (draft.rule.cause, draft.rule.party));
+        let firmer = same_verdict.filter_map(|above| above.rule.firmer.as_ref()).next();
         let own = Joined {
             ancestors,
+            firmer: firmer.filter(|firmer| firmer.confidence > draft.rule.confidence).cloned(),
             refuted_by: refuted_by.cloned().unwrap_or_else(|| refutations::of(draft.rule.cause)),
             conditions: chain.iter().flat_map(|draft| draft.rule.conditions.iter().cloned()).collect(),
             references: above(|draft| !draft.rule.references.is_empty()).rule.references.clone(),
@@ -392,6 +429,7 @@ fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<R
             draft.rule.refuted_by = own.refuted_by;
             draft.rule.references = own.references;
             draft.rule.source = own.source;
+            draft.rule.firmer = own.firmer;
             draft.rule.examples = own.examples;
         }
     }

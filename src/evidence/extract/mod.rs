@@ -2,6 +2,7 @@
 
 pub(super) mod application;
 pub(super) mod close;
+pub(super) mod crowd;
 pub(super) mod devices;
 pub(super) mod end;
 pub(super) mod handshake;

@@ -364,7 +364,6 @@ impl<'a> View<'a> {
 
     /// The connection was upgraded, or was already when the capture began.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.connection.handshake.outcome, Outcome::Accepted | Outcome::NotCaptured)
-            || self.connection.handshake.response.as_ref().is_some_and(|response| response.status == 101)
+        self.connection.was_upgraded()
     }
 }
