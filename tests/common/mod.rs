@@ -3,6 +3,7 @@
 
 pub mod case;
 pub mod findings;
+pub mod labelled;
 pub mod program;
 
 use serde_json::Value;
