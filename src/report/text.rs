@@ -694,7 +694,6 @@ impl<'a> TextReport<'a> {
     fn text_column(&self) -> usize {
         let labels = [
             "label.fix",
-            "label.software",
             "label.see",
             "label.end",
             "label.proof",
