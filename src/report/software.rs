@@ -20,7 +20,7 @@ fn line(found: &Recognition, side: Side, speaker: &Speaker) -> Option<String> {
     let version = found.version().map(|version| format!(" {}", printable(version))).unwrap_or_default();
     let title = format!("{}{version}", stack.title);
     let by: Vec<&str> = found.known_by().iter().map(|by| speaker.word(by.name())).collect();
-    let packets: Vec<String> = found.packets().iter().map(|at| format!("#{}", at.packet)).collect();
+    let packets: Vec<String> = found.packets().iter().map(|at| at.packet.to_string()).collect();
     let values = [
         ("side", speaker.word(side.name())),
         ("title", &title),

@@ -64,7 +64,7 @@ of_sides! {
 /// How to make a side send Pings well before the silence that ended the connection.
 fn keepalive_setting(view: &View<'_>, side: Side, found: &Recognition) -> Option<Answer> {
     let (_, habits) = found.habits(side)?;
-    let silence = view.end.and_then(|end| end.at.seconds_since(&end.quiet_since?)).filter(|silence| *silence >= 4.0);
+    let silence = view.end.and_then(|end| end.at.seconds_since(&end.quiet_since?)).filter(|silence| *silence >= 2.0);
     let seconds = silence.map_or(PING_S, |silence| PING_S.min((silence / 2.0) as u64));
     Some(text(&habits.keepalive.as_ref()?.with_seconds(seconds)))
 }
