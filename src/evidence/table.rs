@@ -328,7 +328,6 @@ pub static FACTS: &[Fact] = &[
     fact("heartbeat.unanswered_s", SECONDS, whole::heartbeat_unanswered_s, "Age of the ender's oldest heartbeat message without an answer at the first sign of the end, where its peer had answered earlier ones or must answer; absent when there is none."),
     fact("keepalive.tcp_interval_s", SECONDS, path::tcp_probe_interval_s, "Mean distance of the TCP keep-alive probes, of the side that probes more often; absent with fewer than two."),
     fact("keepalive.ping_interval_s", SECONDS, path::ping_interval_s, "Mean distance of the Pings, of the side that pings more often; absent with fewer than two."),
-    fact("connection.longest_silence_s", SECONDS, crowd::longest_silence_s, "The longest time without a payload byte in either direction that the connection outlasted: what broke it was acknowledged; absent below one second."),
     fact("crowd.ended_together", INT, crowd::ended_together, "How many other connections the same host (the server's address and port, or the client's address) ended within one second in the same way; those open for less than two seconds count only when all ended at once and none just before or after. Absent when none."),
     fact("crowd.ended_within_s", SECONDS, crowd::ended_within_s, "From the first to the last of these ends."),
     fact("crowd.also_shared", FactType::Enum(&["silence", "lifetime", "nothing"]), crowd::also_shared, "What else all of these share that would explain a common end: the same silence before it, or the same round age."),

@@ -130,17 +130,6 @@ pub(in crate::evidence) fn outlasted(view: &View<'_>) -> Answer {
     })
 }
 
-pub(in crate::evidence) fn longest_silence_s(view: &View<'_>) -> Answer {
-    // What lies in a hole may have broken a silence, or kept the connection silent for longer than it looks.
-    if let Err(why) = Side::BOTH.into_iter().try_for_each(|side| view.bytes_of(side)) {
-        return unknown(why);
-    }
-    match &view.connection.survived {
-        Some(survived) => seconds(Some(survived.seconds)).at([survived.since, survived.until]),
-        None => absent(),
-    }
-}
-
 fn of_leg(view: &View<'_>, ask: impl FnOnce(&OtherLeg) -> Answer) -> Answer {
     view.context.around.leg.as_ref().map_or_else(absent, ask)
 }
