@@ -143,7 +143,7 @@ pub(super) struct Legs {
 impl Legs {
     /// None yet. Who follows few connections remembers few.
     pub(super) fn new(limits: &Limits) -> Self {
-        let kept = ENDED.min(limits.flows);
+        let kept = ENDED.min(limits.flows / 4);
         Self { kept, legs: HashMap::new(), alike: HashMap::new(), ended: VecDeque::new() }
     }
 
