@@ -245,7 +245,19 @@ fn cited(value: &Value, place: &str, out: &mut Vec<(String, u64)>) {
 fn citations_of(case: &Case) -> Option<usize> {
     let streams = tshark_streams(&case.capture)?;
     let mut packets = Vec::new();
-    for connection in objects(&reports_of(case, |_, _| true)) {
+    for mut connection in objects(&reports_of(case, |_, _| true)) {
+        // What others say is shown by packets of the others.
+        for evidence in connection["diagnosis"]["evidence"].as_array_mut().into_iter().flatten() {
+            if evidence["fact"].as_str().is_some_and(|fact| fact.starts_with("crowd.") || fact.starts_with("leg.")) {
+                let of_others = std::mem::take(&mut evidence["packets"]);
+                let known = |packet: &Value| packet.as_u64().is_some_and(|packet| streams.contains_key(&packet));
+                assert!(
+                    of_others.as_array().is_some_and(|packets| packets.iter().all(known)),
+                    "{}: {evidence}",
+                    case.name
+                );
+            }
+        }
         let before = packets.len();
         cited(&connection, "", &mut packets);
         for evidence in connection["diagnosis"]["evidence"].as_array().into_iter().flatten() {

@@ -2,6 +2,7 @@
 
 use super::Blind;
 use crate::connection::{ClosePayload, Connection, EndSignalKind, Survived};
+use crate::limits::Limits;
 use crate::units::{Origin, PacketNumber, Side, Timestamp};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
@@ -224,13 +225,9 @@ pub struct Alike {
 #[derive(Debug)]
 pub(super) struct Groups<K> {
     hosts: HashMap<K, Group>,
+    /// Ends remembered in one list.
+    ends: usize,
     kept: usize,
-}
-
-impl<K> Default for Groups<K> {
-    fn default() -> Self {
-        Self { hosts: HashMap::new(), kept: 0 }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -244,6 +241,11 @@ struct Group {
 }
 
 impl<K: Hash + Eq> Groups<K> {
+    /// No hosts yet. Who follows few connections remembers few ends.
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { hosts: HashMap::new(), ends: ENDS.min(limits.flows), kept: 0 }
+    }
+
     pub(super) fn opened(&mut self, host: K, since: Timestamp, flow: u64) {
         if self.hosts.len() < HOSTS || self.hosts.contains_key(&host) {
             self.hosts.entry(host).or_default().open.insert((since, flow));
@@ -288,7 +290,7 @@ impl<K: Hash + Eq> Groups<K> {
                 return Some(others);
             }
         };
-        if list.len() >= ENDS || self.kept >= ENDS_TOTAL {
+        if list.len() >= self.ends || self.kept >= ENDS_TOTAL {
             match list.pop_front() {
                 Some(oldest) => {
                     group.forgotten = group.forgotten.max(Some(oldest.time));
@@ -572,7 +574,7 @@ mod tests {
 
     #[test]
     fn a_list_that_is_full_forgets_the_oldest_and_counts_less() {
-        let mut groups = Groups::default();
+        let mut groups = Groups::new(&Limits::default());
         groups.opened(SERVER, time(0.0), u64::MAX);
         for flow in 0..ENDS as u64 + 10 {
             groups.ended(SERVER, FIN, end(flow, flow as f64 * 1e-6));
@@ -586,7 +588,7 @@ mod tests {
 
     #[test]
     fn all_hosts_together_keep_no_more_than_the_total() {
-        let mut groups = Groups::default();
+        let mut groups = Groups::new(&Limits::default());
         let hosts = ENDS_TOTAL / ENDS + 4;
         for host in 0..hosts {
             groups.opened(host, time(0.0), u64::MAX);
@@ -600,7 +602,7 @@ mod tests {
 
     #[test]
     fn of_more_hosts_than_fit_nothing_is_known() {
-        let mut groups = Groups::default();
+        let mut groups = Groups::new(&Limits::default());
         for host in 0..HOSTS + 1 {
             groups.opened(host, time(0.0), 0);
         }

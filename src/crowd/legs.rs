@@ -7,6 +7,7 @@
 //! paired.
 
 use crate::connection::Connection;
+use crate::limits::Limits;
 use crate::units::{Endpoint, Origin, PerSide, Side};
 use std::collections::{HashMap, VecDeque};
 
@@ -130,14 +131,22 @@ struct Leg {
 }
 
 /// The legs that are open, and some that have ended.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Legs {
+    /// Legs remembered after they ended.
+    kept: usize,
     legs: HashMap<u64, Leg>,
     alike: HashMap<u64, Vec<u64>>,
     ended: VecDeque<u64>,
 }
 
 impl Legs {
+    /// None yet. Who follows few connections remembers few.
+    pub(super) fn new(limits: &Limits) -> Self {
+        let kept = ENDED.min(limits.flows / 4);
+        Self { kept, legs: HashMap::new(), alike: HashMap::new(), ended: VecDeque::new() }
+    }
+
     pub(super) fn opened(&mut self, connection: &Connection) {
         let flow = connection.id.flow;
         let handshake = &connection.handshake;
@@ -176,7 +185,7 @@ impl Legs {
     /// A connection is not followed any more; what it was stays for a while.
     pub(super) fn left(&mut self, flow: u64) {
         self.ended.push_back(flow);
-        while self.ended.len() > ENDED {
+        while self.ended.len() > self.kept {
             let Some(oldest) = self.ended.pop_front() else { break };
             if let Some(said) = self.legs.remove(&oldest).and_then(|leg| leg.said) {
                 self.forget_said(oldest, said.hash);

@@ -12,6 +12,7 @@ pub use groups::{Alike, AlsoShared, Company, Together};
 pub use legs::{LegEnd, LegEndKind, OtherLeg, Party, Said};
 
 use crate::connection::{Connection, EndSignalKind, Survived};
+use crate::limits::Limits;
 use crate::units::{Endpoint, Origin, Side, Timestamp};
 use groups::{Ended, Groups, Place};
 use legs::Legs;
@@ -42,7 +43,7 @@ pub enum Blind {
 }
 
 /// Remembers of the connections what others are compared with.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Crowd {
     servers: Groups<Endpoint>,
     clients: Groups<IpAddr>,
@@ -54,6 +55,13 @@ pub struct Crowd {
 impl Crowd {
     /// Seconds of packet time that a report waits for others that end just after.
     pub const WAIT_SECONDS: f64 = 2.0;
+
+    /// Nobody yet; the tables are as large as these bounds need them.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        let (servers, clients, legs) = (Groups::new(limits), Groups::new(limits), Legs::new(limits));
+        Self { servers, clients, legs, clock_stepped: false, over: false }
+    }
 
     /// A connection was upgraded, or is found to have been.
     pub fn opened(&mut self, connection: &Connection) {

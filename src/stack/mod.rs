@@ -53,7 +53,7 @@ impl Shared {
     #[must_use]
     pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
         let (hits, scratch, legs) = (LimitHits::default(), Scratch::new(&limits), legs::Legs::default());
-        let crowd = Crowd::default();
+        let crowd = Crowd::new(&limits);
         Self { limits, hits, scratch, legs, crowd, applications, payload, probed_bytes: 0 }
     }
 }
