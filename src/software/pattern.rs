@@ -103,6 +103,20 @@ pub enum OrderMatch {
 /// Fields that users of a library add by themselves: they count only where the order names them.
 const OF_THE_USER: [&str; 5] = ["authorization", "cookie", "origin", "sec-websocket-protocol", "user-agent"];
 
+/// The fields of a head that some order speaks of, each with whether it is one that users add.
+#[derive(Debug, Clone)]
+pub(super) struct SentFields<'a>(Vec<(&'a str, bool)>);
+
+impl<'a> SentFields<'a> {
+    /// Passes over what is not in `known`; `None` when the head had more fields than are kept.
+    pub(super) fn new(names: &'a Names, known: &HashSet<Box<str>>) -> Option<Self> {
+        let of_the_user = |name: &str| OF_THE_USER.iter().any(|each| each.eq_ignore_ascii_case(name));
+        let counts = |name: &&str| known.contains(name.to_ascii_lowercase().as_str());
+        let fields = || names.iter().filter(counts).map(|name| (name, of_the_user(name))).collect();
+        (!names.was_cut()).then(|| Self(fields()))
+    }
+}
+
 impl FieldOrder {
     /// Reads `Host, Upgrade, [Origin]`; `None` when it is empty.
     #[must_use]
@@ -120,17 +134,11 @@ impl FieldOrder {
         known.extend(self.0.iter().map(|field| field.name.to_ascii_lowercase().into_boxed_str()));
     }
 
-    /// Compares a head. Fields that no order speaks of (`known`) and those that users add are passed over.
-    pub(super) fn compare(&self, names: &Names, known: &HashSet<Box<str>>) -> Option<OrderMatch> {
-        if names.was_cut() {
-            return None;
-        }
-        let counts = |name: &&str| {
-            let lower = name.to_ascii_lowercase();
-            let is_mine = || self.0.iter().any(|field| field.name.eq_ignore_ascii_case(&lower));
-            known.contains(&*lower) && (!OF_THE_USER.contains(&&*lower) || is_mine())
-        };
-        let names: Vec<&str> = names.iter().filter(counts).collect();
+    /// Compares a head. Fields that users add are passed over unless this order names them.
+    pub(super) fn compare(&self, sent: &SentFields<'_>) -> Option<OrderMatch> {
+        let is_mine = |name: &str| self.0.iter().any(|field| field.name.eq_ignore_ascii_case(name));
+        let counts = |(name, of_the_user): &(&str, bool)| !of_the_user || is_mine(name);
+        let names: Vec<&str> = sent.0.iter().copied().filter(counts).map(|(name, _)| name).collect();
         if self.follows(&names, |field, name| field == name) {
             return Some(OrderMatch::Exact);
         }
@@ -181,7 +189,7 @@ mod tests {
         let mut known = HashSet::new();
         order.add_names(&mut known);
         FieldOrder::parse("Host, Origin, Cookie, Date").unwrap().add_names(&mut known);
-        order.compare(&Names::new(names.split(", ")), &known)
+        order.compare(&SentFields::new(&Names::new(names.split(", ")), &known).unwrap())
     }
 
     #[test]

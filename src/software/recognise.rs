@@ -1,9 +1,9 @@
 //! Weighs what one side shows against every library of the table, and names one only where no other fits as well.
 
+use super::pattern::SentFields;
 use super::signs::{HeadSigns, PingSigns, Signs};
 use super::{Grade, Habits, Head, OrderMatch, Stack, Stacks, Telling, is_timer, words};
 use crate::units::{Origin, Side};
-use std::collections::HashSet;
 use std::sync::Arc;
 
 words! {
@@ -152,10 +152,11 @@ impl Fit {
 }
 
 pub(super) fn recognise(stacks: &Stacks, side: Side, signs: &Signs<'_>) -> Recognition {
+    let sent = signs.head.as_ref().and_then(|head| SentFields::new(head.names, &stacks.fields[side]));
     let mut fits: Vec<(Fit, &Arc<Stack>)> = stacks
         .stacks
         .iter()
-        .filter_map(|stack| Some((fit(stack.habits[side].as_ref()?, &stacks.fields[side], signs)?, stack)))
+        .filter_map(|stack| Some((fit(stack.habits[side].as_ref()?, sent.as_ref(), signs)?, stack)))
         .collect();
     fits.sort_by_key(|(fit, _)| std::cmp::Reverse(fit.points));
     let next = fits.get(1).map_or(0, |(fit, _)| fit.points);
@@ -180,10 +181,10 @@ pub(super) fn recognise(stacks: &Stacks, side: Side, signs: &Signs<'_>) -> Recog
 }
 
 /// How well the habits of one library fit; `None` when nothing does, or something speaks against it.
-fn fit(habits: &Habits, known: &HashSet<Box<str>>, signs: &Signs<'_>) -> Option<Fit> {
+fn fit(habits: &Habits, sent: Option<&SentFields<'_>>, signs: &Signs<'_>) -> Option<Fit> {
     let mut fit = Fit::default();
     if let Some(head) = &signs.head {
-        weigh_head(&mut fit, habits, known, head);
+        weigh_head(&mut fit, habits, sent, head);
     }
     if let Some((code, reason, at)) = &signs.reason {
         let said = habits.reasons.iter().filter(|said| said.code.is_none_or(|only| only == *code));
@@ -197,9 +198,9 @@ fn fit(habits: &Habits, known: &HashSet<Box<str>>, signs: &Signs<'_>) -> Option<
     (fit.points >= LEAST && !out).then_some(fit)
 }
 
-fn weigh_head(fit: &mut Fit, habits: &Habits, known: &HashSet<Box<str>>, head: &HeadSigns<'_>) {
+fn weigh_head(fit: &mut Fit, habits: &Habits, sent: Option<&SentFields<'_>>, head: &HeadSigns<'_>) {
     let shape = habits.heads.iter().filter(|shape| head.is_upgrade && shape.agrees(head));
-    let shape = shape.filter_map(|shape| Some((shape.telling, shape.order.compare(head.names, known)?)));
+    let shape = shape.filter_map(|shape| Some((shape.telling, shape.order.compare(sent?)?)));
     // Field names in lower case may be the doing of a proxy, and then the letters tell nothing.
     let shape = shape.map(|(telling, how)| if how == OrderMatch::Exact { points(telling) } else { LEAST / 2 }).max();
     let claim = head.claim.and_then(|claim| {
