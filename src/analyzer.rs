@@ -5,8 +5,10 @@
 
 mod alignment;
 mod clocks;
+mod patience;
 
 pub use alignment::clock_shifts;
+pub use patience::Patience;
 
 use crate::capture::Packet;
 use crate::catalog::knowledge::Knowledge;
@@ -19,8 +21,9 @@ use crate::limits::{LimitHits, Limits};
 use crate::packet::Decoder;
 use crate::stack::{Finished, Payload, Shared, Stack, Traffic};
 use crate::tcp::{FlowEnd, FlowTable};
-use crate::units::{Endpoint, Origin, Side};
+use crate::units::{Endpoint, Origin, Side, Timestamp};
 use clocks::Clocks;
+use patience::Patient;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -33,12 +36,19 @@ pub struct Options {
     pub knowledge: Arc<Knowledge>,
     /// Whether reports may show what messages say.
     pub payload: Payload,
+    /// How long a connection waits for what others tell about it.
+    pub patience: Patience,
 }
 
 impl Default for Options {
     /// Default bounds, and the knowledge that comes with the program; nothing of messages is shown.
     fn default() -> Self {
-        Self { limits: Limits::default(), knowledge: Arc::clone(Knowledge::builtin()), payload: Payload::Hidden }
+        Self {
+            limits: Limits::default(),
+            knowledge: Arc::clone(Knowledge::builtin()),
+            payload: Payload::Hidden,
+            patience: Patience::Whole,
+        }
     }
 }
 
@@ -72,6 +82,8 @@ pub struct Analyzer {
     clocks: Clocks,
     /// Ended, and waiting for others that end just after.
     waiting: VecDeque<Box<Connection>>,
+    patience: Patience,
+    patient: Patient,
     ready: VecDeque<(Box<Connection>, Around)>,
     attempts: Attempts,
     /// Of which something depends on how reliable the points of capture are, which is told at the end.
@@ -100,6 +112,8 @@ impl Analyzer {
             last: None,
             clocks: Clocks::default(),
             waiting: VecDeque::new(),
+            patience: options.patience,
+            patient: Patient::default(),
             ready: VecDeque::new(),
             attempts: Attempts::default(),
             held: VecDeque::new(),
@@ -176,6 +190,9 @@ impl Analyzer {
     /// What the others say is asked here and not when the report is, so that it depends on the packets alone.
     fn release(&mut self, is_over: bool) {
         let now = self.summary.span.map(|(_, latest)| latest);
+        if is_over {
+            self.patient.take().into_iter().for_each(|connection| self.hand_out(connection, now));
+        }
         while let Some(first) = self.waiting.front() {
             let ended = first.first_end().and_then(|end| end.at.time);
             let waited = ended.zip(now).is_none_or(|(end, now)| now.seconds_since(end) >= Crowd::WAIT_SECONDS);
@@ -183,9 +200,17 @@ impl Analyzer {
                 break;
             }
             let Some(connection) = self.waiting.pop_front() else { break };
-            let around = self.shared.crowd.around(&connection, now);
-            self.ready.push_back((connection, around));
+            let waits_on = self.patience == Patience::Whole && !is_over;
+            let Some(connection) = (if waits_on { self.patient.keep(connection) } else { Some(connection) }) else {
+                continue;
+            };
+            self.hand_out(connection, now);
         }
+    }
+
+    fn hand_out(&mut self, connection: Box<Connection>, now: Option<Timestamp>) {
+        let around = self.shared.crowd.around(&connection, now);
+        self.ready.push_back((connection, around));
     }
 
     /// The next report that is ready, in the order in which connections ended.

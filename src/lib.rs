@@ -29,6 +29,6 @@ pub mod units;
 pub mod violation;
 pub mod websocket;
 
-pub use analyzer::{Analyzer, Options};
+pub use analyzer::{Analyzer, Options, Patience};
 pub use fleet::{ConnectionReport, Summary};
 pub use stack::Payload;

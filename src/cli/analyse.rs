@@ -18,7 +18,7 @@ use crate::fleet::Fleet;
 use crate::report::json::{ConnectionObject, SummaryObject, plain};
 use crate::report::text::TextReport;
 use crate::report::{Closing, Damage, InputFile, InterfaceLoss, Speaker};
-use crate::{Analyzer, Options, Payload};
+use crate::{Analyzer, Options, Patience, Payload};
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Write};
 use std::path::Path;
@@ -31,7 +31,7 @@ pub(super) fn run(
     out: &mut impl Write,
 ) -> Result<ExitStatus, Failure> {
     let payload = if args.show_payload { Payload::Shown } else { Payload::Hidden };
-    let options = Options { payload, knowledge: catalog::knowledge(known)?, ..Options::default() };
+    let mut options = Options { payload, knowledge: catalog::knowledge(known)?, ..Options::default() };
     for word in &args.fail_on {
         word.check(&options.knowledge.rules).map_err(Failure::Usage)?;
     }
@@ -44,6 +44,9 @@ pub(super) fn run(
     }
     if args.follow && inputs.failures.is_empty() {
         inputs.follow()?;
+    }
+    if inputs.are_live() {
+        options.patience = Patience::Moment;
     }
     let speaker = Speaker::new(language).with_rules(&options.knowledge.rules).knowing(meanings);
     let status = ExitStatus::Analysed;

@@ -62,6 +62,11 @@ impl Inputs {
         self.named == 1 && self.captures.len() + self.failures.len() == 1
     }
 
+    /// Whether one of them may still be written while it is read: a pipe, or a file that is followed.
+    pub(super) fn are_live(&self) -> bool {
+        !self.captures.iter().all(Source::reopens)
+    }
+
     /// Reads on where the one capture ends; an error when there is not just one.
     pub(super) fn follow(&mut self) -> Result<(), Failure> {
         match &mut self.captures[..] {

@@ -16,7 +16,6 @@ mod reaction;
 mod round_trips;
 mod silence;
 mod sizes;
-mod survived;
 mod timeline;
 mod traffic;
 mod visibility;
@@ -32,9 +31,8 @@ pub use pings::Pings;
 pub use previews::{Preview, Previews};
 pub use reaction::Reaction;
 pub use round_trips::RoundTrips;
-pub use silence::Silence;
+pub use silence::{Broken, Silence};
 pub use sizes::MessageSizes;
-pub use survived::{Broken, Survived};
 pub use timeline::{Observation, Observed, Timeline};
 pub use traffic::{AfterClose, FrameCounts, MessageNote, Traffic};
 pub use visibility::{Blind, Hole, Visibility};
@@ -165,11 +163,9 @@ pub struct Connection {
     pub last_payload: Option<Origin>,
     /// The same of each side.
     pub last_payload_of: PerSide<Option<Origin>>,
-    /// The longest silence that it outlived: neither side sent a payload byte, and then one did, before the first sign of
-    /// the end.
+    /// The longest silence that it survived: neither side sent a payload byte, then one did before the first sign of the
+    /// end, and it was acknowledged. `None` below [`Silence::LEAST_SECONDS`].
     pub longest_silence: Option<Silence>,
-    /// The longest silence that it outlasted, in either direction; `None` below [`Survived::LEAST_SECONDS`].
-    pub survived: Option<Survived>,
     /// How many other upgraded connections of the host that ended it were open at that moment; `None` when nobody counted.
     pub others_open: Option<u64>,
     /// The last packet of the capture, when the TCP connection was still open then.
@@ -223,7 +219,6 @@ impl Connection {
             last_payload: None,
             last_payload_of: PerSide::default(),
             longest_silence: None,
-            survived: None,
             others_open: None,
             open_until: None,
             clock_steps: Vec::new(),
@@ -241,13 +236,7 @@ impl Connection {
         if !is_new(self.last_payload) {
             return;
         }
-        let is_open = self.handshake.request.is_none() || self.handshake.response.is_some();
-        if let Some(since) = self.last_payload.replace(at)
-            && is_open
-            && self.ending.is_empty()
-        {
-            Silence::note(&mut self.longest_silence, since, at);
-        }
+        self.last_payload = Some(at);
     }
 
     /// The other side acknowledged everything of `side` before `upto`.

@@ -1,7 +1,7 @@
 //! The connections of one host: those that are open, how the others ended, and which silences were survived.
 
 use super::Blind;
-use crate::connection::{ClosePayload, Connection, EndSignalKind, Survived};
+use crate::connection::{ClosePayload, Connection, EndSignalKind, Silence};
 use crate::limits::Limits;
 use crate::units::{Origin, PacketNumber, Side, Timestamp};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -28,7 +28,7 @@ const COMPARED: usize = 512;
 /// Ends within the same moment that are looked at; further ones count as little as they can.
 const CLUSTER: usize = 1024;
 
-/// Survived silences remembered for one host: the longest, one for each connection.
+/// Silence silences remembered for one host: the longest, one for each connection.
 const SURVIVED: usize = 16;
 
 /// Ends within this time belong together.
@@ -161,7 +161,7 @@ pub struct Company {
     /// Those that ended in the same way at the same age, at another time.
     pub same_lifetime: Option<Alike>,
     /// The longest silence that a connection of this host survived, this one included.
-    pub longest_survived: Option<Survived>,
+    pub longest_survived: Option<Silence>,
     /// How many connections of this host, this one included, survived a silence clearly longer than that before the end.
     pub outlasted: u64,
     /// How many others lived clearly longer, or are still open and older.
@@ -236,7 +236,7 @@ struct Group {
     ends: Vec<(Place, VecDeque<Ended>)>,
     /// When the last end happened that is in none of the lists any more, or never was.
     forgotten: Option<Timestamp>,
-    survived: Vec<(u64, Survived)>,
+    survived: Vec<(u64, Silence)>,
     refused: VecDeque<Origin>,
 }
 
@@ -258,7 +258,7 @@ impl<K: Hash + Eq> Groups<K> {
         }
     }
 
-    pub(super) fn survived(&mut self, host: K, flow: u64, survived: Survived) {
+    pub(super) fn survived(&mut self, host: K, flow: u64, survived: Silence) {
         if let Some(group) = self.hosts.get_mut(&host) {
             group.survived(flow, survived);
         }
@@ -321,7 +321,7 @@ impl<K: Hash + Eq> Groups<K> {
         let none = VecDeque::new();
         let list = group.ends.iter().find(|(known, _)| *known == place).map_or(&none, |(_, list)| list);
         let silence = this.silence();
-        let own = connection.survived;
+        let own = connection.longest_silence;
         Ok(Company {
             together: together(list, &this),
             went_on: group.went_on(connection, &this, now),
@@ -337,7 +337,7 @@ impl<K: Hash + Eq> Groups<K> {
 }
 
 impl Group {
-    fn survived(&mut self, flow: u64, survived: Survived) {
+    fn survived(&mut self, flow: u64, survived: Silence) {
         if let Some(known) = self.survived.iter_mut().find(|(known, _)| *known == flow) {
             if known.1.seconds < survived.seconds {
                 known.1 = survived;
@@ -359,14 +359,14 @@ impl Group {
     }
 
     /// The longest silence that any connection survived; `own` is that of the one asked about.
-    fn longest(&self, own: Option<Survived>) -> Option<Survived> {
+    fn longest(&self, own: Option<Silence>) -> Option<Silence> {
         let all = self.survived.iter().map(|(_, survived)| *survived).chain(own);
         all.max_by(|a, b| a.seconds.total_cmp(&b.seconds).then(b.until.packet.cmp(&a.until.packet)))
     }
 
     /// How many connections survived a silence clearly longer than this one.
-    fn outlasted(&self, flow: u64, own: Option<Survived>, silence: f64) -> u64 {
-        let longer = |survived: &Survived| survived.seconds > silence + (silence * 0.02).max(1.0);
+    fn outlasted(&self, flow: u64, own: Option<Silence>, silence: f64) -> u64 {
+        let longer = |survived: &Silence| survived.seconds > silence + (silence * 0.02).max(1.0);
         let others = self.survived.iter().filter(|(other, survived)| *other != flow && longer(survived)).count();
         (others + usize::from(own.is_some_and(|own| longer(&own)))) as u64
     }
@@ -617,8 +617,8 @@ mod tests {
         let origin = Origin { packet: packet(0), time: None };
         for flow in 0..100 {
             let seconds = ((flow * 37) % 100) as f64;
-            group.survived(flow, Survived { seconds, since: origin, until: origin });
-            group.survived(flow, Survived { seconds: 0.5, since: origin, until: origin });
+            group.survived(flow, Silence { seconds, since: origin, until: origin });
+            group.survived(flow, Silence { seconds: 0.5, since: origin, until: origin });
         }
         assert_eq!(group.survived.len(), SURVIVED);
         assert_eq!(group.outlasted(u64::MAX, None, 80.0), 16);

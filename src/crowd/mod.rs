@@ -11,7 +11,7 @@ mod legs;
 pub use groups::{Alike, AlsoShared, Company, Together};
 pub use legs::{LegEnd, LegEndKind, OtherLeg, Party, Said};
 
-use crate::connection::{Connection, EndSignalKind, Survived};
+use crate::connection::{Connection, EndSignalKind, Silence};
 use crate::limits::Limits;
 use crate::units::{Endpoint, Origin, Side, Timestamp};
 use groups::{Ended, Groups, Place};
@@ -78,7 +78,7 @@ impl Crowd {
     }
 
     /// A connection was silent for a while, and went on.
-    pub fn survived(&mut self, connection: &Connection, survived: Survived) {
+    pub fn survived(&mut self, connection: &Connection, survived: Silence) {
         let PerHost { server, client } = hosts(connection);
         self.servers.survived(server, connection.id.flow, survived);
         self.clients.survived(client, connection.id.flow, survived);

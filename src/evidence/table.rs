@@ -146,7 +146,7 @@ pub static FACTS: &[Fact] = &[
     fact("capture.missing_bytes", BYTES, whole::missing_bytes, "Bytes of both sides that are in no packet of the capture, with the packets around them; absent when none is missing."),
     fact("connection.open_at_capture_end", BOOL, whole::open_at_capture_end, "No Close frame, FIN or RST came before the capture ended; unknown when one may have been missed."),
     fact("connection.lifetime_s", SECONDS, whole::lifetime_s, "From the 101 response (or the first packet) to the first sign of the end."),
-    fact("connection.longest_silence_s", SECONDS, devices::longest_silence_s, "The longest silence that the connection outlived: from a payload byte of either side to the next one, before the first sign of the end; 0 when there were not two."),
+    fact("connection.longest_silence_s", SECONDS, devices::longest_silence_s, "The longest silence that the connection survived: from a payload byte of either side to the next one, which came before the first sign of the end and was acknowledged; 0 below one second."),
     fact("connection.messages", INT, whole::messages, "Data messages of both sides."),
     fact("connection.http_status", INT, whole::http_status, "Status of the HTTP response that a side wrote into the upgraded stream; absent when there was none."),
     fact("client.browser", BOOL, whole::browser, "The request looks like a browser's: `Origin` with `Sec-Fetch-*`, or a Mozilla user agent."),

@@ -135,10 +135,9 @@ impl WebSocketStage {
         self.tell_crowd(shared);
     }
 
-    /// Notes a silence that is over, unless packets are missing or the connection is ending.
+    /// Notes a silence that is over, unless the connection is ending.
     fn note_silence(&mut self, side: Side, since: Option<Origin>, chunk: &Chunk<'_>) {
-        let connection = &self.connection;
-        if connection.ending.is_empty() && connection.visibility.iter().all(|(_, seen)| seen.gap.is_none()) {
+        if self.connection.ending.is_empty() {
             let end = chunk.offset.plus(chunk.bytes.len() as u64);
             let broken = Broken::between(since, chunk.origin, side, end);
             self.broken = broken.or(self.broken);
@@ -147,7 +146,9 @@ impl WebSocketStage {
 
     /// Tells the crowd what is new.
     fn tell_crowd(&mut self, shared: &mut Shared) {
-        if let Some(survived) = self.connection.survived
+        // What a hole hides may have broken the silence.
+        let is_whole = self.connection.visibility.iter().all(|(_, seen)| seen.gap.is_none());
+        if let Some(survived) = self.connection.longest_silence.filter(|_| is_whole)
             && survived.seconds > self.crowd_knows.survived
         {
             self.crowd_knows.survived = survived.seconds;
@@ -187,8 +188,8 @@ impl WebSocketStage {
         let side = side_of(from, self.client);
         if let Some(survived) = self.broken.as_ref().and_then(|broken| broken.survived(side, upto)) {
             self.broken = None;
-            if self.connection.survived.is_none_or(|longest| longest.seconds < survived.seconds) {
-                self.connection.survived = Some(survived);
+            if self.connection.longest_silence.is_none_or(|longest| longest.seconds < survived.seconds) {
+                self.connection.longest_silence = Some(survived);
             }
         }
         self.connection.acknowledged(side, upto);

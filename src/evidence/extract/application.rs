@@ -139,7 +139,9 @@ fn about_end(view: &View<'_>, ask: impl FnOnce(&Said<'_>) -> Answer) -> Answer {
     if view.end.is_none() {
         return view.no_end();
     }
-    or_unknown(of_end(view).map(|said| said.map_or_else(absent, |said| ask(&said).at([said.at]))))
+    // A hole may hide a later word, or the one that told the protocol.
+    let said = view.all_frames().and_then(|()| of_end(view));
+    or_unknown(said.map(|said| said.map_or_else(absent, |said| ask(&said).at([said.at]))))
 }
 
 pub(in crate::evidence) fn end_meaning(view: &View<'_>) -> Answer {

@@ -83,7 +83,7 @@ fn ending<'a>(view: &View<'a>) -> Result<Option<Ended<'a>>, WhyUnknown> {
         cut != Cut::Forgotten || (!probed_ever && since.is_none_or(|since| longest.until.packet < since.packet))
     };
     if let Some((longest, is_whole)) = longest_silence(view).filter(|(longest, _)| counts(longest)) {
-        ending.survived = longest.seconds();
+        ending.survived = Some(longest.seconds);
         let questioned = silence.is_some_and(|silence| ending.outlived(silence, silence, false));
         if questioned && !is_whole {
             return Err(WhyUnknown::Gap);
@@ -146,10 +146,15 @@ fn longest_silence(view: &View<'_>) -> Option<(Silence, bool)> {
 pub(in crate::evidence) fn longest_silence_s(view: &View<'_>) -> Answer {
     match longest_silence(view) {
         _ if view.is_one_sided() => unknown(WhyUnknown::OneSided),
-        Some((longest, true)) => seconds(longest.seconds()).at([longest.since, longest.until]),
+        Some((longest, true)) => seconds(Some(longest.seconds)).at([longest.since, longest.until]),
         Some((_, false)) => unknown(WhyUnknown::Gap),
         None => seconds(Some(0.0)),
     }
+}
+
+/// Absent when all that `side` sent is in the capture.
+fn unwatched(view: &View<'_>, side: Side) -> Known<crate::evidence::Value> {
+    view.bytes_of(side).map_or_else(Known::Unknown, |()| Known::Absent)
 }
 
 /// Seconds without a payload byte of one side before the end.
@@ -161,6 +166,11 @@ fn silence_of(view: &View<'_>, side: Side) -> Answer {
     };
     if connection.visibility[side].one_sided {
         return unknown(WhyUnknown::OneSided);
+    }
+    // What hides when it ended, or that it was silent at all, hides this as well.
+    let common = if since.is_some() { super::end::silence_s(view).value } else { unwatched(view, side) };
+    if let Known::Unknown(why) = common {
+        return unknown(why);
     }
     let (Some(since), Some(until)) = (since, until) else { return absent() };
     if view.has_hole_after(side, since) {

@@ -39,7 +39,7 @@ pub(in crate::evidence) fn json(view: &View<'_>) -> Answer {
         match view.connection.traffic[peer].json {
             Some(false) => boolean(false),
             Some(true) => or_unknown(view.frames_of(peer).map(|()| boolean(true))),
-            None => or_unknown(view.bytes_of(peer).map(|()| absent())),
+            None => or_unknown(view.all_frames().map(|()| absent())),
         }
     })
 }

@@ -183,7 +183,8 @@ pub(in crate::evidence) fn limit_setting(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn last_wire_size(view: &View<'_>) -> Answer {
-    of_end(view, |_, _| {
+    of_end(view, |_, ender| {
+        view.frames_of(ender.other())?;
         let end = view.last_word()?;
         let message = end.peer.message.filter(|message| message.compressed);
         Ok(message.map_or_else(absent, |message| int(message.wire_len).at([message.last.unwrap_or(message.first)])))
@@ -331,7 +332,7 @@ pub(in crate::evidence) fn answered_late_s(view: &View<'_>) -> Answer {
             .filter(|(ping, pong)| ping.packet < end.at.packet && pong.packet > end.at.packet);
         match late {
             Some((ping, pong)) => Ok(seconds(pong.seconds_since(&ping)).at([ping, pong])),
-            None => view.frames_of(ender.other()).map(|()| absent()),
+            None => view.all_frames().map(|()| absent()),
         }
     })
 }
@@ -354,6 +355,9 @@ pub(in crate::evidence) fn tcp_held_s(view: &View<'_>) -> Answer {
     let (Some(client), Some(server)) = (close(Side::Client), close(Side::Server)) else {
         return or_unknown(view.no_close().map(|()| absent()));
     };
+    if Side::BOTH.into_iter().any(|side| view.tail_lost(side).is_some()) {
+        return unknown(WhyUnknown::Gap);
+    }
     let done = if client.packet > server.packet { client } else { server };
     or_unknown(view.tcp_end().map(|end| match end {
         Some(end) if end.by == Side::Client && end.at.packet > done.packet => {

@@ -1,0 +1,61 @@
+//! Which ended connections wait for the rest of the capture, because only others that end later show what ended them.
+//!
+//! Of connections that one limit ends one after the other, the first looks like any that was dropped. So the first few
+//! endings of each server that others could still explain wait; those that follow find the earlier ones noted.
+
+use crate::connection::{Connection, EndSignalKind};
+use crate::units::{Endpoint, Side};
+use std::collections::HashMap;
+
+/// How long to wait for what other connections tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Patience {
+    /// Where others may still explain an ending, until the capture is over: for files.
+    #[default]
+    Whole,
+    /// Two seconds of the capture: for those who watch traffic as it comes.
+    Moment,
+}
+
+/// The connections that wait.
+#[derive(Debug, Default)]
+pub(super) struct Patient {
+    #[expect(clippy::vec_box, reason = "they come in boxes")]
+    waiting: Vec<Box<Connection>>,
+    of_server: HashMap<Endpoint, usize>,
+}
+
+impl Patient {
+    /// Connections that wait in all.
+    const MAX: usize = 1000;
+    /// Connections of one server that wait: more than it takes to see a limit.
+    const OF_SERVER: usize = 8;
+
+    /// Keeps a connection that others may explain, or gives it back.
+    pub(super) fn keep(&mut self, connection: Box<Connection>) -> Option<Box<Connection>> {
+        if !is_open_question(&connection) || self.waiting.len() >= Self::MAX {
+            return Some(connection);
+        }
+        let waiting = self.of_server.entry(connection.endpoints[Side::Server]).or_default();
+        if *waiting >= Self::OF_SERVER {
+            return Some(connection);
+        }
+        *waiting += 1;
+        self.waiting.push(connection);
+        None
+    }
+
+    /// All that waited, in the order in which they ended.
+    pub(super) fn take(&mut self) -> Vec<Box<Connection>> {
+        self.of_server.clear();
+        std::mem::take(&mut self.waiting)
+    }
+}
+
+/// Whether the end says little of itself: no Close frame, or one by the server that would suit a timer.
+fn is_open_question(connection: &Connection) -> bool {
+    let Some(end) = connection.first_end().filter(|end| connection.was_upgraded() && end.at.time.is_some()) else {
+        return false;
+    };
+    end.kind != EndSignalKind::CloseFrame || end.by == Side::Server
+}
