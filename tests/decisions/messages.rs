@@ -200,7 +200,7 @@ pub(super) fn application() -> Vec<Row> {
         Row::new(
             78,
             "the legacy GraphQL server drops another subprotocol with 1002",
-            closed(subprotocol("graphql-transport-ws", Some("graphql-transport-ws")), Side::Server, 1002, ""),
+            closed(subprotocol("graphql-transport-ws", None), Side::Server, 1002, ""),
         )
         .is(&["subprotocol_mismatch", "protocol_error"], &["client", "server", "unknown"])
         .at_most(Likely),

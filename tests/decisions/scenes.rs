@@ -1,6 +1,6 @@
 //! The beginnings that the pictures share.
 
-use crate::support::{Conversation, Upgrade};
+use crate::support::{Conversation, Upgrade, accept_for};
 
 pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
@@ -51,4 +51,9 @@ pub(crate) const UPGRADE: [&str; 2] = ["Upgrade: websocket", "Connection: Upgrad
 /// A good request.
 pub(crate) fn good_request(headers: &[&str]) -> String {
     request("GET /chat HTTP/1.1", &[&UPGRADE[..], headers].concat())
+}
+
+/// The headers of the 101 that answers [`KEY`].
+pub(crate) fn accepted() -> String {
+    format!("{}\n{}\nSec-WebSocket-Accept: {}", UPGRADE[0], UPGRADE[1], accept_for(KEY))
 }

@@ -3,8 +3,9 @@
 use super::AtMost::Likely;
 use super::Row;
 use super::messages::closed;
-use super::scenes::{answered_by, asked_for, open};
-use crate::support::{Acks, Conversation, Side};
+use super::scenes::{KEY, accepted, answered_by, asked_for, good_request, greet, open, talk};
+use crate::support::net::flags;
+use crate::support::{Acks, Conversation, Side, Upgrade};
 
 /// The server pings twice, is answered once, and waits.
 fn ping_unanswered(payload: &[u8], period: f64, patience: f64) -> Conversation {
@@ -128,16 +129,16 @@ pub(super) fn stacks() -> Vec<Row> {
     ]
 }
 
-/// Messages both ways every `period` seconds, for `seconds` in all.
+/// Messages both ways every `period` seconds at most, the last of them half a second before `seconds` are over.
 fn busy(talk: &mut Conversation, seconds: f64, period: f64) {
-    let rounds = (seconds / period) as usize;
-    for _ in 0..rounds - 1 {
-        talk.wait(period).client().text("tick");
+    let mut left = seconds - 0.5;
+    while left > 0.0 {
+        let pause = left.min(period);
+        talk.wait(pause).client().text("tick");
         talk.server().text("tock");
+        left -= pause;
     }
-    talk.wait(period - 0.01 * period).client().text("tick");
-    talk.server().text("tock");
-    talk.wait(seconds - (rounds as f64) * period + 0.01 * period);
+    talk.wait(0.5);
 }
 
 fn cut(mut talk: Conversation) -> Conversation {
@@ -147,8 +148,11 @@ fn cut(mut talk: Conversation) -> Conversation {
 }
 
 fn reset_on_next(mut talk: Conversation) -> Conversation {
-    talk.client().text("are you there?");
+    talk.acks(Acks::Never).client().text("are you there?");
     talk.wait(0.05).server().rst();
+    // Who does not know a connection has nothing to acknowledge (RFC 9293 §3.5.2).
+    let reset = talk.packets_mut().last_mut().expect("the RST").segment_mut();
+    (reset.flags, reset.ack) = (flags::RST, 0);
     talk
 }
 
@@ -156,17 +160,15 @@ pub(super) fn devices() -> Vec<Row> {
     let idle: &[&str] = &["idle_timeout"];
     let proxy: &[&str] = &["proxy"];
     let haproxy = {
-        let mut front = open();
-        front.wait(60.0);
+        let mut front = talk();
         let mut back = Conversation::new("10.0.0.2:51000", "10.0.0.9:8080");
-        back.wait(0.0005).connect();
-        let mut key = None;
-        for packet in front.packets() {
-            let payload = String::from_utf8_lossy(&packet.segment().payload).into_owned();
-            key = key.or_else(|| payload.split("Sec-WebSocket-Key: ").nth(1).map(|rest| rest[..24].to_owned()));
-        }
-        back.upgrade_with(&crate::support::Upgrade { key, ..Default::default() });
-        super::scenes::greet(&mut back);
+        front.request(&good_request(&[])).wait(0.005);
+        back.wait(0.001).connect().upgrade_with(&Upgrade { key: Some(KEY.to_owned()), ..Upgrade::default() });
+        front.respond(101, &accepted(), "");
+        greet(&mut front);
+        back.wait(0.005);
+        greet(&mut back);
+        front.wait(60.0);
         let end = front.now();
         front.server().fin();
         front.client().fin();

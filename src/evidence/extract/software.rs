@@ -185,6 +185,8 @@ pub(in crate::evidence) fn limit_setting(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn last_wire_size(view: &View<'_>) -> Answer {
     of_end(view, |_, ender| {
         view.frames_of(ender.other())?;
+        // Without the 101 nobody knows what a compressed message looks like.
+        view.connection.handshake.response.as_ref().ok_or(WhyUnknown::NotCaptured)?;
         let end = view.last_word()?;
         let message = end.peer.message.filter(|message| message.compressed);
         Ok(message.map_or_else(absent, |message| int(message.wire_len).at([message.last.unwrap_or(message.first)])))
