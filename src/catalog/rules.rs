@@ -379,6 +379,8 @@ const BUILTIN: &[(&str, &str)] = &[
     ("no_close.toml", include_str!("data/rules/no_close.toml")),
     ("handshake.toml", include_str!("data/rules/handshake.toml")),
     ("tls.toml", include_str!("data/rules/tls.toml")),
+    ("tls_clear.toml", include_str!("data/rules/tls_clear.toml")),
+    ("tls_inferred.toml", include_str!("data/rules/tls_inferred.toml")),
     ("applications.toml", include_str!("data/rules/applications.toml")),
     ("open.toml", include_str!("data/rules/open.toml")),
 ];

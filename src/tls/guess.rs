@@ -9,10 +9,12 @@
 //! What speaks for a WebSocket:
 //! - the opening: a request and an answer of the size of an upgrade,
 //! - *pairs*: a small record of the client alone, and next to it one of the server that fits by those four bytes,
-//! - *turns*: small records of the client alone, with words of the server in between,
+//! - *turns*: small records of the client alone, with words of the server in between, where there are pairs as well,
 //! - the *parting*: a pair of the size of Close frames, and then the end.
 //!
-//! One record of the client that is smaller than any frame speaks against it. Nothing here is ever certain, and a
+//! A server may answer a request before its body has come, so a small record close behind a large one of the client may be
+//! that body, whatever the server said in between. One record of the client that is smaller than any frame speaks
+//! against a WebSocket. Nothing here is ever certain, and a
 //! WebSocket whose messages are all large goes unnoticed. `docs/tls-inference.md` has measurements.
 //! A constant number of records is kept.
 
@@ -106,6 +108,10 @@ pub(super) struct Signs {
     turns: u32,
     /// The server spoke since the last turn.
     server_spoke: bool,
+    /// The client's last record that may have been a request, until what may be its body has come.
+    asking: Option<Sized>,
+    /// The client's last record was smaller than a frame: a closing alert, if it was the last.
+    parted: bool,
     /// Pairs of the same asker and size, one after the other.
     beats: PerSide<Option<Beats>>,
 }
@@ -153,8 +159,13 @@ impl Signs {
             },
             stage => stage,
         };
+        if self.parted && record.side == Side::Client {
+            self.stage = Stage::Refuted;
+        }
         if self.stage == Stage::Open {
             self.compare(record, previous);
+        } else if record.side == Side::Client {
+            self.asking = Some(record);
         }
         if self.recent.len() == KEPT {
             self.recent.pop_front();
@@ -189,14 +200,19 @@ impl Signs {
             }
             Side::Client => {
                 self.asked = None;
+                if !self.is_small(&record) {
+                    self.asking = Some(record);
+                    return;
+                }
+                let may_be_body = self.asking.take().is_some_and(|head| soon(&head, &record, BREATH_S));
                 if follows_own {
                     return;
                 }
                 if record.most < SMALLEST_MASKED {
-                    self.stage = Stage::Refuted;
+                    self.parted = true;
                     return;
                 }
-                if self.server_spoke && self.is_small(&record) {
+                if self.server_spoke && !may_be_body {
                     self.turns = self.turns.saturating_add(1);
                     self.first_sign.get_or_insert(record.origin);
                     self.server_spoke = false;
@@ -204,7 +220,7 @@ impl Signs {
                 if record.most >= TINY {
                     return;
                 }
-                match previous.filter(|before| before.side == Side::Server) {
+                match previous.filter(|before| before.side == Side::Server && !may_be_body) {
                     Some(before) if answers(&record, &before) && soon(&before, &record, ANSWER_S) => {
                         self.pair(before, record);
                     }
@@ -230,20 +246,25 @@ impl Signs {
         }
     }
 
-    /// What the signs amount to. `alert`: records that are taken for closing alerts; `end`: the first FIN or RST.
-    pub(super) fn judge(&self, offer: Offer, alerts: PerSide<bool>, end: Option<Origin>) -> Option<WebSocketGuess> {
-        if !matches!(self.stage, Stage::Open | Stage::Response(true)) || offer == Offer::Other {
+    /// What the signs amount to. `alerts`: records of application data that are taken for closing alerts; `end`: the first
+    /// FIN or RST.
+    pub(super) fn judge(
+        &self,
+        offer: Offer,
+        alerts: PerSide<Option<Origin>>,
+        end: Option<Origin>,
+    ) -> Option<WebSocketGuess> {
+        if self.stage != Stage::Open || offer == Offer::Other || (self.parted && alerts.client.is_none()) {
             return None;
         }
         let parting = end.and_then(|end| self.parting(alerts, end));
         let pairs = if offer == Offer::Http1 { self.pairs } else { self.own_pairs };
         // A parting of small frames was counted as a pair.
         let others = pairs.saturating_sub(u32::from(parting.is_some_and(|(_, counted)| counted)));
-        let enough_turns = if offer == Offer::Http1 { 3 } else { 8 };
         let strength = match (others, parting.is_some()) {
             (3.., _) | (1.., true) => Strength::Likely,
             (2, _) | (_, true) => Strength::Possible,
-            _ if self.turns >= enough_turns => Strength::Possible,
+            (1, _) if self.turns >= ENOUGH_TURNS => Strength::Possible,
             _ => return None,
         };
         let parting = parting.map(|(parting, _)| parting);
@@ -257,36 +278,40 @@ impl Signs {
     }
 
     /// Whether the last two records are of the size of Close frames, and whether they were counted as a pair.
-    fn parting(&self, mut alerts: PerSide<bool>, end: Origin) -> Option<(Parting, bool)> {
-        let mut left: Vec<&Sized> = self.recent.iter().collect();
-        while let Some(last) = left.last()
-            && std::mem::take(&mut alerts[last.side])
-        {
-            left.pop();
+    fn parting(&self, alerts: PerSide<Option<Origin>>, end: Origin) -> Option<(Parting, bool)> {
+        // A closing alert has two bytes and is the last record of its side.
+        let is_alert = |record: &Sized| record.most == 2 && alerts[record.side] == Some(record.origin);
+        let mut left: Vec<Sized> = self.recent.iter().copied().collect();
+        for side in Side::BOTH {
+            if let Some(last) = left.iter().rposition(|record| record.side == side)
+                && is_alert(&left[last])
+            {
+                left.remove(last);
+            }
         }
         let [before @ .., first, second] = left.as_slice() else { return None };
-        let (first, second) = (**first, **second);
-        let is_exact = first.least == first.most && second.least == second.most;
         let (client, server) = if first.side == Side::Client { (first, second) } else { (second, first) };
+        let is_exact = first.least == first.most && second.least == second.most;
         if first.side == second.side || !is_exact || client.most < SMALLEST_MASKED || server.most < 2 {
             return None;
         }
-        let (from_client, from_server) = (client.most - 6, server.most - 2);
-        let fits = |payload: u16| payload == 0 || (2..=125).contains(&payload);
-        // The other side says the same, or only the code.
-        let second_payload = payload_of(&second);
-        let repeats = from_client == from_server || second_payload == 2;
-        let counted = client.most < TINY && from_client == from_server;
+        let (first_payload, second_payload) = (payload_of(first), payload_of(second));
+        // The other side says the same, or only the code. What a client sends close behind a request may be its body, and
+        // only a reason that is repeated tells the two apart.
+        let repeats = first_payload == second_payload;
+        let is_close = |payload: u16| payload == 0 || (2..=125).contains(&payload);
+        let fits = is_close(first_payload) && (repeats || (first_payload > 2 && second_payload == 2));
+        let may_be_body = first.side == Side::Server
+            && before.iter().any(|head| head.side == Side::Client && !self.is_small(head) && soon(head, client, BREATH_S));
+        let is_told_apart = !may_be_body || (repeats && first_payload > 2);
+        let counted = client.most < TINY && repeats && !may_be_body;
         let is_beat = self.beats[first.side]
-            .is_some_and(|beats| beats.payload == payload_of(&first) && beats.count > u32::from(counted));
-        let in_time =
-            soon(&first, &second, ANSWER_S) && end.seconds_since(&second.origin).is_some_and(|s| s < PARTING_S);
-        let small = self.is_small(&client);
-        let ends = fits(from_client) && fits(from_server) && repeats && small && in_time && !is_beat;
-        ends.then(|| {
+            .is_some_and(|beats| beats.payload == first_payload && beats.count > u32::from(counted));
+        let in_time = soon(first, second, ANSWER_S) && end.seconds_since(&second.origin).is_some_and(|s| s < PARTING_S);
+        (fits && is_told_apart && self.is_small(client) && in_time && !is_beat).then(|| {
             let quiet_since = before.last().map(|last| last.origin);
             let frames = [first.origin, second.origin];
-            (Parting { by: first.side, payload: payload_of(&first), frames, quiet_since }, counted)
+            (Parting { by: first.side, payload: first_payload, frames, quiet_since }, counted)
         })
     }
 
@@ -341,6 +366,9 @@ const SMALL: u16 = 64;
 
 /// Frames of HTTP/2 without a payload, with four bytes and with eight (RFC 9113 §6.5, §6.7, §6.8, §6.9).
 const HTTP2_SIZES: [u16; 3] = [9, 13, 17];
+
+/// Turns that make one pair enough.
+const ENOUGH_TURNS: u32 = 3;
 
 /// Records of one side within this time may belong together, as a head and its body do.
 const BREATH_S: f64 = 1.0;

@@ -165,10 +165,11 @@ impl Observer {
             None => names(&hello.alpn),
         };
         let in_tls_1_3 = self.facts.version() == Some(TlsVersion::TLS_1_3);
-        let alerts = PerSide {
-            client: in_tls_1_3 && self.facts.closing_alert(Side::Client, ends.client).is_some(),
-            server: in_tls_1_3 && self.facts.closing_alert(Side::Server, ends.server).is_some(),
+        let alert = |side: Side| {
+            let alert = self.facts.closing_alert(side, ends[side]).filter(|_| in_tls_1_3);
+            alert.map(|alert| alert.at)
         };
+        let alerts = PerSide { client: alert(Side::Client), server: alert(Side::Server) };
         let end = [ends.client, ends.server].into_iter().flatten().min_by_key(|end| end.packet);
         self.signs.judge(offer, alerts, end)
     }

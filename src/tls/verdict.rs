@@ -127,6 +127,12 @@ impl TlsFacts {
         })
     }
 
+    /// Whether the server's certificates and what it chose by ALPN travel encrypted, as in TLS 1.3.
+    #[must_use]
+    pub fn encrypts_certificates(&self) -> bool {
+        self.version() == Some(TlsVersion::TLS_1_3)
+    }
+
     /// The host name that the client asked for.
     #[must_use]
     pub fn asked_name(&self) -> Option<&str> {

@@ -9,6 +9,7 @@ pub(super) mod loss;
 pub(super) mod path;
 pub(super) mod peer;
 pub(super) mod tls;
+pub(super) mod tls_clear;
 mod view;
 pub(super) mod whole;
 
