@@ -39,9 +39,7 @@ pub use visibility::{Blind, Hole, Visibility};
 pub use crate::application::{Application, KnownBy, LastMessage, Reading};
 pub use crate::http::{Extension, Request, Response, Text};
 pub use crate::tcp::{FlowEnd, HopLimits, IcmpError, IcmpKind, LostTail, Pending, Resent, Reset};
-pub use crate::tls::{
-    Beat, Certificates, Chain, NameMatch, Parting, Strength, TlsFacts, Validity, Weakness, WebSocketGuess, alert_name,
-};
+pub use crate::tls::{Certificates, NameMatch, TlsFacts, Validity, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};
 
 use crate::limits::Limits;

@@ -54,6 +54,8 @@ pub enum Closing {
     NoHandshake,
     /// The capture ended first.
     Open,
+    /// It ended inside TLS, which could not be read: a Close frame may have come before.
+    Hidden,
 }
 
 impl Closing {
@@ -72,6 +74,7 @@ impl Closing {
             (Outcome::Rejected, Some(response)) => Self::Rejected(response.status),
             (Outcome::Failed | Outcome::None, _) => Self::NoHandshake,
             _ if connection.first_end().is_none() => Self::Open,
+            _ if connection.visibility.iter().any(|(_, side)| side.encrypted) => Self::Hidden,
             _ => Self::NoClose,
         }
     }
@@ -88,7 +91,7 @@ impl Closing {
         if let Self::Rejected(status) = self { Some(status) } else { None }
     }
 
-    /// The name under which the summary counts it: `1009`, `empty`, `none`, `http_403`, `no_handshake`, `open`.
+    /// The name under which the summary counts it: `1009`, `empty`, `none`, `http_403`, `no_handshake`, `open`, `encrypted`.
     #[must_use]
     pub fn name(self) -> String {
         match self {
@@ -98,6 +101,7 @@ impl Closing {
             Self::Rejected(status) => format!("http_{status}"),
             Self::NoHandshake => "no_handshake".to_owned(),
             Self::Open => "open".to_owned(),
+            Self::Hidden => "encrypted".to_owned(),
         }
     }
 }

@@ -9,6 +9,7 @@
 
 use super::early::{Crossing, Early};
 use super::held::{EARLY_BYTES, Held, HeldItem};
+use super::page::Page;
 use super::websocket::WebSocketStage;
 use super::{Shared, Stage, Traffic, new_connection, record_end, record_gap, side_of};
 use crate::connection::{Basis, Connection, EndSignalKind, Observed, Outcome};
@@ -51,6 +52,8 @@ pub(super) struct HttpStage {
     early: Held,
     /// What either side sent while the answer to an upgrade request was awaited.
     sent_early: Early,
+    /// The page behind a 400 that refused the upgrade.
+    page: Option<Page>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -83,6 +86,7 @@ impl HttpStage {
             has_heads: false,
             early: Held::default(),
             sent_early: Early::new(server_silent),
+            page: None,
         }
     }
 
@@ -239,6 +243,7 @@ impl HttpStage {
     }
 
     fn server_bytes(&mut self, start: &FlowStart, shared: &mut Shared, mut chunk: Chunk<'_>) -> Next {
+        self.read_page(chunk.bytes);
         while !chunk.bytes.is_empty() {
             let (step, consumed) = self.responses.push(&shared.limits, chunk.offset, chunk.origin, chunk.bytes);
             match step {
@@ -271,16 +276,27 @@ impl HttpStage {
                 Step::Head(response) => {
                     (self.switching, self.has_heads) = (false, true);
                     chunk = rest(chunk, consumed);
+                    self.page = (response.status == 400).then(Page::default);
                     if let Some(mut stage) = self.response(start, shared, response, chunk.offset) {
                         if !chunk.bytes.is_empty() {
                             stage.chunk(shared, chunk);
                         }
                         return Next::Upgrade(stage);
                     }
+                    self.read_page(chunk.bytes);
                 }
             }
         }
         Next::Stay
+    }
+
+    /// What follows the head of a refusal may say that the port wants TLS.
+    fn read_page(&mut self, bytes: &[u8]) {
+        if let (Some(page), Some(connection)) = (&mut self.page, &mut self.connection)
+            && page.push(bytes)
+        {
+            connection.handshake.wants_tls = true;
+        }
     }
 
     /// Whether the server speaks WebSocket where its response is awaited.

@@ -10,6 +10,7 @@ mod held;
 mod http;
 mod inside;
 mod legs;
+mod page;
 mod search;
 mod tls;
 mod websocket;

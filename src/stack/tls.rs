@@ -64,10 +64,12 @@ impl TlsStage {
         let mut facts = self.observer.into_facts();
         facts.websocket = websocket;
         shared.hits.tls_handshake += u64::from(facts.hellos_too_long);
-        let failed = facts.failed(self.connection.tcp_end().is_some()) && !(self.has_hole && may_have_gone_well(&facts));
+        let failed =
+            facts.failed(self.connection.tcp_end().is_some()) && !(self.has_hole && may_have_gone_well(&facts));
         let is_unanswered =
             !self.has_hole && facts.unanswered() && waited.is_some_and(|waited| waited >= ANSWER_SECONDS);
-        let refused = !self.has_hole && (facts.left_after_handshake(ends) || facts.answered_as_http2(ends));
+        let refused = !self.has_hole
+            && (facts.left_after_handshake(ends) || facts.answered_as_http2(ends) || facts.finished_refused(ends));
         if !failed && !is_unanswered && !refused && websocket.is_none() {
             return None;
         }
@@ -117,23 +119,23 @@ fn ends(connection: &Connection) -> PerSide<Option<Origin>> {
 
 /// What a side says in parting is no sign of life: silence is counted up to it.
 fn part_from_closing_words(connection: &mut Connection, facts: &TlsFacts, ends: PerSide<Option<Origin>>) {
-    let quiet_before = |side: Side| {
-        let alert = facts.closing_alert(side, ends[side])?;
-        Some((alert.at, facts.before_last[side]?))
+    let closing = |said: Origin| {
+        Side::BOTH.into_iter().find_map(|side| {
+            let alert = facts.closing_alert(side, ends[side]).filter(|alert| alert.at.packet == said.packet)?;
+            facts.before_last[side].filter(|before| before.packet < alert.at.packet)
+        })
     };
     let parting = facts.websocket.and_then(|guess| guess.parting);
     for signal in &mut connection.ending {
-        if let (Some(said), Some((alert, before))) = (signal.quiet_since, quiet_before(signal.by))
-            && alert.packet <= signal.at.packet
-            && alert.packet == said.packet
-        {
-            signal.quiet_since = Some(before);
+        let Some(mut said) = signal.quiet_since else { continue };
+        // One alert may answer the other.
+        for _ in Side::BOTH {
+            said = closing(said).unwrap_or(said);
         }
-        if let (Some(said), Some(parting)) = (signal.quiet_since, parting)
-            && parting.frames[0].packet <= said.packet
-        {
-            signal.quiet_since = parting.quiet_since;
-        }
+        signal.quiet_since = match parting {
+            Some(parting) if parting.frames[0].packet <= said.packet => parting.quiet_since,
+            _ => Some(said),
+        };
     }
 }
 

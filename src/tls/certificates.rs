@@ -151,6 +151,12 @@ impl Certificate {
         }
     }
 
+    /// All its names, host names first.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let addresses = self.ip_addresses.iter().map(ToString::to_string);
+        self.dns_names.iter().map(ToString::to_string).chain(addresses)
+    }
+
     /// Whether its names cover a host name, as RFC 9525 §6.3 compares them: a wildcard stands for one whole first label.
     /// `None` when not all of its names are known.
     #[must_use]
@@ -333,3 +339,72 @@ const SHA1_SIGNATURES: [ObjectIdentifier; 3] = [
     ObjectIdentifier::new_unwrap("1.2.840.10040.4.3"),
     ObjectIdentifier::new_unwrap("1.2.840.10045.4.1"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::PacketNumber;
+
+    /// The segments of a TLS 1.2 handshake; the second is the server's, whose certificate is for localhost and 127.0.0.1.
+    const RECORDED: &str = include_str!("recorded/tls12.txt");
+
+    const ORIGIN: Origin =
+        Origin { packet: PacketNumber::FIRST, time: Some(Timestamp::from_nanos(1_795_246_870 * 1_000_000_000)) };
+
+    /// The body of its Certificate message.
+    fn message() -> Vec<u8> {
+        let line = RECORDED.lines().find(|line| line.starts_with("s ")).expect("the server's flight");
+        let digits: Vec<u8> = line[2..].chars().map(|digit| digit.to_digit(16).expect("hex") as u8).collect();
+        let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        let hello = 5 + usize::from(bytes[3]) * 256 + usize::from(bytes[4]);
+        let record = &bytes[hello..];
+        let len = usize::from(record[6]) << 16 | usize::from(record[7]) << 8 | usize::from(record[8]);
+        assert_eq!((record[0], record[5]), (22, 11), "a Certificate message follows the ServerHello");
+        record[9..9 + len].to_vec()
+    }
+
+    #[test]
+    fn a_recorded_certificate() {
+        let shown = Certificates::read(ORIGIN, &message()).expect("as OpenSSL sent it");
+        assert_eq!((&*shown.leaf.subject, shown.count, shown.weakness), ("localhost", 1, None));
+        assert_eq!(shown.leaf.name_match("LOCALHOST."), Some(NameMatch::Matches));
+        assert_eq!(shown.leaf.name_match("example.org"), Some(NameMatch::Other));
+    }
+
+    #[test]
+    fn names_are_compared_as_rfc_9525_says() {
+        for (name, host, expected) in [
+            ("example.org", "example.org", true),
+            ("*.example.org", "www.example.org", true),
+            ("*.example.org", "example.org", false),
+            ("*.example.org", "a.b.example.org", false),
+            ("*.example.org", ".example.org", false),
+            ("w*.example.org", "www.example.org", false),
+            ("www.*.org", "www.example.org", false),
+            ("*", "example", false),
+            ("", "", false),
+        ] {
+            assert_eq!(covers(name, host), expected, "{name} {host}");
+        }
+    }
+
+    #[test]
+    fn damage_ends_without_panic() {
+        let message = message();
+        for cut in 0..message.len() {
+            assert_eq!(Certificates::read(ORIGIN, &message[..cut]), None, "cut at {cut}");
+        }
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..4000 {
+            let mut damaged = message.clone();
+            for _ in 0..3 {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                let at = random as usize % damaged.len();
+                damaged[at] = (random >> 32) as u8;
+            }
+            drop(Certificates::read(ORIGIN, &damaged));
+        }
+    }
+}

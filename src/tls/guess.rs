@@ -55,6 +55,17 @@ pub enum Strength {
     Likely,
 }
 
+impl Strength {
+    /// The word of the fact and the JSON output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Possible => "possible",
+            Self::Likely => "likely",
+        }
+    }
+}
+
 /// Two records of the size of Close frames, and nothing after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parting {
@@ -302,7 +313,9 @@ impl Signs {
         let is_close = |payload: u16| payload == 0 || (2..=125).contains(&payload);
         let fits = is_close(first_payload) && (repeats || (first_payload > 2 && second_payload == 2));
         let may_be_body = first.side == Side::Server
-            && before.iter().any(|head| head.side == Side::Client && !self.is_small(head) && soon(head, client, BREATH_S));
+            && before
+                .iter()
+                .any(|head| head.side == Side::Client && !self.is_small(head) && soon(head, client, BREATH_S));
         let is_told_apart = !may_be_body || (repeats && first_payload > 2);
         let counted = client.most < TINY && repeats && !may_be_body;
         let is_beat = self.beats[first.side]

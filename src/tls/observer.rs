@@ -26,6 +26,8 @@ pub struct TlsFacts {
     pub certificates: Option<Box<Certificates>>,
     /// Whether the server demanded a client certificate in clear (up to TLS 1.2). False says nothing about TLS 1.3.
     pub client_certificate_requested: bool,
+    /// Whether the client of TLS 1.3 sent a record of the size of an empty list of certificates before it finished.
+    pub empty_client_certificate: bool,
     /// Alerts that could be read, the first eight.
     pub alerts: Vec<Alert>,
     /// The packet with what is, or in TLS 1.3 may be, an encrypted alert, when that is the last thing a side sent.
@@ -322,6 +324,9 @@ impl Observer {
                 if is_alert_sized {
                     self.facts.encrypted_alert_guess[side] = Some(origin);
                 }
+                if side == Side::Client && !self.sides.client.sent_finished {
+                    self.facts.empty_client_certificate |= len == EMPTY_CERTIFICATE_LEN + overhead;
+                }
                 let finished_len = MESSAGE_HEADER_LEN + hello.cipher_suite.hash_len() + overhead;
                 let early_data = self.facts.client_hello.as_ref().is_some_and(|hello| hello.early_data);
                 match side {
@@ -396,6 +401,9 @@ const ALERT_LEN: u16 = 2;
 
 /// Bytes of the type and length before a handshake message.
 const MESSAGE_HEADER_LEN: u16 = 4;
+
+/// A Certificate message without certificates (RFC 8446 §4.4.2): header, no context, no list.
+const EMPTY_CERTIFICATE_LEN: u16 = MESSAGE_HEADER_LEN + 1 + 3;
 
 /// The true content type inside an encrypted record of TLS 1.3 (RFC 8446 §5.2).
 const INNER_TYPE_LEN: u16 = 1;

@@ -154,6 +154,27 @@ impl TlsFacts {
         (is_certain || at_the_end).then_some(ClosingAlert { at, is_certain })
     }
 
+    /// Whether the server of TLS 1.3 left at once when the client had finished, with nothing but what has the size of an
+    /// alert, or without a word where the client had sent what has the size of an empty list of certificates.
+    ///
+    /// So servers refuse a client certificate that is missing or not to their taste.
+    #[must_use]
+    pub fn finished_refused(&self, ends: PerSide<Option<Origin>>) -> bool {
+        let (Some(finished), Some(end)) = (self.client_finished, ends.server) else { return false };
+        let last = self.last_record.server.filter(|last| last.origin.packet > finished.packet);
+        let alert = self.closing_alert(Side::Server, Some(end)).is_some_and(|alert| !alert.is_certain);
+        let refuses = match last {
+            Some(_) => alert,
+            None => self.empty_client_certificate,
+        };
+        let at_once = end.seconds_since(&finished).is_some_and(|passed| passed <= AT_ONCE_S);
+        self.encrypts_certificates()
+            && self.finished_handshake == HandshakeState::Probably
+            && refuses
+            && at_once
+            && ends.client.is_none_or(|client| end.packet < client.packet)
+    }
+
     /// Whether what a server did looks as if it spoke HTTP/2 to a client that did not: one request of HTTP/1.1's size, and
     /// in return less than a response, which SETTINGS and GOAWAY (RFC 9113 §6.5, §6.8) fit into, and the end.
     #[must_use]

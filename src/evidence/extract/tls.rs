@@ -77,9 +77,11 @@ pub(in crate::evidence) fn plain_answer(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn to_plain_request(view: &View<'_>) -> Answer {
-    match &view.connection.handshake.request {
+    let handshake = &view.connection.handshake;
+    match &handshake.request {
         Some(request) => or_unknown(
-            view.response_watched().map(|()| boolean(view.connection.handshake.answered_with_tls).at([request.last])),
+            view.response_watched()
+                .map(|()| boolean(handshake.answered_with_tls || handshake.wants_tls).at([request.last])),
         ),
         None => no_request(view),
     }

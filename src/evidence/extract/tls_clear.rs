@@ -1,7 +1,7 @@
 //! Facts about what TLS shows without keys: names, certificates, closing alerts, and what the sizes of records suggest.
 
 use super::{Answer, View, absent, boolean, int, or_unknown, seconds, side, text, word};
-use crate::connection::{Certificates, EndSignalKind, NameMatch, Strength, TlsFacts, Validity};
+use crate::connection::{Certificates, EndSignalKind, NameMatch, TlsFacts, Validity};
 use crate::evidence::WhyUnknown;
 use crate::units::{Origin, PerSide, Side};
 
@@ -31,10 +31,7 @@ fn shown<'a>(view: &View<'_>, tls: &'a TlsFacts) -> Result<Option<&'a Certificat
 }
 
 /// Asks the server's own certificate.
-fn of_certificate(
-    view: &View<'_>,
-    ask: impl FnOnce(&TlsFacts, &Certificates) -> Result<Answer, WhyUnknown>,
-) -> Answer {
+fn of_certificate(view: &View<'_>, ask: impl FnOnce(&TlsFacts, &Certificates) -> Result<Answer, WhyUnknown>) -> Answer {
     of_tls(view, |tls| match shown(view, tls)? {
         Some(shown) => ask(tls, shown).map(|answer| answer.at([shown.origin])),
         None => Ok(absent()),
@@ -105,9 +102,7 @@ pub(in crate::evidence) fn certificate_covers_name(view: &View<'_>) -> Answer {
 
 pub(in crate::evidence) fn certificate_names(view: &View<'_>) -> Answer {
     of_certificate(view, |_, shown| {
-        let leaf = &shown.leaf;
-        let addresses = leaf.ip_addresses.iter().map(ToString::to_string);
-        let names: Vec<String> = leaf.dns_names.iter().map(ToString::to_string).chain(addresses).collect();
+        let names: Vec<String> = shown.leaf.names().collect();
         Ok(match names.len() {
             0 => absent(),
             1..=SHOWN_NAMES => text(&names.join(", ")),
@@ -139,16 +134,42 @@ pub(in crate::evidence) fn refused_by_client(view: &View<'_>) -> Answer {
     })
 }
 
+/// The first word of the end.
+struct FirstWord {
+    by: Side,
+    at: Origin,
+    /// Whether it is known to be a closing alert, or only taken for one; `None` for FIN or RST.
+    alert: Option<bool>,
+}
+
+fn first_word(view: &View<'_>, tls: &TlsFacts) -> Result<Option<FirstWord>, WhyUnknown> {
+    let Some(end) = view.tcp_end()?.filter(|_| !tls.failed(true) && !tls.unanswered()) else { return Ok(None) };
+    view.bytes_of(Side::Client)?;
+    view.bytes_of(Side::Server)?;
+    let ends = ends(view);
+    let alert = |by: Side| {
+        let alert = tls.closing_alert(by, ends[by])?;
+        let is_first = alert.at.packet <= end.at.packet;
+        is_first.then_some(FirstWord { by, at: alert.at, alert: Some(alert.is_certain) })
+    };
+    let first = Side::BOTH.into_iter().filter_map(alert).min_by_key(|word| word.at.packet);
+    Ok(Some(first.unwrap_or(FirstWord { by: end.by, at: end.at, alert: None })))
+}
+
+pub(in crate::evidence) fn closed_by(view: &View<'_>) -> Answer {
+    of_tls(view, |tls| Ok(first_word(view, tls)?.map_or_else(absent, |first| side(first.by).at([first.at]))))
+}
+
 pub(in crate::evidence) fn close_notify(view: &View<'_>) -> Answer {
     of_tls(view, |tls| {
-        let Some(end) = view.tcp_end()?.filter(|_| !tls.failed(true) && !tls.unanswered()) else { return Ok(absent()) };
-        view.bytes_of(end.by)?;
-        Ok(match tls.closing_alert(end.by, Some(end.at)) {
-            Some(alert) if alert.is_certain => word("sent").at([alert.at, end.at]),
-            Some(alert) => word("probably_sent").at([alert.at, end.at]),
-            None if tls.encrypts_certificates() => word("probably_not_sent").at([end.at]),
-            None => word("not_sent").at([end.at]),
-        })
+        let Some(first) = first_word(view, tls)? else { return Ok(absent()) };
+        let told = match first.alert {
+            Some(true) => "sent",
+            Some(false) => "probably_sent",
+            None if tls.encrypts_certificates() => "probably_not_sent",
+            None => "not_sent",
+        };
+        Ok(word(told).at([first.at]))
     })
 }
 
@@ -168,6 +189,15 @@ pub(in crate::evidence) fn probable_alert(view: &View<'_>) -> Answer {
     })
 }
 
+pub(in crate::evidence) fn finished_refused(view: &View<'_>) -> Answer {
+    of_tls(view, |tls| {
+        view.bytes_of(Side::Client)?;
+        view.bytes_of(Side::Server)?;
+        let refused = tls.finished_refused(ends(view));
+        Ok(boolean(refused).at(tls.client_finished.into_iter().chain(ends(view).server).filter(|_| refused)))
+    })
+}
+
 pub(in crate::evidence) fn answered_as_http2(view: &View<'_>) -> Answer {
     of_tls(view, |tls| {
         view.bytes_of(Side::Client)?;
@@ -180,10 +210,7 @@ pub(in crate::evidence) fn answered_as_http2(view: &View<'_>) -> Answer {
 pub(in crate::evidence) fn websocket(view: &View<'_>) -> Answer {
     of_tls(view, |tls| {
         Ok(match &tls.websocket {
-            Some(guess) => {
-                let strength = if guess.strength == Strength::Likely { "likely" } else { "possible" };
-                word(strength).at([guess.first_sign])
-            }
+            Some(guess) => word(guess.strength.name()).at([guess.first_sign]),
             None => unless_hidden(view)?,
         })
     })
