@@ -116,7 +116,7 @@ fn there_are_rules_for_every_code_and_status_that_is_promised() {
         *count.entry(rule.file.to_string()).or_default() += 1;
         count
     });
-    assert_eq!(families.len(), 7, "{families:?}");
+    assert_eq!(families.len(), 9, "{families:?}");
     for code in (1000..=1015).chain([0, 999, 1016, 2999, 3000, 3003, 3008, 3500, 4000, 4999, 5000, 65535]) {
         let diagnosis = with(closed_by("server", "client", code), &[]);
         assert_ne!(diagnosis.rule.as_str(), "close-frame", "{code}");

@@ -253,6 +253,8 @@ impl Signs {
                 known.count = known.count.saturating_add(1);
                 known.last = first.origin;
             }
+            // An echo or a Close frame among Pings does not end their row.
+            Some(known) if known.count >= 3 => {}
             _ => *beats = Some(Beats { payload, count: 1, first: first.origin, last: first.origin }),
         }
     }

@@ -203,7 +203,7 @@ pub(in crate::evidence) fn answered_as_http2(view: &View<'_>) -> Answer {
         view.bytes_of(Side::Client)?;
         view.bytes_of(Side::Server)?;
         let answered = tls.answered_as_http2(ends(view));
-        Ok(boolean(answered).at(tls.first_application.client.filter(|_| answered).into_iter().chain(ends(view).server)))
+        Ok(boolean(answered).at(tls.first_application.client.into_iter().chain(ends(view).server).filter(|_| answered)))
     })
 }
 
