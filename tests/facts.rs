@@ -34,7 +34,7 @@ fn table() -> Vec<Row> {
             .seen(snapped, "cut", &[])
             .seen(client_hidden, "one_sided", &[])
             .seen(joined_at_response, "joined_late", &[])
-            .no_word("encrypted", "only failed TLS handshakes are reported, and those are over before anything is encrypted")
+            .seen(tls_good_1_3, "encrypted", &[])
             .never_absent("a capture always shows some part")
             .never_unknown("it is the fact that says what is unknown"),
         fact("capture.missing_bytes")
@@ -774,7 +774,7 @@ fn table() -> Vec<Row> {
             .unknown(timeless, NoTime),
         fact("tls.outcome")
             .seen(tls_unknown_ca, "failed", &[])
-            .no_word("completed", "a TLS handshake that went well says nothing about WebSocket and is only counted")
+            .seen(tls_good_1_3, "completed", &[])
             .absent(farewell)
             .unknown(tls_server_hidden, OneSided),
         fact("tls.alert")
@@ -852,8 +852,7 @@ fn table() -> Vec<Row> {
             .seen(tls_not_yet_valid, "not_yet_valid", &["server_hello"])
             .absent(farewell)
             .unknown(tls_unknown_ca, Encrypted)
-            .unknown(tls_server_hello_lost, Gap)
-            .unknown(tls_expired_timeless, NoTime),
+            .unknown(tls_server_hello_lost, Gap),
         fact("tls.certificate_not_before")
             .seen(tls_not_yet_valid, "2049-01-01T00:00:00Z", &["server_hello"])
             .absent(farewell)
@@ -895,7 +894,7 @@ fn table() -> Vec<Row> {
             .unknown(tls_server_hidden, OneSided),
         fact("tls.closed_by")
             .seen(tls_good_1_2, "server", &["alert"])
-            .no_word("client", "in the recorded cases the server closes first")
+            .seen(tls_pings, "client", &["alert"])
             .absent(tls_unknown_ca)
             .unknown(tls_not_ended_server_hidden, OneSided),
         fact("tls.close_notify")
@@ -907,7 +906,7 @@ fn table() -> Vec<Row> {
             .unknown(tls_not_ended_server_hidden, OneSided),
         fact("tls.probable_alert")
             .seen(tls_good_1_3, "server", &["alert", "fin"])
-            .no_word("client", "in the recorded cases the server closes first")
+            .seen(tls_pings, "client", &["alert", "fin"])
             .absent(tls_good_1_2)
             .unknown(tls_server_hello_lost, Gap),
         fact("tls.finished_refused")
@@ -2017,10 +2016,6 @@ fn tls_expired() -> Scene {
     Scene::recorded("tls/expired-tls12", &[("server_hello", 6), ("alert", 8)])
 }
 
-fn tls_expired_timeless() -> Scene {
-    Scene { timeless: true, ..tls_expired() }
-}
-
 fn tls_not_yet_valid() -> Scene {
     Scene::recorded("tls/not-yet-valid-tls12", &[("server_hello", 6)])
 }
@@ -2081,7 +2076,7 @@ fn tls_good_1_3() -> Scene {
 
 /// TLS 1.3; the server pings every second.
 fn tls_pings() -> Scene {
-    Scene::recorded("tls/pings-without-keys", &[("ping1", 16), ("ping4", 26)])
+    Scene::recorded("tls/pings-without-keys", &[("ping1", 16), ("ping4", 26), ("alert", 32), ("fin", 34)])
 }
 
 /// TLS 1.3; the server leaves because the client has no certificate.

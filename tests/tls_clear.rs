@@ -59,10 +59,6 @@ fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[kind], &(body.len() as u32).to_be_bytes()[1..], body].concat()
 }
 
-fn alert(code: u8) -> Vec<u8> {
-    record(21, &[2, code])
-}
-
 fn extension(kind: u16, data: &[u8]) -> Vec<u8> {
     [&kind.to_be_bytes()[..], &(data.len() as u16).to_be_bytes(), data].concat()
 }

@@ -306,7 +306,7 @@ fn timestamp(since_epoch: std::time::Duration) -> Timestamp {
 /// A name for people: its common name, or all of it.
 fn shown(name: &Name) -> Box<str> {
     match name.common_name() {
-        Ok(Some(common)) => clean(common.as_ref()).into(),
+        Ok(Some(common)) => clean(&common.value()).into(),
         _ => clean(&name.to_string()).into(),
     }
 }
