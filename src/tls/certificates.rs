@@ -25,6 +25,9 @@ pub struct Certificates {
     pub origin: Origin,
     /// The server's own certificate, which comes first (RFC 5246 §7.4.2).
     pub leaf: Certificate,
+    /// What its names say about the host name that the client asked for; `None` when it asked for none, or not all names
+    /// could be read.
+    pub name_match: Option<NameMatch>,
     /// Certificates in the message.
     pub count: usize,
     /// How the others lead up from the server's own.
@@ -46,12 +49,14 @@ pub struct Certificate {
     pub not_before: Timestamp,
     /// Until when.
     pub not_after: Timestamp,
-    /// Host names it is for, in its order, in small letters; at most 256.
+    /// Host names it is for, in its order, in small letters; at most eight are kept.
     pub dns_names: Vec<Box<str>>,
-    /// Addresses it is for; at most 256.
+    /// Addresses it is for; at most eight are kept.
     pub ip_addresses: Vec<IpAddr>,
-    /// More names than were kept, or names that could not be read.
+    /// More names than were read, or names that could not be.
     pub names_incomplete: bool,
+    /// It has more names than are kept.
+    pub more_names: bool,
     /// Whether it may serve as a server's: it does not restrict its use, or names `serverAuth` (RFC 5280 §4.2.1.12).
     pub for_servers: bool,
     /// It tells where its issuer's certificate can be had, as those of public authorities do (RFC 5280 §4.2.2.1).
@@ -107,10 +112,11 @@ pub enum NameMatch {
 }
 
 impl Certificates {
-    /// Reads the body of a Certificate message, or `None` when it breaks its grammar, or the first certificate its own.
+    /// Reads the body of a Certificate message to a client that asked for this host name, or `None` when it breaks its
+    /// grammar, or the first certificate its own.
     ///
     /// Others that do not parse count as not belonging.
-    pub(super) fn read(origin: Origin, body: &[u8]) -> Option<Self> {
+    pub(super) fn read(origin: Origin, body: &[u8], asked: Option<&str>) -> Option<Self> {
         let (_, list) = all_consuming_list(body).ok()?;
         let keep = |mut kept: Vec<_>, one| {
             if kept.len() < MAX_CERTIFICATES {
@@ -121,22 +127,20 @@ impl Certificates {
         let certificates: IResult<&[u8], Vec<&[u8]>> =
             all_consuming(fold_many0(length_data(be_u24), Vec::new, keep)).parse(list);
         let (_, encoded) = certificates.ok()?;
-        let parsed: Vec<Parsed> = encoded.iter().filter_map(|der| Parsed::read(der)).collect();
-        let readable_leaf = encoded.first().is_some_and(|der| Parsed::read(der).is_some());
-        let leaf = parsed.first().filter(|_| readable_leaf)?;
+        let (first, others) = encoded.split_first()?;
+        let parsed: Vec<Parsed> =
+            [Parsed::read(first)?].into_iter().chain(others.iter().filter_map(|der| Parsed::read(der))).collect();
         let stale_issuer = parsed[1..].iter().find_map(|issuer| {
             let validity = issuer.certificate.validity_at(origin.time?);
             (validity != Validity::Valid && !issuer.is_self_issued())
                 .then(|| (issuer.certificate.subject.clone(), validity))
         });
-        Some(Self {
-            origin,
-            leaf: leaf.certificate.clone(),
-            count: encoded.len(),
-            chain: if parsed.len() == encoded.len() { chain(&parsed) } else { Chain::Disordered },
-            stale_issuer,
-            weakness: parsed.iter().filter(|one| !one.is_root()).find_map(|one| one.weakness),
-        })
+        let chain = if parsed.len() == encoded.len() { chain(&parsed) } else { Chain::Disordered };
+        let weakness = parsed.iter().filter(|one| !one.is_root()).find_map(|one| one.weakness);
+        let mut leaf = parsed.into_iter().next()?.certificate;
+        let name_match = asked.and_then(|host| leaf.name_match(host));
+        leaf.keep_few_names();
+        Some(Self { origin, leaf, name_match, count: encoded.len(), chain, stale_issuer, weakness })
     }
 }
 
@@ -151,7 +155,7 @@ impl Certificate {
         }
     }
 
-    /// All its names, host names first.
+    /// The names that are kept, host names first.
     pub fn names(&self) -> impl Iterator<Item = String> {
         let addresses = self.ip_addresses.iter().map(ToString::to_string);
         self.dns_names.iter().map(ToString::to_string).chain(addresses)
@@ -159,8 +163,7 @@ impl Certificate {
 
     /// Whether its names cover a host name, as RFC 9525 §6.3 compares them: a wildcard stands for one whole first label.
     /// `None` when not all of its names are known.
-    #[must_use]
-    pub fn name_match(&self, host: &str) -> Option<NameMatch> {
+    fn name_match(&self, host: &str) -> Option<NameMatch> {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         if self.dns_names.iter().any(|name| covers(name, &host)) {
             return Some(NameMatch::Matches);
@@ -210,6 +213,7 @@ impl Parsed {
             dns_names: Vec::new(),
             ip_addresses: Vec::new(),
             names_incomplete: false,
+            more_names: false,
             for_servers: match body.get_extension::<ExtendedKeyUsage>() {
                 Ok(Some((_, usage))) => usage.0.iter().any(|&id| id == SERVER_AUTH || id == ANY_USAGE),
                 _ => true,
@@ -246,6 +250,15 @@ impl Parsed {
 }
 
 impl Certificate {
+    /// Connections may be many and certificates of large hosts long.
+    fn keep_few_names(&mut self) {
+        self.more_names = self.dns_names.len() > KEPT_NAMES || self.ip_addresses.len() > KEPT_NAMES;
+        self.dns_names.truncate(KEPT_NAMES);
+        self.dns_names.shrink_to_fit();
+        self.ip_addresses.truncate(KEPT_NAMES);
+        self.ip_addresses.shrink_to_fit();
+    }
+
     fn add_name(&mut self, name: &GeneralName) {
         match name {
             GeneralName::DnsName(name) if self.dns_names.len() < MAX_NAMES => {
@@ -318,7 +331,8 @@ fn clean(text: &str) -> String {
 }
 
 const MAX_CERTIFICATES: usize = 16;
-const MAX_NAMES: usize = 256;
+const MAX_NAMES: usize = 1024;
+const KEPT_NAMES: usize = 8;
 const LONGEST_NAME: usize = 128;
 
 /// What browsers and OpenSSL's default security level ask for (CA/Browser Forum Baseline Requirements §6.1.5).
@@ -365,8 +379,9 @@ mod tests {
 
     #[test]
     fn a_recorded_certificate() {
-        let shown = Certificates::read(ORIGIN, &message()).expect("as OpenSSL sent it");
+        let shown = Certificates::read(ORIGIN, &message(), Some("localhost")).expect("as OpenSSL sent it");
         assert_eq!((&*shown.leaf.subject, shown.count, shown.weakness), ("localhost", 1, None));
+        assert_eq!(shown.name_match, Some(NameMatch::Matches));
         assert_eq!(shown.leaf.name_match("LOCALHOST."), Some(NameMatch::Matches));
         assert_eq!(shown.leaf.name_match("example.org"), Some(NameMatch::Other));
     }
@@ -392,7 +407,7 @@ mod tests {
     fn damage_ends_without_panic() {
         let message = message();
         for cut in 0..message.len() {
-            assert_eq!(Certificates::read(ORIGIN, &message[..cut]), None, "cut at {cut}");
+            assert_eq!(Certificates::read(ORIGIN, &message[..cut], None), None, "cut at {cut}");
         }
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
         for _ in 0..4000 {
@@ -404,7 +419,7 @@ mod tests {
                 let at = random as usize % damaged.len();
                 damaged[at] = (random >> 32) as u8;
             }
-            drop(Certificates::read(ORIGIN, &damaged));
+            drop(Certificates::read(ORIGIN, &damaged, Some("localhost")));
         }
     }
 }

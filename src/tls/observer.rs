@@ -282,7 +282,9 @@ impl Observer {
                 Some(Message::Certificates(body)) if side == Side::Server => {
                     if self.facts.certificates_seen.is_none() {
                         self.facts.certificates_seen = Some(origin);
-                        self.facts.certificates = body.and_then(|body| Certificates::read(origin, &body)).map(Box::new);
+                        let asked = self.facts.asked_name();
+                        let shown = body.and_then(|body| Certificates::read(origin, &body, asked));
+                        self.facts.certificates = shown.map(Box::new);
                     }
                 }
                 Some(Message::Other { kind: CERTIFICATE_REQUEST }) if side == Side::Server => {

@@ -111,8 +111,7 @@ impl TlsFacts {
     pub fn certificate_defect(&self) -> Option<CertificateDefect> {
         let shown = self.certificates.as_deref()?;
         let validity = shown.origin.time.map(|time| shown.leaf.validity_at(time));
-        let name = self.asked_name().and_then(|name| shown.leaf.name_match(name));
-        Some(match (validity, name, shown.chain, shown.weakness) {
+        Some(match (validity, shown.name_match, shown.chain, shown.weakness) {
             (Some(Validity::Expired), ..) => CertificateDefect::Expired,
             (Some(Validity::NotYetValid), ..) => CertificateDefect::NotYetValid,
             (_, Some(NameMatch::Other | NameMatch::CommonNameOnly), ..) => CertificateDefect::Name,

@@ -94,8 +94,10 @@ fn whole_seconds(time: crate::units::Timestamp) -> String {
 
 pub(in crate::evidence) fn certificate_covers_name(view: &View<'_>) -> Answer {
     of_certificate(view, |tls, shown| {
-        let Some(name) = tls.asked_name() else { return Ok(absent()) };
-        let matched = shown.leaf.name_match(name).ok_or(WhyUnknown::Limit)?;
+        if tls.asked_name().is_none() {
+            return Ok(absent());
+        }
+        let matched = shown.name_match.ok_or(WhyUnknown::Limit)?;
         Ok(boolean(matched == NameMatch::Matches))
     })
 }
@@ -105,8 +107,8 @@ pub(in crate::evidence) fn certificate_names(view: &View<'_>) -> Answer {
         let names: Vec<String> = shown.leaf.names().collect();
         Ok(match names.len() {
             0 => absent(),
-            1..=SHOWN_NAMES => text(&names.join(", ")),
-            _ => text(&format!("{}, …", names[..SHOWN_NAMES].join(", "))),
+            1..=SHOWN_NAMES if !shown.leaf.more_names => text(&names.join(", ")),
+            _ => text(&format!("{}, …", names[..names.len().min(SHOWN_NAMES)].join(", "))),
         })
     })
 }
