@@ -901,7 +901,7 @@ fn table() -> Vec<Row> {
             .seen(tls_good_1_2, "sent", &["alert"])
             .seen(tls_good_1_3, "probably_sent", &["alert"])
             .no_word("not_sent", "tests/tls_clear.rs writes it, row 91")
-            .no_word("probably_not_sent", "tests/tls_clear.rs writes it, row 91")
+            .seen(tls_finished_refused, "probably_not_sent", &["fin"])
             .absent(tls_unknown_ca)
             .unknown(tls_not_ended_server_hidden, OneSided),
         fact("tls.probable_alert")
