@@ -261,7 +261,7 @@ impl Analyzer {
                 self.summary.copied.add(copies.kinds());
             }
             let open_until = (flow.end == FlowEnd::CaptureEnded).then_some(self.last).flatten();
-            match Stack::finish(flow, &mut self.shared) {
+            match Stack::finish(flow, &mut self.shared, open_until) {
                 Finished::Connection(mut connection) => {
                     (connection.open_until, connection.flow_end) = (open_until, flow_end);
                     self.attempts.websocket_at(connection.endpoints.server);

@@ -34,7 +34,7 @@ fn table() -> Vec<Row> {
             .seen(snapped, "cut", &[])
             .seen(client_hidden, "one_sided", &[])
             .seen(joined_at_response, "joined_late", &[])
-            .no_word("encrypted", "only failed TLS handshakes are reported, and those are over before anything is encrypted")
+            .seen(tls_good_1_3, "encrypted", &[])
             .never_absent("a capture always shows some part")
             .never_unknown("it is the fact that says what is unknown"),
         fact("capture.missing_bytes")
@@ -1227,7 +1227,7 @@ fn table() -> Vec<Row> {
             .unknown(crashed_front_hole, Gap),
         fact("tls.outcome")
             .seen(tls_unknown_ca, "failed", &[])
-            .no_word("completed", "a TLS handshake that went well says nothing about WebSocket and is only counted")
+            .seen(tls_good_1_3, "completed", &[])
             .absent(farewell)
             .unknown(tls_server_hidden, OneSided),
         fact("tls.alert")
@@ -1286,6 +1286,109 @@ fn table() -> Vec<Row> {
             .seen(tls_unknown_ca, false, &[])
             .absent(farewell)
             .unknown(tls_server_hidden, OneSided),
+        fact("tls.sni")
+            .seen(tls_wrong_host_name, "other.example", &["client_hello"])
+            .absent(farewell)
+            .never_unknown("without its ClientHello a TLS connection is not reported"),
+        fact("tls.alpn_offered")
+            .seen(tls_no_protocol, "http/1.1", &["client_hello"])
+            .absent(tls_wrong_host_name)
+            .never_unknown("without its ClientHello a TLS connection is not reported"),
+        fact("tls.alpn")
+            .seen(tls_alpn, "http/1.1", &["server_hello"])
+            .absent(tls_wrong_host_name)
+            .unknown(tls_chromium, Encrypted)
+            .unknown(tls_server_hello_lost, Gap),
+        fact("tls.certificate_validity")
+            .seen(tls_wrong_host_name, "valid", &["server_hello"])
+            .seen(tls_expired, "expired", &["server_hello"])
+            .seen(tls_not_yet_valid, "not_yet_valid", &["server_hello"])
+            .absent(farewell)
+            .unknown(tls_unknown_ca, Encrypted)
+            .unknown(tls_server_hello_lost, Gap),
+        fact("tls.certificate_not_before")
+            .seen(tls_not_yet_valid, "2049-01-01T00:00:00Z", &["server_hello"])
+            .absent(farewell)
+            .unknown(tls_unknown_ca, Encrypted),
+        fact("tls.certificate_not_after")
+            .seen(tls_expired, "2021-01-01T00:00:00Z", &["server_hello"])
+            .absent(farewell)
+            .unknown(tls_unknown_ca, Encrypted),
+        fact("tls.certificate_covers_name")
+            .seen(tls_expired, true, &["server_hello"])
+            .seen(tls_wrong_host_name, false, &["server_hello"])
+            .absent(farewell)
+            .unknown(tls_unknown_ca, Encrypted),
+        fact("tls.certificate_names")
+            .seen(tls_other_name, "*.example.org, example.org", &["server_hello"])
+            .absent(farewell)
+            .unknown(tls_unknown_ca, Encrypted),
+        fact("tls.certificate_issuer")
+            .seen(tls_expired, "Recording CA", &["server_hello"])
+            .absent(farewell)
+            .unknown(tls_unknown_ca, Encrypted),
+        fact("tls.certificate_defect")
+            .seen(tls_expired, "expired", &["server_hello"])
+            .seen(tls_not_yet_valid, "not_yet_valid", &["server_hello"])
+            .seen(tls_other_name, "name", &["server_hello"])
+            .seen(tls_self_signed, "self_signed", &["server_hello"])
+            .seen(tls_weak_key, "weak_key", &["server_hello"])
+            .seen(tls_weak_signature, "weak_signature", &["server_hello"])
+            .seen(tls_client_only, "usage", &["server_hello"])
+            .seen(tls_issuer_missing, "issuer_missing", &["server_hello"])
+            .seen(tls_disordered, "disordered", &["server_hello"])
+            .no_word("stale_issuer", "no recorded server sends an intermediate certificate out of its time")
+            .absent(tls_good_1_2)
+            .unknown(tls_unknown_ca, Encrypted),
+        fact("tls.refused_by_client")
+            .seen(tls_expired, true, &["alert"])
+            .seen(tls_no_common_cipher, false, &["alert"])
+            .absent(farewell)
+            .unknown(tls_server_hidden, OneSided),
+        fact("tls.closed_by")
+            .seen(tls_good_1_2, "server", &["alert"])
+            .seen(tls_pings, "client", &["alert"])
+            .absent(tls_unknown_ca)
+            .unknown(tls_not_ended_server_hidden, OneSided),
+        fact("tls.close_notify")
+            .seen(tls_good_1_2, "sent", &["alert"])
+            .seen(tls_good_1_3, "probably_sent", &["alert"])
+            .no_word("not_sent", "tests/tls_clear.rs writes it, row 91")
+            .seen(tls_finished_refused, "probably_not_sent", &["fin"])
+            .absent(tls_unknown_ca)
+            .unknown(tls_not_ended_server_hidden, OneSided),
+        fact("tls.probable_alert")
+            .seen(tls_good_1_3, "server", &["alert", "fin"])
+            .seen(tls_pings, "client", &["alert", "fin"])
+            .absent(tls_good_1_2)
+            .unknown(tls_server_hello_lost, Gap),
+        fact("tls.finished_refused")
+            .seen(tls_finished_refused, true, &["finished", "fin"])
+            .seen(tls_good_1_3, false, &[])
+            .absent(farewell)
+            .unknown(tls_server_hello_lost, Gap),
+        fact("tls.answered_as_http2")
+            .seen(tls_good_1_3, false, &[])
+            .absent(farewell)
+            .unknown(tls_server_hello_lost, Gap),
+        fact("tls.websocket")
+            .seen(tls_good_1_3, "likely", &["echoed"])
+            .no_word("possible", "tests/tls_clear.rs shows it")
+            .absent(tls_unknown_ca)
+            .unknown(tls_server_hello_lost, Gap),
+        fact("tls.probable_close")
+            .seen(tls_good_1_3, "client", &["close", "close_answer"])
+            .no_word("server", "tests/tls_clear.rs writes it, row 94")
+            .absent(tls_unknown_ca)
+            .unknown(tls_server_hello_lost, Gap),
+        fact("tls.probable_close_bytes")
+            .seen(tls_good_1_3, 5, &["close", "close_answer"])
+            .absent(tls_unknown_ca)
+            .unknown(tls_server_hello_lost, Gap),
+        fact("tls.probable_ping_s")
+            .seen(tls_pings, Want::Mean("ping1", "ping4", 3), &["ping4"])
+            .absent(tls_good_1_3)
+            .unknown(tls_server_hello_lost, Gap),
     ]
 }
 
@@ -2887,6 +2990,79 @@ fn tls_wrong_host_name() -> Scene {
     Scene::recorded("tls/wrong-host-name", &[("client_hello", 4), ("server_hello", 6), ("alert", 8), ("rst", 9)])
 }
 
+/// TLS 1.2; the certificate has expired.
+fn tls_expired() -> Scene {
+    Scene::recorded("tls/expired-tls12", &[("server_hello", 6), ("alert", 8)])
+}
+
+fn tls_not_yet_valid() -> Scene {
+    Scene::recorded("tls/not-yet-valid-tls12", &[("server_hello", 6)])
+}
+
+fn tls_other_name() -> Scene {
+    Scene::recorded("tls/other-name-tls12", &[("server_hello", 6)])
+}
+
+fn tls_self_signed() -> Scene {
+    Scene::recorded("tls/self-signed-tls12", &[("server_hello", 6)])
+}
+
+fn tls_weak_key() -> Scene {
+    Scene::recorded("tls/weak-key-tls12", &[("server_hello", 6)])
+}
+
+fn tls_weak_signature() -> Scene {
+    Scene::recorded("tls/weak-signature-tls12", &[("server_hello", 6)])
+}
+
+fn tls_client_only() -> Scene {
+    Scene::recorded("tls/not-for-servers-tls12", &[("server_hello", 6)])
+}
+
+fn tls_issuer_missing() -> Scene {
+    Scene::recorded("tls/issuer-missing-tls12", &[("server_hello", 6)])
+}
+
+fn tls_disordered() -> Scene {
+    Scene::recorded("tls/disordered-chain-tls12", &[("server_hello", 6)])
+}
+
+/// The client offers http/1.1, the server has h2 alone.
+fn tls_no_protocol() -> Scene {
+    Scene::recorded("tls/no-application-protocol", &[("client_hello", 4)])
+}
+
+/// TLS 1.2; both know http/1.1.
+fn tls_alpn() -> Scene {
+    Scene::recorded("tls/alpn-tls12", &[("server_hello", 6)])
+}
+
+/// TLS 1.3; Chromium offers http/1.1 and leaves.
+fn tls_chromium() -> Scene {
+    Scene::recorded("tls/chromium-unknown-ca", &[])
+}
+
+/// TLS 1.2; an echo, Close frames, and the server's closing alert.
+fn tls_good_1_2() -> Scene {
+    Scene::recorded("tls/good-tls12-without-keys", &[("alert", 16)])
+}
+
+/// TLS 1.3; the same.
+fn tls_good_1_3() -> Scene {
+    let marks = [("echoed", 12), ("close", 14), ("close_answer", 15), ("alert", 16), ("fin", 19)];
+    Scene::recorded("tls/good-without-keys", &marks)
+}
+
+/// TLS 1.3; the server pings every second.
+fn tls_pings() -> Scene {
+    Scene::recorded("tls/pings-without-keys", &[("ping1", 16), ("ping4", 26), ("alert", 32), ("fin", 34)])
+}
+
+/// TLS 1.3; the server leaves because the client has no certificate.
+fn tls_finished_refused() -> Scene {
+    Scene::recorded("tls/client-certificate-missing-tls13", &[("finished", 8), ("fin", 12)])
+}
+
 /// The same where the capture misses the server's whole flight.
 fn tls_server_hello_lost() -> Scene {
     let mut scene = tls_wrong_host_name();
@@ -3284,6 +3460,8 @@ enum Want {
     Span(Span),
     /// So many seconds.
     Secs(f64),
+    /// The mean of so many equal steps between two packets.
+    Mean(&'static str, &'static str, u32),
 }
 
 use Want::Secs;
@@ -3338,6 +3516,9 @@ impl Want {
             (Self::Text(want), Value::Text(_) | Value::Enum(_)) => value.text() == Some(want),
             (Self::Span(Span(from, to)), Value::Float(value)) => {
                 (scene.second_of(to) - scene.second_of(from) - value).abs() < 1e-6
+            }
+            (Self::Mean(from, to, steps), Value::Float(value)) => {
+                ((scene.second_of(to) - scene.second_of(from)) / f64::from(*steps) - value).abs() < 1e-6
             }
             _ => false,
         }

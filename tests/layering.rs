@@ -126,6 +126,7 @@ const CRATES: &[(&str, Option<&[&str]>)] = &[
     ("foldhash", Some(&["tcp"])),
     ("httparse", Some(&["http"])),
     ("nom", Some(&["websocket", "tls", "http"])),
+    ("x509_cert", Some(&["tls"])),
     ("sha1", Some(&["http", "report"])),
     ("base64", Some(&["http", "report"])),
     ("toml", Some(&["catalog"])),

@@ -407,6 +407,8 @@ const BUILTIN: &[(&str, &str)] = &[
     ("crowd.toml", include_str!("data/rules/crowd.toml")),
     ("handshake.toml", include_str!("data/rules/handshake.toml")),
     ("tls.toml", include_str!("data/rules/tls.toml")),
+    ("tls_clear.toml", include_str!("data/rules/tls_clear.toml")),
+    ("tls_inferred.toml", include_str!("data/rules/tls_inferred.toml")),
     ("applications.toml", include_str!("data/rules/applications.toml")),
     ("announced.toml", include_str!("data/rules/announced.toml")),
     ("services.toml", include_str!("data/rules/services.toml")),

@@ -48,6 +48,8 @@ pub struct Handshake {
     pub negotiated: Negotiated,
     /// The server answered the plain request with TLS records.
     pub answered_with_tls: bool,
+    /// The server refused the plain request with a page that says that its port wants TLS.
+    pub wants_tls: bool,
     /// The server answered the plain request with bytes that are neither HTTP nor TLS.
     pub answered_with_other: bool,
     /// The connection of which a proxy passed this request on.

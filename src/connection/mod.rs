@@ -43,7 +43,7 @@ pub use crate::application::{
 };
 pub use crate::http::{Extension, Names, Request, Response, Text};
 pub use crate::tcp::{FlowEnd, HopLimits, IcmpError, IcmpKind, LostTail, Pending, Resent, Reset};
-pub use crate::tls::{TlsFacts, alert_name};
+pub use crate::tls::{Certificates, NameMatch, TlsFacts, Validity, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};
 
 use crate::limits::Limits;

@@ -2,7 +2,8 @@
 
 use super::Value;
 use super::extract::{
-    Answer, View, application, close, crowd, devices, end, handshake, hops, loss, path, peer, software, tls, whole,
+    Answer, View, application, close, crowd, devices, end, handshake, hops, loss, path, peer, software, tls, tls_clear,
+    whole,
 };
 use crate::connection::{IcmpKind, KnownBy, Retry};
 use crate::software::{HandlerError, KnownBy as SoftwareKnownBy, Sureness};
@@ -359,12 +360,32 @@ pub static FACTS: &[Fact] = &[
     fact("tls.alert_side", SIDE, tls::alert_side, "Who sent it."),
     fact("tls.client_certificate_requested", BOOL, tls::client_certificate_requested, "The server asked for a client certificate, in clear (TLS 1.2)."),
     fact("tls.plain_answer", BOOL, tls::plain_answer, "The server answered a ClientHello with something that is not TLS."),
-    fact("tls.to_plain_request", BOOL, tls::to_plain_request, "A plain HTTP upgrade request was answered by a TLS alert or record."),
+    fact("tls.to_plain_request", BOOL, tls::to_plain_request, "A plain HTTP upgrade request was answered by a TLS alert or record, or by a page that says that the port wants TLS."),
     fact("tls.version", TEXT, tls::version, "The TLS version."),
     fact("tls.setup_s", SECONDS, tls::setup_s, "From the ClientHello to the client's Finished message, of which TLS 1.3 shows only the size; absent when none came, or without TLS."),
     fact("tls.ended_by", SIDE, tls::ended_by, "Who ended TCP during, or right after, the TLS handshake."),
     fact("tls.client_hello_answered", BOOL, tls::client_hello_answered, "The server answered the ClientHello."),
     fact("tls.application_data", BOOL, tls::application_data, "Application data followed the TLS handshake."),
+    fact("tls.sni", TEXT, tls_clear::sni, "Host name in the ClientHello; absent when it names none."),
+    fact("tls.alpn_offered", TEXT, tls_clear::alpn_offered, "Application protocols that the client offered, in its order (ALPN); absent when it offered none."),
+    fact("tls.alpn", TEXT, tls_clear::alpn, "The one that the server chose; unknown in TLS 1.3, which encrypts the choice, and absent when it chose none."),
+    fact("tls.certificate_validity", FactType::Enum(&["valid", "expired", "not_yet_valid"]), tls_clear::certificate_validity, "The server's certificate at the time of the packet that showed it; unknown in TLS 1.3, which encrypts certificates, and absent when none was shown."),
+    fact("tls.certificate_not_before", TEXT, tls_clear::certificate_not_before, "From when the server's certificate is valid."),
+    fact("tls.certificate_not_after", TEXT, tls_clear::certificate_not_after, "Until when the server's certificate is valid."),
+    fact("tls.certificate_covers_name", BOOL, tls_clear::certificate_covers_name, "The host name in the ClientHello is among the certificate's subject alternative names (RFC 9525); absent without such a name, or certificate."),
+    fact("tls.certificate_names", TEXT, tls_clear::certificate_names, "The certificate's subject alternative names, the first five; absent when it has none."),
+    fact("tls.certificate_issuer", TEXT, tls_clear::certificate_issuer, "Who issued the server's certificate."),
+    fact("tls.certificate_defect", FactType::Enum(&["expired", "not_yet_valid", "name", "self_signed", "weak_key", "weak_signature", "usage", "stale_issuer", "issuer_missing", "disordered"]), tls_clear::certificate_defect, "The worst that anybody can see to be wrong with the server's certificates at the time of their packet; absent when nothing is."),
+    fact("tls.refused_by_client", BOOL, tls_clear::refused_by_client, "The client said in an alert that it does not take the server's certificate, or left without a word after it was shown."),
+    fact("tls.closed_by", SIDE, tls_clear::closed_by, "The first side to close: by a closing alert, which in TLS 1.3 only its length and place tell, or else by FIN or RST. Absent when TCP did not end or the TLS handshake failed."),
+    fact("tls.close_notify", FactType::Enum(&["sent", "probably_sent", "not_sent", "probably_not_sent"]), tls_clear::close_notify, "Whether `tls.closed_by` sent a closing alert (close_notify) before its FIN or RST; in TLS 1.3 its length and place say so only probably."),
+    fact("tls.probable_alert", SIDE, tls_clear::probable_alert, "This side's last record in TLS 1.3 has the length of an alert, and TCP ended within a round trip; absent when neither side's was so."),
+    fact("tls.finished_refused", BOOL, tls_clear::finished_refused, "The server of TLS 1.3 left when the client had finished, with nothing but a record of the size of an alert, or without a word when the client seems to have sent no certificate that was asked for."),
+    fact("tls.answered_as_http2", BOOL, tls_clear::answered_as_http2, "The server chose HTTP/2 (ALPN), answered the client's first request with less than a response and ended TCP at once."),
+    fact("tls.websocket", FactType::Enum(&["likely", "possible"]), tls_clear::websocket, "Sizes and times of the encrypted records look like a WebSocket's; never more than an inference. Absent when they do not."),
+    fact("tls.probable_close", SIDE, tls_clear::probable_close, "This side sent the first of two last records that have the size of Close frames; an inference."),
+    fact("tls.probable_close_bytes", BYTES, tls_clear::probable_close_bytes, "Payload of that frame: 0 without a status code, 2 with one, more with a reason."),
+    fact("tls.probable_ping_s", SECONDS, tls_clear::probable_ping_s, "Mean distance of small records of one size that were answered, as Pings are; an inference, absent with fewer than three."),
 ];
 
 #[cfg(test)]

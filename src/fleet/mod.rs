@@ -72,6 +72,8 @@ pub enum Closing {
     NoHandshake,
     /// The capture ended first.
     Open,
+    /// It ended inside TLS, which could not be read: a Close frame may have come before.
+    Hidden,
 }
 
 impl Closing {
@@ -90,6 +92,7 @@ impl Closing {
             (Outcome::Rejected, Some(response)) => Self::Rejected(response.status),
             (Outcome::Failed | Outcome::None, _) => Self::NoHandshake,
             _ if connection.first_end().is_none() => Self::Open,
+            _ if connection.visibility.iter().any(|(_, side)| side.encrypted) => Self::Hidden,
             _ => Self::NoClose,
         }
     }
@@ -106,7 +109,7 @@ impl Closing {
         if let Self::Rejected(status) = self { Some(status) } else { None }
     }
 
-    /// The name under which the summary counts it: `1009`, `empty`, `none`, `http_403`, `no_handshake`, `open`.
+    /// The name under which the summary counts it: `1009`, `empty`, `none`, `http_403`, `no_handshake`, `open`, `encrypted`.
     #[must_use]
     pub fn name(self) -> String {
         match self {
@@ -116,6 +119,7 @@ impl Closing {
             Self::Rejected(status) => format!("http_{status}"),
             Self::NoHandshake => "no_handshake".to_owned(),
             Self::Open => "open".to_owned(),
+            Self::Hidden => "encrypted".to_owned(),
         }
     }
 }

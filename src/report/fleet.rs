@@ -219,6 +219,7 @@ impl<'a> Together<'a> {
             }
             Closing::Rejected(status) => format!("HTTP {status}"),
             Closing::NoHandshake => self.speaker.say("face.no_handshake").to_owned(),
+            Closing::Hidden => self.speaker.say("face.encrypted").to_owned(),
             Closing::Open => self.speaker.say("face.open").to_owned(),
         };
         let kinds = event.closings.by_count();

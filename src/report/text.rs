@@ -805,6 +805,7 @@ impl<'a> TextReport<'a> {
             fleet::Closing::EmptyClose => self.speaker.say("face.empty").to_owned(),
             fleet::Closing::NoClose => self.speaker.say("face.none").to_owned(),
             fleet::Closing::Rejected(status) => format!("HTTP {status}"),
+            fleet::Closing::Hidden => self.speaker.say("face.encrypted").to_owned(),
             fleet::Closing::NoHandshake => self.speaker.say("face.no_handshake").to_owned(),
             fleet::Closing::Open => self.speaker.say("face.open").to_owned(),
         }

@@ -9,6 +9,7 @@
 
 use super::early::{Crossing, Early};
 use super::held::{EARLY_BYTES, Held, HeldItem};
+use super::page::wants_tls;
 use super::websocket::WebSocketStage;
 use super::{Shared, Stage, Traffic, new_connection, record_end, record_gap, side_of};
 use crate::application;
@@ -300,9 +301,11 @@ impl HttpStage {
     fn refused_with(&mut self, bytes: &[u8]) {
         let (Some(body), Some(connection)) = (&mut self.refusal, &mut self.connection) else { return };
         let room = REFUSAL_BYTES.saturating_sub(body.len());
-        if room > 0 && connection.handshake.body_code.is_none() {
+        if room > 0 && !bytes.is_empty() {
             body.extend_from_slice(&bytes[..bytes.len().min(room)]);
-            connection.handshake.body_code = application::code_in(body);
+            let handshake = &mut connection.handshake;
+            handshake.body_code = handshake.body_code.take().or_else(|| application::code_in(body));
+            handshake.wants_tls |= wants_tls(body);
         }
     }
 

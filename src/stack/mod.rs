@@ -10,6 +10,7 @@ mod held;
 mod http;
 mod inside;
 mod legs;
+mod page;
 mod search;
 mod tls;
 mod websocket;
@@ -119,9 +120,9 @@ impl Stack {
         }
     }
 
-    /// Closes the books on a finished TCP connection.
+    /// Closes the books on a finished TCP connection. `open_until`: the capture's last packet, if it was open until then.
     #[must_use]
-    pub fn finish(flow: Flow<Self>, shared: &mut Shared) -> Finished {
+    pub fn finish(flow: Flow<Self>, shared: &mut Shared, open_until: Option<Origin>) -> Finished {
         let Flow { tcp, sink: stack, last, .. } = flow;
         let opened = tcp.syn.map(|(end, _)| end);
         let mut stage = match stack.stage {
@@ -151,7 +152,9 @@ impl Stack {
             Stage::Opaque(traffic) => return Finished::Other(traffic),
             Stage::Tls(stage) => {
                 let client = stage.client();
-                match stage.finish(shared) {
+                let server_seen = tcp.ends[client.other()].segments > 0;
+                let waited = stage.waited(open_until.filter(|_| server_seen));
+                match stage.finish(shared, waited) {
                     Some(connection) => (client, Basis::ClientHello, Finished::Connection(connection)),
                     None => return Finished::Other(Traffic::Tls),
                 }

@@ -1,4 +1,4 @@
-//! Puts handshake messages together that span records (RFC 8446 §4, RFC 5246 §7.4). Only hellos are kept.
+//! Puts handshake messages together that span records (RFC 8446 §4, RFC 5246 §7.4). Only hellos and certificates are kept.
 
 use crate::limits::Limits;
 
@@ -13,6 +13,8 @@ pub(super) const CERTIFICATE_REQUEST: u8 = 13;
 pub(super) enum Message {
     /// A ClientHello or ServerHello without its header.
     Hello { kind: u8, body: Vec<u8> },
+    /// A Certificate message without its header, or nothing when it was too long.
+    Certificates(Option<Vec<u8>>),
     /// Another one, or one that was too long, of which only the type is known.
     Other { kind: u8 },
     /// A hello begins that is too long to keep.
@@ -61,15 +63,17 @@ impl MessageReader {
             return (None, consumed);
         }
         let kind = self.header[0];
-        let message = match (is_hello(kind), self.is_kept(limits)) {
-            (true, true) => Message::Hello { kind, body: std::mem::take(&mut self.body) },
-            _ => Message::Other { kind },
+        let body = self.is_kept(limits).then(|| std::mem::take(&mut self.body));
+        let message = match (kind, body) {
+            (CERTIFICATE, body) => Message::Certificates(body),
+            (_, Some(body)) => Message::Hello { kind, body },
+            (_, None) => Message::Other { kind },
         };
         self.have = 0;
         (Some(message), consumed)
     }
 
-    /// Bytes kept of a hello that is not complete.
+    /// Bytes kept of a message that is not complete.
     pub(super) fn kept_bytes(&self) -> usize {
         self.body.capacity()
     }
@@ -82,7 +86,7 @@ impl MessageReader {
     fn is_kept(&self, limits: &Limits) -> bool {
         let [kind, high, middle, low] = self.header;
         let len = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
-        is_hello(kind) && len <= limits.tls_handshake_bytes
+        (is_hello(kind) || kind == CERTIFICATE) && len <= limits.tls_handshake_bytes
     }
 }
 

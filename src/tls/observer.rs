@@ -1,10 +1,13 @@
 //! Both directions of one connection put together.
 
 use super::alert::Alert;
-use super::handshake::{CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, Message, MessageReader};
+use super::certificates::Certificates;
+use super::guess::{Offer, Signs, Sized, WebSocketGuess};
+use super::handshake::{CERTIFICATE_REQUEST, CLIENT_HELLO, Message, MessageReader};
 use super::hello::{ClientHello, ServerHello};
 use super::names::TlsVersion;
 use super::record::{ContentType, LastRecord, Part, RecordHeader, RecordReader};
+use super::sizes::plaintext;
 use crate::limits::Limits;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 
@@ -19,8 +22,12 @@ pub struct TlsFacts {
     pub hello_retry: bool,
     /// The packet that completed the server's Certificate message, which is in clear up to TLS 1.2.
     pub certificates_seen: Option<Origin>,
+    /// What that message said; `None` when it was too long or broke its grammar.
+    pub certificates: Option<Box<Certificates>>,
     /// Whether the server demanded a client certificate in clear (up to TLS 1.2). False says nothing about TLS 1.3.
     pub client_certificate_requested: bool,
+    /// Whether the client of TLS 1.3 sent a record of the size of an empty list of certificates before it finished.
+    pub empty_client_certificate: bool,
     /// Alerts that could be read, the first eight.
     pub alerts: Vec<Alert>,
     /// The packet with what is, or in TLS 1.3 may be, an encrypted alert, when that is the last thing a side sent.
@@ -39,6 +46,12 @@ pub struct TlsFacts {
     pub client_finished: Option<Origin>,
     /// How far the handshake came, as far as that can be told.
     pub finished_handshake: HandshakeState,
+    /// The last record of either side before [`TlsFacts::last_record`] of a side.
+    pub before_last: PerSide<Option<Origin>>,
+    /// Bytes that the server's records of type 23 held after the handshake, if the cipher tells.
+    pub server_bytes: u64,
+    /// Whether what could not be read looks like a WebSocket; known at the end.
+    pub websocket: Option<WebSocketGuess>,
     /// Where a side spoke something else.
     pub not_tls: Option<NotTls>,
     /// Hellos that were longer than [`Limits::tls_handshake_bytes`] and could not be read.
@@ -101,6 +114,9 @@ pub enum NotTlsKind {
 pub struct Observer {
     sides: PerSide<Half>,
     facts: TlsFacts,
+    signs: Signs,
+    /// The last complete record of either side.
+    last: Option<Origin>,
 }
 
 #[derive(Debug, Default)]
@@ -133,6 +149,31 @@ impl Observer {
     #[must_use]
     pub fn into_facts(self) -> TlsFacts {
         self.facts
+    }
+
+    /// Whether what could not be read looks like a WebSocket, when TCP ended so: the first FIN or RST of each side.
+    #[must_use]
+    pub fn websocket(&self, ends: PerSide<Option<Origin>>) -> Option<WebSocketGuess> {
+        let hello = self.facts.client_hello.as_ref()?;
+        let names = |list: &[Box<str>]| match list {
+            [] => Offer::Unnamed,
+            [one] if &**one == HTTP_1_1 => Offer::Http1,
+            _ => Offer::Other,
+        };
+        let chosen = self.facts.server_hello.as_ref().and_then(|hello| hello.alpn.as_deref());
+        let offer = match chosen {
+            Some(HTTP_1_1) => Offer::Http1,
+            Some(_) => Offer::Other,
+            None => names(&hello.alpn),
+        };
+        let in_tls_1_3 = self.facts.version() == Some(TlsVersion::TLS_1_3);
+        let alert = |side: Side| {
+            let alert = self.facts.closing_alert(side, ends[side]).filter(|_| in_tls_1_3);
+            alert.map(|alert| alert.at)
+        };
+        let alerts = PerSide { client: alert(Side::Client), server: alert(Side::Server) };
+        let end = [ends.client, ends.server].into_iter().flatten().min_by_key(|end| end.packet);
+        self.signs.judge(offer, alerts, end)
     }
 
     /// Bytes kept of hellos that are not complete.
@@ -177,6 +218,7 @@ impl Observer {
         half.records.gap(len);
         half.messages.lose();
         half.is_torn = true;
+        self.signs.gap();
     }
 
     /// Bytes of a record that is in the middle of coming.
@@ -198,6 +240,7 @@ impl Observer {
     fn record(&mut self, side: Side, origin: Origin, header: RecordHeader, start: StreamOffset) {
         let RecordHeader { content_type, len } = header;
         self.facts.last_record[side] = Some(LastRecord { content_type, len, origin });
+        self.facts.before_last[side] = self.last.replace(origin);
         self.facts.encrypted_alert_guess[side] = None;
         match content_type {
             ContentType::ChangeCipherSpec => self.sides[side].changed_cipher = true,
@@ -236,13 +279,18 @@ impl Observer {
                     }
                     None => self.facts.hellos_malformed = self.facts.hellos_malformed.saturating_add(1),
                 },
-                Some(Message::Other { kind: CERTIFICATE }) if side == Side::Server => {
-                    self.facts.certificates_seen.get_or_insert(origin);
+                Some(Message::Certificates(body)) if side == Side::Server => {
+                    if self.facts.certificates_seen.is_none() {
+                        self.facts.certificates_seen = Some(origin);
+                        let asked = self.facts.asked_name();
+                        let shown = body.and_then(|body| Certificates::read(origin, &body, asked));
+                        self.facts.certificates = shown.map(Box::new);
+                    }
                 }
                 Some(Message::Other { kind: CERTIFICATE_REQUEST }) if side == Side::Server => {
                     self.facts.client_certificate_requested = true;
                 }
-                Some(Message::Other { .. }) => {}
+                Some(Message::Certificates(_) | Message::Other { .. }) => {}
                 Some(Message::TooLong { .. }) => {
                     self.facts.hellos_too_long = self.facts.hellos_too_long.saturating_add(1)
                 }
@@ -268,12 +316,18 @@ impl Observer {
         self.facts.application_records[side] += 1;
         self.facts.first_application[side].get_or_insert(origin);
         self.facts.last_application[side] = Some(origin);
+        if self.is_behind_handshake() {
+            self.sized(side, origin, len);
+        }
         let reached = match &self.facts.server_hello {
             Some(hello) if hello.version == TlsVersion::TLS_1_3 => {
                 let overhead = INNER_TYPE_LEN + hello.cipher_suite.tag_len();
                 let is_alert_sized = len == ALERT_LEN + overhead;
                 if is_alert_sized {
                     self.facts.encrypted_alert_guess[side] = Some(origin);
+                }
+                if side == Side::Client && !self.sides.client.sent_finished {
+                    self.facts.empty_client_certificate |= len == EMPTY_CERTIFICATE_LEN + overhead;
                 }
                 let finished_len = MESSAGE_HEADER_LEN + hello.cipher_suite.hash_len() + overhead;
                 let early_data = self.facts.client_hello.as_ref().is_some_and(|hello| hello.early_data);
@@ -297,6 +351,29 @@ impl Observer {
         self.facts.finished_handshake = self.facts.finished_handshake.max(reached);
     }
 
+    /// Whether records of type 23 are no handshake messages any more: in TLS 1.3 those are encrypted and look the same
+    /// until the client's Finished message, and early data may pass for that one.
+    fn is_behind_handshake(&self) -> bool {
+        match &self.facts.server_hello {
+            Some(hello) if hello.version == TlsVersion::TLS_1_3 => {
+                let early_data = self.facts.client_hello.as_ref().is_none_or(|hello| hello.early_data);
+                self.sides.client.sent_finished && !early_data
+            }
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    fn sized(&mut self, side: Side, origin: Origin, len: u16) {
+        let Some(hello) = &self.facts.server_hello else { return };
+        if let Some((least, most)) = plaintext(hello.version, hello.cipher_suite, len) {
+            if side == Side::Server {
+                self.facts.server_bytes = self.facts.server_bytes.saturating_add(most.into());
+            }
+            self.signs.record(Sized { side, least, most, origin });
+        }
+    }
+
     /// Whether handshake records of `side` can be read. In TLS 1.3 ChangeCipherSpec means nothing, and what is
     /// encrypted has another type.
     fn is_in_clear(&self, side: Side) -> bool {
@@ -318,11 +395,17 @@ impl NotTlsKind {
 /// Alerts kept; a connection has no use for more than two.
 const MAX_ALERTS: usize = 8;
 
+/// The name of HTTP/1.1 (RFC 7301 §6).
+pub(super) const HTTP_1_1: &str = "http/1.1";
+
 /// Bytes of an alert.
 const ALERT_LEN: u16 = 2;
 
 /// Bytes of the type and length before a handshake message.
 const MESSAGE_HEADER_LEN: u16 = 4;
+
+/// A Certificate message without certificates (RFC 8446 §4.4.2): header, no context, no list.
+const EMPTY_CERTIFICATE_LEN: u16 = MESSAGE_HEADER_LEN + 1 + 3;
 
 /// The true content type inside an encrypted record of TLS 1.3 (RFC 8446 §5.2).
 const INNER_TYPE_LEN: u16 = 1;

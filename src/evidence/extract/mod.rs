@@ -12,6 +12,7 @@ pub(super) mod path;
 pub(super) mod peer;
 pub(super) mod software;
 pub(super) mod tls;
+pub(super) mod tls_clear;
 mod view;
 pub(super) mod whole;
 

@@ -20,9 +20,9 @@ fn of_tls(view: &View<'_>, ask: impl FnOnce(&TlsFacts) -> Answer) -> Answer {
     view.connection.tls.as_deref().map_or_else(absent, ask)
 }
 
-/// Whether the handshake failed.
-fn failed(view: &View<'_>, tls: &TlsFacts) -> Result<bool, WhyUnknown> {
-    let failed = tls.failed(view.connection.tcp_end().is_some());
+/// Whether the handshake failed, or nobody answered it until the capture ended.
+pub(super) fn failed(view: &View<'_>, tls: &TlsFacts) -> Result<bool, WhyUnknown> {
+    let failed = tls.failed(view.connection.tcp_end().is_some()) || tls.unanswered();
     if failed && tls.fatal_alert().is_none() && tls.plain_answer().is_none() {
         // TCP ended, and that is all: the capture may lack the rest of the handshake.
         view.bytes_of(Side::Client)?;
@@ -77,9 +77,11 @@ pub(in crate::evidence) fn plain_answer(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn to_plain_request(view: &View<'_>) -> Answer {
-    match &view.connection.handshake.request {
+    let handshake = &view.connection.handshake;
+    match &handshake.request {
         Some(request) => or_unknown(
-            view.response_watched().map(|()| boolean(view.connection.handshake.answered_with_tls).at([request.last])),
+            view.response_watched()
+                .map(|()| boolean(handshake.answered_with_tls || handshake.wants_tls).at([request.last])),
         ),
         None => no_request(view),
     }

@@ -142,9 +142,41 @@ struct TlsObject {
     version: Option<String>,
     sni: Option<String>,
     alpn: Option<String>,
+    alpn_offered: Vec<String>,
+    certificate: Option<CertificateObject>,
+    close_notify: Maybe<Option<String>>,
+    websocket: Option<GuessObject>,
     alert: Option<AlertObject>,
     decrypted: &'static str,
     why_not: &'static str,
+}
+
+/// The server's own certificate, and what is wrong with those that it showed.
+#[derive(Debug, Serialize)]
+struct CertificateObject {
+    subject: String,
+    issuer: String,
+    not_before: String,
+    not_after: String,
+    names: Vec<String>,
+    count: usize,
+    defect: Option<&'static str>,
+    packet: u64,
+}
+
+/// What sizes and times of encrypted records suggest.
+#[derive(Debug, Serialize)]
+struct GuessObject {
+    confidence: &'static str,
+    close: Option<GuessedCloseObject>,
+    ping_interval_s: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct GuessedCloseObject {
+    initiator: &'static str,
+    payload: u16,
+    packets: [u64; 2],
 }
 
 #[derive(Debug, Serialize)]
@@ -352,7 +384,7 @@ impl ConnectionObject {
             end: time(connection.last),
             duration_s: connection.last.seconds_since(&connection.first),
             handshake: handshake(report),
-            tls: tls(connection),
+            tls: tls(report),
             stacks: Sides::of(|side| stack(&report.software[side])),
             application: application(report, speaker),
             messages: Sides::of(|side| MessageCounts::from(traffic(side))),
@@ -422,6 +454,14 @@ fn number(report: &ConnectionReport, fact: &str) -> Maybe<Option<f64>> {
     }
 }
 
+fn word(report: &ConnectionReport, fact: &str) -> Maybe<Option<String>> {
+    match FactId::by_name(fact).map(|fact| report.facts.get(fact)) {
+        Some(Known::Seen(value)) => Maybe::Value(value.text().map(str::to_owned)),
+        Some(Known::Unknown(why)) => Maybe::unknown(*why),
+        Some(Known::Absent) | None => Maybe::Value(None),
+    }
+}
+
 fn unacknowledged(report: &ConnectionReport, side: Side) -> Maybe<UnacknowledgedObject> {
     let count = |what: &str| match number(report, &format!("{side}.{what}")) {
         Maybe::Value(count) => Maybe::Value(count.unwrap_or(0.0) as i64),
@@ -433,12 +473,33 @@ fn unacknowledged(report: &ConnectionReport, side: Side) -> Maybe<Unacknowledged
     }
 }
 
-fn tls(connection: &Connection) -> Option<TlsObject> {
-    let tls = connection.tls.as_deref()?;
+fn tls(report: &ConnectionReport) -> Option<TlsObject> {
+    let tls = report.connection.tls.as_deref()?;
     Some(TlsObject {
         version: tls.version_name(),
         sni: tls.client_hello.as_ref().and_then(|hello| hello.sni.as_ref()).map(ToString::to_string),
         alpn: tls.server_hello.as_ref().and_then(|hello| hello.alpn.as_ref()).map(ToString::to_string),
+        alpn_offered: tls.client_hello.iter().flat_map(|hello| &hello.alpn).map(ToString::to_string).collect(),
+        certificate: tls.certificates.as_deref().map(|shown| CertificateObject {
+            subject: shown.leaf.subject.to_string(),
+            issuer: shown.leaf.issuer.to_string(),
+            not_before: shown.leaf.not_before.to_string(),
+            not_after: shown.leaf.not_after.to_string(),
+            names: shown.leaf.names().collect(),
+            count: shown.count,
+            defect: tls.certificate_defect().map(|defect| defect.name()),
+            packet: shown.origin.packet.value(),
+        }),
+        close_notify: word(report, "tls.close_notify"),
+        websocket: tls.websocket.map(|guess| GuessObject {
+            confidence: guess.strength.name(),
+            close: guess.parting.map(|parting| GuessedCloseObject {
+                initiator: parting.by.name(),
+                payload: parting.payload,
+                packets: parting.frames.map(|frame| frame.packet.value()),
+            }),
+            ping_interval_s: guess.beat.map(|beat| beat.interval.as_secs_f64()),
+        }),
         alert: tls.fatal_alert().map(|alert| AlertObject {
             code: alert.description,
             name: alert.name(),
