@@ -19,6 +19,7 @@ use crate::limits::{LimitHits, Limits};
 use crate::packet::Decoder;
 use crate::stack::{Finished, Payload, Shared, Stack, Traffic};
 use crate::tcp::{FlowEnd, FlowTable};
+use crate::tls::{KeyLog, KeyLogRead};
 use crate::units::{Endpoint, Origin, Side};
 use clocks::Clocks;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -33,12 +34,15 @@ pub struct Options {
     pub knowledge: Arc<Knowledge>,
     /// Whether reports may show what messages say.
     pub payload: Payload,
+    /// The secrets that open TLS, as far as they are known beforehand.
+    pub keys: KeyLog,
 }
 
 impl Default for Options {
-    /// Default bounds, and the knowledge that comes with the program; nothing of messages is shown.
+    /// Default bounds, and the knowledge that comes with the program; nothing of messages is shown, nothing decrypted.
     fn default() -> Self {
-        Self { limits: Limits::default(), knowledge: Arc::clone(Knowledge::builtin()), payload: Payload::Hidden }
+        let (limits, knowledge) = (Limits::default(), Arc::clone(Knowledge::builtin()));
+        Self { limits, knowledge, payload: Payload::Hidden, keys: KeyLog::default() }
     }
 }
 
@@ -87,10 +91,12 @@ impl Analyzer {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let limits = options.limits;
+        let mut shared = Shared::new(limits, Arc::clone(&options.knowledge.applications), options.payload);
+        *shared.key_log() = options.keys;
         Self {
             decoder: Decoder::new(&limits),
             flows: FlowTable::new(&limits),
-            shared: Shared::new(limits, Arc::clone(&options.knowledge.applications), options.payload),
+            shared,
             knowledge: options.knowledge,
             crowd: Crowd::default(),
             summary: Summary::default(),
@@ -146,6 +152,24 @@ impl Analyzer {
     pub fn lost_while_recording(&mut self, interface: u32, packets: u64) {
         let dropped = self.dropped.entry(interface).or_default();
         *dropped = dropped.saturating_add(packets);
+    }
+
+    /// Takes in a key log: the text that programs write to `SSLKEYLOGFILE`. It opens what comes after, and of what came
+    /// before the little that was kept (see [`expect_secrets`](Self::expect_secrets)).
+    pub fn secrets(&mut self, key_log: &[u8]) -> KeyLogRead {
+        let limits = self.shared.limits;
+        self.shared.key_log().add(key_log, &limits)
+    }
+
+    /// The secrets that are known, to add some.
+    pub fn key_log(&mut self) -> &mut KeyLog {
+        self.shared.key_log()
+    }
+
+    /// Tells whether there will be more secrets while packets are read, as in pcapng files with secrets between the packets:
+    /// then the beginning of connections that cannot be read yet is kept for them.
+    pub fn expect_secrets(&mut self, may_come: bool) {
+        self.shared.expect_keys(may_come);
     }
 
     /// The capture is over: everything still open is reported as it stands.

@@ -46,6 +46,8 @@ pub struct Limits {
     pub inflated_message_bytes: u64,
     /// Bytes of one TLS handshake message that are kept.
     pub tls_handshake_bytes: usize,
+    /// TLS sessions whose secrets are kept; those of further ones are left out.
+    pub tls_sessions: usize,
     /// Violations kept for one connection; further ones are only counted.
     pub violations: usize,
     /// Observations kept from the start of a connection's timeline.
@@ -77,6 +79,7 @@ impl Default for Limits {
             probe_bytes_total: 64 << 20,
             inflated_message_bytes: 256 << 20,
             tls_handshake_bytes: 64 << 10,
+            tls_sessions: 250_000,
             violations: 32,
             timeline_first: 8,
             timeline_last: 32,

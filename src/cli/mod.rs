@@ -7,6 +7,7 @@ mod input;
 mod inputs;
 mod interrupt;
 mod kept;
+mod keylogs;
 mod knowledge;
 mod select;
 

@@ -338,6 +338,12 @@ impl Connection {
         }
     }
 
+    /// Whether its content went by in TLS and nothing of it could be read.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| !tls.is_read())
+    }
+
     /// Notes a sign that the connection is ending, with the last word of the other side at that moment.
     pub fn end_signal(&mut self, kind: EndSignalKind, by: Side, at: Origin) {
         let last_word = LastWord::of(&self.traffic[by.other()]);

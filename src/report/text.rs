@@ -440,7 +440,7 @@ impl<'a> TextReport<'a> {
         let is_open = matches!(connection.handshake.outcome, Outcome::Accepted | Outcome::NotCaptured);
         // With both Close frames the timeline tells more.
         let is_answered = Side::BOTH.into_iter().all(|side| connection.traffic[side].close.is_some());
-        if !is_open || is_answered || connection.tls.is_some() {
+        if !is_open || is_answered || connection.is_sealed() {
             return Some(tcp);
         }
         let join = |first: String, second: &str| {

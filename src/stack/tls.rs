@@ -1,11 +1,27 @@
-//! A TLS connection that cannot be read: what its handshake shows, and whether that failed.
+//! A TLS connection: what its handshake shows, whether that failed, and with keys what is inside.
+//!
+//! Decrypted bytes take the same road as plain ones: they go into a [`Stack`] of their own, which knows nothing of TLS.
+//! Its offsets count decrypted bytes, so what TCP acknowledges is translated first.
 
-use super::{Shared, new_connection, record_end, record_gap, side_of};
-use crate::connection::{Connection, EndSignalKind, Observed, Transport};
-use crate::limits::Limits;
-use crate::stream::{Chunk, End, Gap, StreamEnd};
-use crate::tcp::FlowStart;
-use crate::tls::Observer;
+use super::{Concluded, Shared, Stack, Traffic, new_connection, record_end, record_gap, side_of};
+use crate::connection::{Basis, Connection, EndSignalKind, Observation, Observed, Transport};
+use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamSink as _};
+use crate::tcp::{FlowStart, TcpFacts};
+use crate::tls::{
+    Alert, Decryptor, KeyLog, LostBytes, Observer, PlainData, PlainGap, Plaintext, RecordBuffers, SentBytes, TlsFacts,
+    Tools,
+};
+use crate::units::{PerSide, Side, StreamOffset};
+use std::collections::VecDeque;
+
+/// What all TLS connections of an analysis share.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    pub(super) log: KeyLog,
+    /// Whether more secrets may come while packets are read.
+    pub(super) may_come: bool,
+    buffers: RecordBuffers,
+}
 
 #[derive(Debug)]
 pub(super) struct TlsStage {
@@ -14,73 +30,242 @@ pub(super) struct TlsStage {
     connection: Box<Connection>,
     /// Bytes are missing, more than a FIN.
     has_hole: bool,
+    /// `None` when there are no keys.
+    inside: Option<Box<Inside>>,
+}
+
+/// What keys open.
+#[derive(Debug)]
+struct Inside {
+    decryptor: Decryptor,
+    stack: Stack,
+    sent: PerSide<Delivered>,
+    alerts: Vec<Alert>,
+    has_data: bool,
 }
 
 impl TlsStage {
     /// The stage of a connection whose first payload is `chunk`: its sender is the client.
-    pub(super) fn new(start: &FlowStart, chunk: &Chunk<'_>, limits: &Limits) -> Self {
-        let mut connection = new_connection(start, chunk.from, limits);
+    pub(super) fn new(start: &FlowStart, chunk: &Chunk<'_>, shared: &Shared) -> Self {
+        let mut connection = new_connection(start, chunk.from, &shared.limits);
         connection.transport = Transport::Wss;
-        Self { client: chunk.from, observer: Observer::new(), connection: Box::new(connection), has_hole: false }
-    }
-
-    pub(super) fn client(&self) -> End {
-        self.client
+        let has_keys = !shared.keys.log.is_empty() || shared.keys.may_come;
+        let inside = has_keys.then(|| {
+            Box::new(Inside {
+                decryptor: Decryptor::new(),
+                stack: Stack::inside_tls(start),
+                sent: PerSide::default(),
+                alerts: Vec::new(),
+                has_data: false,
+            })
+        });
+        let (client, connection) = (chunk.from, Box::new(connection));
+        Self { client, observer: Observer::new(), connection, has_hole: false, inside }
     }
 
     pub(super) fn kept_bytes(&self) -> usize {
-        self.observer.kept_bytes()
+        let inside = self.inside.as_ref().map_or(0, |inside| inside.decryptor.kept_bytes() + inside.stack.kept_bytes());
+        self.observer.kept_bytes() + inside
     }
 
     pub(super) fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
         let side = side_of(chunk.from, self.client);
         self.connection.payload(chunk.origin);
         self.observer.push(&shared.limits, side, chunk.offset, chunk.origin, chunk.bytes);
+        let Chunk { offset, origin, bytes, .. } = chunk;
+        self.decrypt(shared, |decryptor, tools, sink| {
+            decryptor.push(tools, SentBytes { side, offset, origin, bytes }, sink);
+        });
     }
 
-    pub(super) fn gap(&mut self, gap: Gap) {
+    pub(super) fn gap(&mut self, shared: &mut Shared, gap: Gap) {
         let side = side_of(gap.from, self.client);
         record_gap(&mut self.connection, gap, side);
         self.has_hole |= gap.len.is_some();
         self.observer.gap(side, gap.len);
+        let Gap { len, reason, origin, .. } = gap;
+        self.decrypt(shared, |decryptor, tools, _| decryptor.gap(tools, LostBytes { side, len, reason, origin }));
     }
 
-    pub(super) fn end(&mut self, end: StreamEnd) {
-        record_end(&mut self.connection, end, side_of(end.from, self.client));
+    pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
+        let side = side_of(from, self.client);
+        if let Some(inside) = &mut self.inside {
+            let plain = inside.sent[side].acknowledged(upto);
+            inside.stack.acknowledged(from, plain);
+        }
     }
 
-    /// The connection when its TLS handshake failed; a handshake that went well says nothing about WebSocket.
-    pub(super) fn finish(mut self, shared: &mut Shared) -> Option<Box<Connection>> {
-        let facts = self.observer.into_facts();
+    pub(super) fn end(&mut self, shared: &mut Shared, end: StreamEnd) {
+        let side = side_of(end.from, self.client);
+        record_end(&mut self.connection, end, side);
+        self.decrypt(shared, |decryptor, _, sink| decryptor.settle(side, sink));
+        if let Some(inside) = &mut self.inside {
+            let offset = inside.sent[side].told;
+            inside.stack.end(shared, StreamEnd { offset, ..end });
+        }
+    }
+
+    /// The connection inside, when what could be decrypted shows one; else the one outside, when its TLS handshake
+    /// failed: a handshake that went well says nothing about WebSocket.
+    pub(super) fn finish(mut self: Box<Self>, tcp: &TcpFacts, seen: PerEnd<bool>, shared: &mut Shared) -> Concluded {
+        for side in Side::BOTH {
+            self.decrypt(shared, |decryptor, _, sink| decryptor.settle(side, sink));
+        }
+        let mut facts = self.observer.into_facts();
         shared.hits.tls_handshake += u64::from(facts.hellos_too_long);
+        if let Some(inside) = self.inside {
+            facts.decryption = inside.decryptor.decryption(&shared.keys.log);
+            facts.add_decrypted(&inside.alerts);
+            if inside.has_data {
+                return inside.finish(facts, tcp, seen, self.client, shared);
+            }
+        }
         if !facts.failed(self.connection.tcp_end().is_some()) {
-            return None;
+            return Concluded::Other(Traffic::Tls);
         }
         let speaks_for_itself = facts.fatal_alert().is_some() || facts.plain_answer().is_some();
         let goes_on = facts.application_records.iter().any(|(_, &records)| records > 0);
         if self.has_hole && goes_on && !speaks_for_itself {
             // What completed the handshake may be in the hole; then this is anybody's traffic.
-            return None;
+            return Concluded::Other(Traffic::Tls);
         }
         let connection = &mut self.connection;
-        let hellos = [
-            facts.client_hello.as_ref().map(|hello| (hello.origin, crate::units::Side::Client, Observed::ClientHello)),
-            facts.server_hello.as_ref().map(|hello| (hello.origin, crate::units::Side::Server, Observed::ServerHello)),
-        ];
-        for (at, side, observed) in hellos.into_iter().flatten() {
-            connection.timeline.insert(crate::connection::Observation { at, side: Some(side), observed });
-        }
         for alert in &facts.alerts {
-            let observed = Observed::Alert(alert.description);
-            connection.timeline.insert(crate::connection::Observation {
-                at: alert.origin,
-                side: Some(alert.side),
-                observed,
-            });
             connection.end_signal(EndSignalKind::TlsAlert, alert.side, alert.origin);
         }
         connection.ending.sort_by_key(|signal| signal.at.packet);
-        connection.tls = Some(Box::new(facts));
-        Some(self.connection)
+        add_tls(connection, facts);
+        Concluded::Connection { client: self.client, basis: Basis::ClientHello, connection: self.connection }
+    }
+
+    fn decrypt<Sink>(&mut self, shared: &mut Shared, act: Sink)
+    where
+        Sink: FnOnce(&mut Decryptor, &mut Tools<'_>, &mut InsideSink<'_>),
+    {
+        let Some(inside) = &mut self.inside else { return };
+        // The stack inside needs the rest of what is shared while records are opened; it has no use for keys.
+        let mut keys = std::mem::take(&mut shared.keys);
+        let limits = shared.limits;
+        let Keys { log, may_come, buffers } = &mut keys;
+        let mut tools = Tools { keys: log, keys_may_come: *may_come, limits: &limits, buffers };
+        let Inside { decryptor, stack, sent, alerts, has_data } = &mut **inside;
+        let mut sink = InsideSink { client: self.client, stack, shared, sent, alerts, has_data };
+        act(decryptor, &mut tools, &mut sink);
+        shared.keys = keys;
+    }
+}
+
+impl Inside {
+    fn finish(
+        self,
+        facts: TlsFacts,
+        tcp: &TcpFacts,
+        mut seen: PerEnd<bool>,
+        client: End,
+        shared: &mut Shared,
+    ) -> Concluded {
+        for end in End::BOTH {
+            seen[end] &= facts.decryption.sides[side_of(end, client)].why_not().is_none();
+        }
+        match self.stack.conclude(tcp, None, seen, shared) {
+            Concluded::Connection { client, basis, mut connection } => {
+                connection.transport = Transport::Wss;
+                for side in Side::BOTH {
+                    connection.visibility[side].encrypted |= facts.decryption.is_hidden(side);
+                }
+                add_tls(&mut connection, facts);
+                Concluded::Connection { client, basis, connection }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Adds what TLS showed, with its lines of the timeline.
+fn add_tls(connection: &mut Connection, facts: TlsFacts) {
+    let hellos = [
+        facts.client_hello.as_ref().map(|hello| (hello.origin, Side::Client, Observed::ClientHello)),
+        facts.server_hello.as_ref().map(|hello| (hello.origin, Side::Server, Observed::ServerHello)),
+    ];
+    for (at, side, observed) in hellos.into_iter().flatten() {
+        connection.timeline.insert(Observation { at, side: Some(side), observed });
+    }
+    for alert in &facts.alerts {
+        let observed = Observed::Alert(alert.description);
+        connection.timeline.insert(Observation { at: alert.origin, side: Some(alert.side), observed });
+    }
+    connection.tls = Some(Box::new(facts));
+}
+
+/// Hands plaintext to the stack inside.
+struct InsideSink<'a> {
+    client: End,
+    stack: &'a mut Stack,
+    shared: &'a mut Shared,
+    sent: &'a mut PerSide<Delivered>,
+    alerts: &'a mut Vec<Alert>,
+    has_data: &'a mut bool,
+}
+
+impl InsideSink<'_> {
+    fn end_of(&self, side: Side) -> End {
+        match side {
+            Side::Client => self.client,
+            Side::Server => self.client.other(),
+        }
+    }
+}
+
+impl Plaintext for InsideSink<'_> {
+    fn data(&mut self, data: PlainData<'_>) {
+        *self.has_data = true;
+        let PlainData { side, offset, record_end, origin, bytes } = data;
+        self.sent[side].delivered(record_end, offset.plus(bytes.len() as u64));
+        self.stack.chunk(self.shared, Chunk { from: self.end_of(side), offset, origin, bytes });
+    }
+
+    fn gap(&mut self, gap: PlainGap) {
+        let PlainGap { side, offset, len, reason, origin } = gap;
+        self.stack.gap(self.shared, Gap { from: self.end_of(side), offset, len, reason, origin });
+    }
+
+    fn alert(&mut self, alert: Alert) {
+        if self.alerts.len() < MAX_ALERTS {
+            self.alerts.push(alert);
+        }
+    }
+}
+
+/// Alerts kept of a connection.
+const MAX_ALERTS: usize = 8;
+
+/// Which decrypted bytes of a side its records carried, as far as they are not acknowledged.
+#[derive(Debug, Default)]
+struct Delivered {
+    /// Ends of records, in the stream of TCP and in the decrypted one.
+    records: VecDeque<(StreamOffset, StreamOffset)>,
+    acknowledged: StreamOffset,
+    told: StreamOffset,
+}
+
+impl Delivered {
+    /// Records kept apart; more become one, which is acknowledged when its last byte is.
+    const MOST: usize = 256;
+
+    fn delivered(&mut self, record_end: StreamOffset, plain_end: StreamOffset) {
+        if self.records.len() == Self::MOST {
+            self.records.pop_back();
+        }
+        self.records.push_back((record_end, plain_end));
+        self.told = plain_end;
+    }
+
+    /// Translates an acknowledgement: a byte has arrived when its whole record has.
+    fn acknowledged(&mut self, upto: StreamOffset) -> StreamOffset {
+        while let Some(&(_, plain)) = self.records.front().filter(|(record, _)| *record <= upto) {
+            self.acknowledged = plain;
+            self.records.pop_front();
+        }
+        self.acknowledged
     }
 }

@@ -294,7 +294,9 @@ pub(super) fn refused() -> Vec<Row> {
     }
     for status in [301, 302, 307, 308] {
         let location = "Location: https://example.test/chat/";
-        rows.push(Row::new(33, "redirected", answered(&plain, status, location, "")).is(rejected, &["server", "client"]));
+        rows.push(
+            Row::new(33, "redirected", answered(&plain, status, location, "")).is(rejected, &["server", "client"]),
+        );
     }
     for status in [502, 503, 504] {
         rows.push(
