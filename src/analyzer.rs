@@ -198,10 +198,12 @@ impl Analyzer {
     /// What has been seen so far.
     #[must_use]
     pub fn summary(&self) -> Summary {
+        let unread = self.shared.unread();
         Summary {
             limits: self.limit_hits(),
             flows: self.flows.flow_count(),
             fragment_conflicts: self.decoder.fragment_conflicts(),
+            tls_unread: unread.iter().map(|(why, detail, count)| (why, detail.map(str::to_owned), count)).collect(),
             clock_steps: self.clocks.count,
             clock_step_s: self.clocks.largest_s,
             ..self.summary.clone()
@@ -219,6 +221,7 @@ impl Analyzer {
             reorder: tcp.reorder,
             inflate: self.shared.scratch.inflate_limit_hits(),
             resync: self.shared.scratch.resync_limit_hits(),
+            tls_sessions: self.shared.key_log_left_out(),
             ..self.shared.hits
         }
     }

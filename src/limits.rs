@@ -157,6 +157,8 @@ pub struct LimitHits {
     pub inflate: u64,
     /// TLS handshake messages that were too long ([`Limits::tls_handshake_bytes`]).
     pub tls_handshake: u64,
+    /// Secrets in key logs that were left out ([`Limits::tls_sessions`]).
+    pub tls_sessions: u64,
 }
 
 impl LimitHits {
@@ -172,7 +174,7 @@ impl LimitHits {
 
     /// Each bound's name and how often it was reached, in a fixed order.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 16] {
+    pub fn named(&self) -> [(&'static str, u64); 17] {
         [
             ("packet_bytes", self.packet_bytes),
             ("block_bytes", self.block_bytes),
@@ -190,6 +192,7 @@ impl LimitHits {
             ("probe", self.probe),
             ("inflate", self.inflate),
             ("tls_handshake", self.tls_handshake),
+            ("tls_sessions", self.tls_sessions),
         ]
     }
 }

@@ -39,7 +39,7 @@ pub use visibility::{Blind, Hole, Visibility};
 pub use crate::application::{Application, KnownBy, LastMessage, Reading};
 pub use crate::http::{Extension, Request, Response, Text};
 pub use crate::tcp::{FlowEnd, HopLimits, IcmpError, IcmpKind, LostTail, Pending, Resent, Reset};
-pub use crate::tls::{TlsFacts, alert_name};
+pub use crate::tls::{TlsFacts, WhyNot, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};
 
 use crate::limits::Limits;

@@ -257,6 +257,12 @@ impl<'a> TextReport<'a> {
         for (key, count) in counts.into_iter().filter(|&(_, count)| count > 0) {
             parts.push(self.speaker.say_with(key, &[("count", &self.speaker.number(count))]));
         }
+        for (why, detail, count) in &summary.tls_unread {
+            let why = self
+                .speaker
+                .say_with(&format!("undecrypted.{why}"), &[("detail", detail.as_deref().unwrap_or_default())]);
+            parts.push(self.labelled_text(&why, &self.speaker.number(*count)));
+        }
         for (reason, count) in summary.skipped.named().into_iter().filter(|&(_, count)| count > 0) {
             let count = self.speaker.number(count);
             let mut text = self.speaker.say_with(&format!("skipped.{reason}"), &[("count", &count)]);

@@ -15,6 +15,7 @@ mod tls;
 mod websocket;
 
 pub use inside::Payload;
+pub use tls::Unread;
 
 use crate::application::Applications;
 use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed, Path};
@@ -56,9 +57,20 @@ impl Shared {
         Self { limits, hits, scratch, legs, applications, payload, probed_bytes: 0, keys }
     }
 
+    /// Why connections could not be decrypted, of those that are not reported.
+    #[must_use]
+    pub fn unread(&self) -> &Unread {
+        &self.keys.unread
+    }
+
     /// The secrets that are known.
     pub fn key_log(&mut self) -> &mut KeyLog {
         &mut self.keys.log
+    }
+
+    /// Secrets that found no room.
+    pub(crate) fn key_log_left_out(&self) -> u64 {
+        self.keys.log.left_out()
     }
 
     /// Tells whether there may be more secrets while packets are read.
@@ -203,12 +215,16 @@ impl Stack {
     }
 
     /// Chooses the protocol from the first bytes that either end sent.
-    fn probe(&mut self, chunk: &Chunk<'_>, acknowledged: PerEnd<bool>, shared: &Shared) -> Stage {
+    fn probe(&mut self, chunk: &Chunk<'_>, acknowledged: PerEnd<bool>, shared: &mut Shared) -> Stage {
         let bytes = chunk.bytes;
         // Too few bytes to tell begin like a record, or the answer would be no.
         if looks_like_tls(bytes).unwrap_or(true) {
             // What TLS could tell is in its first messages.
-            if self.inside_tls || self.start_lost != PerEnd::default() {
+            if self.inside_tls {
+                return Stage::Opaque(Traffic::Tls);
+            }
+            if self.start_lost != PerEnd::default() {
+                shared.keys.joined_late();
                 return Stage::Opaque(Traffic::Tls);
             }
             return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk, shared)));

@@ -7,12 +7,13 @@ use super::{Concluded, Shared, Stack, Traffic, new_connection, record_end, recor
 use crate::connection::{Basis, Connection, EndSignalKind, Observation, Observed, Transport};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamSink as _};
 use crate::tcp::{FlowStart, TcpFacts};
+use crate::tls::WhyNot;
 use crate::tls::{
     Alert, Decryptor, KeyLog, LostBytes, Observer, PlainData, PlainGap, Plaintext, RecordBuffers, SentBytes, TlsFacts,
     Tools,
 };
 use crate::units::{PerSide, Side, StreamOffset};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What all TLS connections of an analysis share.
 #[derive(Debug, Default)]
@@ -20,7 +21,47 @@ pub(super) struct Keys {
     pub(super) log: KeyLog,
     /// Whether more secrets may come while packets are read.
     pub(super) may_come: bool,
+    /// Connections that are not reported because they could not be decrypted.
+    pub(super) unread: Unread,
     buffers: RecordBuffers,
+}
+
+/// Connections that could not be decrypted though there are keys, by the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unread {
+    counts: BTreeMap<(&'static str, Option<String>), u64>,
+}
+
+impl Unread {
+    /// Reasons that are told apart in all they say; what a peer chose, such as a cipher suite, is part of them.
+    const REASONS: usize = 64;
+
+    /// Counts one more.
+    fn add(&mut self, why: WhyNot) {
+        let exact = (why.name(), why.detail());
+        let is_new = !self.counts.contains_key(&exact);
+        let key = if is_new && self.counts.len() >= Self::REASONS { (why.name(), None) } else { exact };
+        *self.counts.entry(key).or_default() += 1;
+    }
+
+    /// Each reason with its detail and how many connections it kept shut, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Option<&str>, u64)> {
+        self.counts.iter().map(|((name, detail), &count)| (*name, detail.as_deref(), count))
+    }
+}
+
+impl Keys {
+    /// Whether anything may be decrypted.
+    pub(super) fn any(&self) -> bool {
+        !self.log.is_empty() || self.may_come
+    }
+
+    /// A connection began before the capture, so that nobody knows which secrets and which cipher.
+    pub(super) fn joined_late(&mut self) {
+        if self.any() {
+            self.unread.add(WhyNot::HandshakeNotCaptured);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -49,8 +90,7 @@ impl TlsStage {
     pub(super) fn new(start: &FlowStart, chunk: &Chunk<'_>, shared: &Shared) -> Self {
         let mut connection = new_connection(start, chunk.from, &shared.limits);
         connection.transport = Transport::Wss;
-        let has_keys = !shared.keys.log.is_empty() || shared.keys.may_come;
-        let inside = has_keys.then(|| {
+        let inside = shared.keys.any().then(|| {
             Box::new(Inside {
                 decryptor: Decryptor::new(),
                 stack: Stack::inside_tls(start),
@@ -121,6 +161,9 @@ impl TlsStage {
             }
         }
         if !facts.failed(self.connection.tcp_end().is_some()) {
+            if let Some(why) = facts.decryption.why_not().filter(|why| *why != WhyNot::NoKeys) {
+                shared.keys.unread.add(why);
+            }
             return Concluded::Other(Traffic::Tls);
         }
         let speaks_for_itself = facts.fatal_alert().is_some() || facts.plain_answer().is_some();
@@ -146,7 +189,7 @@ impl TlsStage {
         // The stack inside needs the rest of what is shared while records are opened; it has no use for keys.
         let mut keys = std::mem::take(&mut shared.keys);
         let limits = shared.limits;
-        let Keys { log, may_come, buffers } = &mut keys;
+        let Keys { log, may_come, buffers, .. } = &mut keys;
         let mut tools = Tools { keys: log, keys_may_come: *may_come, limits: &limits, buffers };
         let Inside { decryptor, stack, sent, alerts, has_data } = &mut **inside;
         let mut sink = InsideSink { client: self.client, stack, shared, sent, alerts, has_data };

@@ -99,6 +99,11 @@ impl Cutter {
         matches!(self.state, State::Searching)
     }
 
+    /// Whether what came so far are whole records.
+    pub(super) fn is_at_boundary(&self) -> bool {
+        matches!(self.state, State::InStep) && self.at == self.held.len()
+    }
+
     /// What comes next in what is held and in `bytes`, which start at `offset`. Takes from the front of `bytes`.
     pub(super) fn next(&mut self, offset: &mut StreamOffset, bytes: &mut &[u8], buffers: &mut RecordBuffers) -> Step {
         loop {

@@ -164,6 +164,8 @@ struct Owed {
     reason: GapReason,
     origin: Origin,
     len: Option<u64>,
+    /// It may be the one number of a FIN, and no byte at all.
+    is_tail: bool,
 }
 
 /// What became of protected records.
@@ -252,10 +254,11 @@ impl Decryptor {
     /// The next bytes of one side are lost.
     pub fn gap(&mut self, tools: &mut Tools<'_>, lost: LostBytes) {
         let LostBytes { side, len, reason, origin } = lost;
-        let owed = Owed { reason, origin, len: None };
+        let owed = Owed { reason, origin, len: None, is_tail: false };
         let half = &mut self.halves[side];
         half.tally.cut |= reason == GapReason::CutByCapture;
         half.messages.lose();
+        let at_boundary = half.cutter.is_at_boundary();
         match half.cutter.gap(len, tools.buffers) {
             // The rest of a record that was told to be lost when its first bytes were.
             Hole::Inside(None) => {}
@@ -276,7 +279,7 @@ impl Decryptor {
             Hole::Boundaries => {
                 let most = len.map_or(MOST_LOST, |len| (len / SHORTEST_RECORD + 2).min(MOST_LOST));
                 half.lost = Some(half.lost.unwrap_or(0).saturating_add(most).min(MOST_LOST));
-                half.owe(owed);
+                half.owe(Owed { is_tail: len.is_none() && reason == GapReason::NotCaptured && at_boundary, ..owed });
             }
         }
         if !self.waiting.is_empty() {
@@ -286,7 +289,10 @@ impl Decryptor {
 
     /// One side sends no more: what is owed is told now.
     pub fn settle(&mut self, side: Side, sink: &mut impl Plaintext) {
-        self.halves[side].tell_owed(side, sink);
+        let half = &mut self.halves[side];
+        if half.owes() {
+            half.tell_owed(side, sink);
+        }
     }
 
     /// How much could be read.
@@ -308,13 +314,13 @@ impl Decryptor {
             _ if half.cutter.is_searching() && self.server.is_none() => Some(WhyNot::HandshakeNotCaptured),
             _ if failed > 0 => Some(WhyNot::TagMismatch),
             _ if gaps > 0 && cut => Some(WhyNot::CutPackets),
-            _ if gaps > 0 || half.owed.is_some() => Some(WhyNot::RecordsLost),
+            _ if gaps > 0 || half.owes() => Some(WhyNot::RecordsLost),
             _ => None,
         };
         match (opened > 0, why) {
             (true, None) => Readable::All,
             (true, Some(why)) => Readable::Part(why),
-            (false, Some(why)) if unread + failed + gaps > 0 || waits || half.owed.is_some() => Readable::None(why),
+            (false, Some(why)) if unread + failed + gaps > 0 || waits || half.owes() => Readable::None(why),
             (false, _) => Readable::Nothing,
         }
     }
@@ -709,7 +715,7 @@ impl Decryptor {
         for (side, origin) in [Side::Client, Side::Server].map(|side| (side, self.overflow[side].take())) {
             if let Some(origin) = origin {
                 self.halves[side].lost = Some(MOST_LOST);
-                self.halves[side].owe(Owed { reason: GapReason::Limit, origin, len: None });
+                self.halves[side].owe(Owed { reason: GapReason::Limit, origin, len: None, is_tail: false });
             }
         }
     }
@@ -723,18 +729,23 @@ impl Half {
         }
         self.owed = match self.owed {
             // Two losses without data between them are one.
-            Some(first) => Some(Owed { len: None, ..first }),
+            Some(first) => Some(Owed { len: None, is_tail: false, ..first }),
             None => Some(owed),
         };
     }
 
+    /// Whether a loss is certain.
+    fn owes(&self) -> bool {
+        self.owed.is_some_and(|owed| !owed.is_tail)
+    }
+
     fn fail(&mut self, origin: Origin) {
         self.tally.failed += 1;
-        self.owe(Owed { reason: GapReason::NotCaptured, origin, len: None });
+        self.owe(Owed { reason: GapReason::NotCaptured, origin, len: None, is_tail: false });
     }
 
     fn tell_owed(&mut self, side: Side, sink: &mut impl Plaintext) {
-        if let Some(Owed { reason, origin, len }) = self.owed.take() {
+        if let Some(Owed { reason, origin, len, .. }) = self.owed.take() {
             self.tally.gaps += 1;
             sink.gap(PlainGap { side, offset: StreamOffset(self.told), len, reason, origin });
             self.told = self.told.saturating_add(len.unwrap_or(0));

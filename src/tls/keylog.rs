@@ -290,7 +290,9 @@ impl fmt::Debug for KeyLogReader {
 /// Labels of secrets that protect no records, and those of later key updates, which follow from the first.
 fn is_unneeded(label: &[u8]) -> bool {
     let is_update = |prefix: &[u8]| {
-        label.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
+        // OpenSSL writes the letter N.
+        let is_number = |rest: &[u8]| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit);
+        label.strip_prefix(prefix).is_some_and(|rest| rest == b"N" || is_number(rest))
     };
     matches!(label, b"EXPORTER_SECRET" | b"EARLY_EXPORTER_SECRET" | b"EARLY_EXPORTER_MASTER_SECRET")
         || matches!(label, b"ECH_SECRET" | b"ECH_CONFIG")
