@@ -278,7 +278,7 @@ impl StreamSink for Stack {
         }
         match &mut self.stage {
             Stage::Probing { .. } | Stage::Opaque(_) => {}
-            Stage::Tls(stage) => stage.chunk(shared, chunk),
+            Stage::Tls(stage) => stage.chunk(&self.start, shared, chunk),
             Stage::Http(stage) => {
                 let is_http = stage.has_heads();
                 let next = stage.chunk(&self.start, shared, chunk);

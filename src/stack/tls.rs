@@ -12,7 +12,7 @@ use crate::tls::{
     Alert, Decryptor, KeyLog, LostBytes, Observer, PlainData, PlainGap, Plaintext, RecordBuffers, SentBytes, TlsFacts,
     Tools,
 };
-use crate::units::{PerSide, Side, StreamOffset};
+use crate::units::{Origin, PerSide, Side, StreamOffset};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What all TLS connections of an analysis share.
@@ -90,15 +90,7 @@ impl TlsStage {
     pub(super) fn new(start: &FlowStart, chunk: &Chunk<'_>, shared: &Shared) -> Self {
         let mut connection = new_connection(start, chunk.from, &shared.limits);
         connection.transport = Transport::Wss;
-        let inside = shared.keys.any().then(|| {
-            Box::new(Inside {
-                decryptor: Decryptor::new(),
-                stack: Stack::inside_tls(start),
-                sent: PerSide::default(),
-                alerts: Vec::new(),
-                has_data: false,
-            })
-        });
+        let inside = shared.keys.any().then(|| Box::new(Inside::new(start)));
         let (client, connection) = (chunk.from, Box::new(connection));
         Self { client, observer: Observer::new(), connection, has_hole: false, inside }
     }
@@ -108,8 +100,11 @@ impl TlsStage {
         self.observer.kept_bytes() + inside
     }
 
-    pub(super) fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
+    pub(super) fn chunk(&mut self, start: &FlowStart, shared: &mut Shared, chunk: Chunk<'_>) {
         let side = side_of(chunk.from, self.client);
+        if self.inside.is_none() && shared.keys.any() {
+            self.keys_came(start, shared, chunk.origin);
+        }
         self.connection.payload(chunk.origin);
         self.observer.push(&shared.limits, side, chunk.offset, chunk.origin, chunk.bytes);
         let Chunk { offset, origin, bytes, .. } = chunk;
@@ -181,6 +176,13 @@ impl TlsStage {
         Concluded::Connection { client: self.client, basis: Basis::ClientHello, connection: self.connection }
     }
 
+    /// The first keys of all came after the connection had begun.
+    fn keys_came(&mut self, start: &FlowStart, shared: &mut Shared, at: Origin) {
+        self.inside = Some(Box::new(Inside::new(start)));
+        let facts = self.observer.facts().clone();
+        self.decrypt(shared, |decryptor, tools, sink| *decryptor = Decryptor::joining(tools, &facts, at, sink));
+    }
+
     fn decrypt<Sink>(&mut self, shared: &mut Shared, act: Sink)
     where
         Sink: FnOnce(&mut Decryptor, &mut Tools<'_>, &mut InsideSink<'_>),
@@ -199,6 +201,16 @@ impl TlsStage {
 }
 
 impl Inside {
+    fn new(start: &FlowStart) -> Self {
+        Self {
+            decryptor: Decryptor::new(),
+            stack: Stack::inside_tls(start),
+            sent: PerSide::default(),
+            alerts: Vec::new(),
+            has_data: false,
+        }
+    }
+
     fn finish(
         self,
         facts: TlsFacts,

@@ -19,6 +19,7 @@ use super::hello::{ClientHello, ServerHello};
 use super::keylog::{KeyLog, SecretLabel};
 use super::live::{Budget, Level, Live12, Live13};
 use super::names::TlsVersion;
+use super::observer::TlsFacts;
 use super::protection::{Keys12, Protection, Sealed};
 use super::record::ContentType;
 use super::schedule::key_block;
@@ -215,6 +216,20 @@ impl Decryptor {
         Self::default()
     }
 
+    /// A decryptor for a connection whose hellos went by before there were any keys. Where its records are, and which of
+    /// them were missed, is found out from what comes.
+    pub fn joining(tools: &mut Tools<'_>, facts: &TlsFacts, at: Origin, sink: &mut impl Plaintext) -> Self {
+        let mut this = Self { client_random: facts.client_hello.as_ref().map(|hello| hello.random), ..Self::default() };
+        let gap = |side| LostBytes { side, len: None, reason: GapReason::Limit, origin: at };
+        if let Some(hello) = facts.server_hello.as_ref().filter(|hello| !hello.hello_retry) {
+            this.server_hello(tools, hello, sink);
+        }
+        for side in Side::BOTH.into_iter().filter(|side| facts.last_record[*side].is_some()) {
+            this.gap(tools, gap(side));
+        }
+        this
+    }
+
     /// Bytes kept of records that are not complete or cannot be read yet.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {
@@ -305,6 +320,17 @@ impl Decryptor {
     fn readable(&self, side: Side, keys: &KeyLog) -> Readable {
         let half = &self.halves[side];
         let Tally { opened, failed, gaps, cut, unread, .. } = half.tally;
+        if let Guard::Tls13(live) = &half.guard {
+            let is_shut = failed + unread > 0 && !live.has(Level::Application);
+            // Whoever has the handshake's keys reads at least that.
+            let is_wrong = opened == 0 && unread > if live.has(Level::Handshake) { 0 } else { MOST_HANDSHAKE_RECORDS };
+            if is_shut {
+                return Readable::None(WhyNot::SecretMissing(traffic_label(side)));
+            }
+            if is_wrong {
+                return Readable::None(WhyNot::TagMismatch);
+            }
+        }
         let waits = self.waiting.iter().any(|item| matches!(item, Waiting::Record { side: of, .. } if *of == side));
         let why = match &half.guard {
             Guard::Blind(why) => Some(*why),
@@ -486,9 +512,10 @@ impl Decryptor {
         if !keys.knows(&random) {
             return Err(WhyNot::ClientRandomMissing);
         }
-        let (handshake, traffic) = match side {
-            Side::Client => (SecretLabel::ClientHandshake, SecretLabel::ClientTraffic),
-            Side::Server => (SecretLabel::ServerHandshake, SecretLabel::ServerTraffic),
+        let traffic = traffic_label(side);
+        let handshake = match side {
+            Side::Client => SecretLabel::ClientHandshake,
+            Side::Server => SecretLabel::ServerHandshake,
         };
         let early = if side == Side::Client { keys.secret(&random, SecretLabel::ClientEarly) } else { None };
         let secrets = [early, keys.secret(&random, handshake), keys.secret(&random, traffic)];
@@ -760,6 +787,14 @@ impl Half {
     }
 }
 
+/// The secret of a side's application data in TLS 1.3.
+fn traffic_label(side: Side) -> SecretLabel {
+    match side {
+        Side::Client => SecretLabel::ClientTraffic,
+        Side::Server => SecretLabel::ServerTraffic,
+    }
+}
+
 fn is_blind_half(half: &Half) -> bool {
     matches!(half.guard, Guard::Blind(_))
 }
@@ -772,6 +807,9 @@ fn whole(side: Side, cut: &Cut, origin: Origin) -> Whole {
 const END_OF_EARLY_DATA: u8 = 5;
 const FINISHED: u8 = 20;
 const KEY_UPDATE: u8 = 24;
+
+/// Records that a handshake of TLS 1.3 takes at most where each message has one of its own.
+const MOST_HANDSHAKE_RECORDS: u64 = 8;
 
 /// Bytes of the longest key block: two keys of 32 bytes and two of 48 for the MAC, and room for nonces.
 const KEY_BLOCK: usize = 2 * (32 + 48 + 12);

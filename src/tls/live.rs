@@ -18,8 +18,14 @@ pub(super) enum Level {
 }
 
 /// How far a search may go: bytes of records that may still be tried.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Budget(u64);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(128 << 10)
+    }
+}
 
 impl Budget {
     /// What a trial costs beside the bytes of the record.
@@ -104,7 +110,7 @@ impl Live13 {
         self.search(0, body, plain, &mut Budget(u64::MAX))
     }
 
-    /// Opens a record behind up to `lost` others.
+    /// Opens a record behind up to `lost` others. Few are likely, under whatever keys, so that is tried first.
     pub(super) fn search(
         &mut self,
         lost: u64,
@@ -112,7 +118,15 @@ impl Live13 {
         plain: &mut Vec<u8>,
         budget: &mut Budget,
     ) -> Option<Opened> {
+        const FEW: u64 = 16;
+        let opened = self.try_all(lost.min(FEW), body, plain, budget);
+        if opened.is_some() || lost <= FEW { opened } else { self.try_all(lost, body, plain, budget) }
+    }
+
+    fn try_all(&mut self, lost: u64, body: &[u8], plain: &mut Vec<u8>, budget: &mut Budget) -> Option<Opened> {
         if let Some(protection) = &self.protection {
+            // A handshake has few records.
+            let lost = if self.level == Level::Handshake { lost.min(HANDSHAKE_RECORDS) } else { lost };
             let most = self.seq.saturating_add(lost);
             if let Some((seq, content_type)) = find(protection, self.seq..=most, body, plain, budget) {
                 self.seq = seq.saturating_add(1);
@@ -164,6 +178,9 @@ fn find(
         false => Some(None),
     })?
 }
+
+/// More records than the messages of a TLS 1.3 handshake ever take.
+const HANDSHAKE_RECORDS: u64 = 64;
 
 /// One direction of TLS 1.2.
 #[derive(Debug)]

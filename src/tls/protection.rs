@@ -263,3 +263,68 @@ const EXPLICIT_NONCE: usize = 8;
 
 /// Bytes of an AES block.
 const BLOCK: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(digits: &str) -> Vec<u8> {
+        let digits: Vec<u8> = digits.chars().filter_map(|digit| digit.to_digit(16)).map(|digit| digit as u8).collect();
+        digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    }
+
+    /// The client's application keys of RFC 8448 §3.
+    fn of_the_client() -> Protection {
+        let secret = hex("9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5");
+        let secret = Secret::new(&secret).unwrap();
+        Protection::tls13(Algorithm::Aes128Gcm, KeyHash::Sha256, &secret).unwrap()
+    }
+
+    #[test]
+    fn records_of_the_simple_handshake_in_rfc_8448() {
+        let data =
+            hex("a23f7054b62c94d0affafe8228ba55cbefacea42f914aa66bcab3f2b9819a8a5b46b395bd54a9a20441e2b62974e1f5a\
+                        6292a2977014bd1e3deae63aeebb21694915e4");
+        let alert = hex("c9872760655666b74d7ff1153efd6db6d0b0e3");
+        let (protection, mut plain) = (of_the_client(), Vec::new());
+        assert_eq!(protection.open13(0, &data, &mut plain), Some(23));
+        assert_eq!(plain, (0..50).collect::<Vec<u8>>());
+        assert_eq!(protection.open13(1, &alert, &mut plain), Some(21));
+        assert_eq!(plain, [1, 0]);
+        for wrong in [0, 2, u64::MAX] {
+            assert_eq!(protection.open13(wrong, &alert, &mut plain), None);
+        }
+    }
+
+    #[test]
+    fn records_too_short_for_a_tag_open_under_no_key() {
+        let mut plain = Vec::new();
+        for len in 0..40 {
+            let body = vec![0; len];
+            assert_eq!(of_the_client().open13(0, &body, &mut plain), None);
+            for algorithm in [
+                Algorithm::Aes128Gcm,
+                Algorithm::Aes256Ccm8,
+                Algorithm::ChaCha20Poly1305,
+                Algorithm::Cbc { key_len: 32, mac: MacHash::Sha384 },
+            ] {
+                let (mac, key, iv) = ([1; 48], [2; 32], [3; 12]);
+                let keys = Keys12 {
+                    mac: &mac[..algorithm.mac_key_len()],
+                    key: &key[..algorithm.key_len()],
+                    iv: &iv[..algorithm.fixed_iv_len()],
+                };
+                for encrypt_then_mac in [false, true] {
+                    let protection = Protection::tls12(algorithm, &keys, encrypt_then_mac).unwrap();
+                    let record = Sealed { content_type: ContentType::ApplicationData, body: &body };
+                    assert_eq!(protection.open12(0, &record, &mut plain), None);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_not_printed() {
+        assert_eq!(format!("{:?}", of_the_client()), "Protection");
+    }
+}

@@ -66,3 +66,48 @@ fn p_hash<M: Mac + Clone>(new: impl Fn(&[u8]) -> Option<M>, secret: &Secret, see
         a = next.finalize().into_bytes();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of hexadecimal digits.
+    fn hex(digits: &str) -> Vec<u8> {
+        let digits: Vec<u8> = digits.chars().filter_map(|digit| digit.to_digit(16)).map(|digit| digit as u8).collect();
+        digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    }
+
+    #[test]
+    fn keys_of_the_simple_handshake_in_rfc_8448() {
+        for (secret, key, iv) in [
+            (
+                "b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38",
+                "3fce516009c21727d0f2e4e86ee403bc",
+                "5d313eb2671276ee13000b30",
+            ),
+            (
+                "9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5",
+                "17422dda596ed5d9acd890e3c63f5051",
+                "5b78923dee08579033e523d9",
+            ),
+            (
+                "a11af9f05531f856ad47116b45a950328204b4f44bfb6b3a4b4f1f3fcb631643",
+                "9f02283b6c9c07efc26bb9f2ac92e356",
+                "cf782b88dd83549aadf1e984",
+            ),
+        ] {
+            let secret = Secret::new(&hex(secret)).unwrap();
+            let (mut derived_key, mut derived_iv) = ([0; 16], [0; 12]);
+            expand_label(KeyHash::Sha256, &secret, b"key", &mut derived_key);
+            expand_label(KeyHash::Sha256, &secret, b"iv", &mut derived_iv);
+            assert_eq!((&derived_key[..], &derived_iv[..]), (&hex(key)[..], &hex(iv)[..]));
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_too_short_opens_nothing_and_does_no_harm() {
+        let mut key = [7; 16];
+        expand_label(KeyHash::Sha384, &Secret::new(&[1; 32]).unwrap(), b"key", &mut key);
+        assert_eq!(key, [0; 16]);
+    }
+}
