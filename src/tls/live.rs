@@ -38,6 +38,16 @@ impl Budget {
         self.0 = self.0.saturating_add(FACTOR.saturating_mul(bytes as u64)).min(MOST);
     }
 
+    /// What one candidate may use of it: half, so that none takes it all.
+    fn share(&mut self) -> Self {
+        self.0 /= 2;
+        *self
+    }
+
+    fn give_back(&mut self, rest: Self) {
+        self.0 = self.0.saturating_add(rest.0);
+    }
+
     fn spend(&mut self, body: &[u8]) -> bool {
         let cost = Self::TRIAL + body.len() as u64;
         let affords = self.0 >= cost;
@@ -107,7 +117,7 @@ impl Live13 {
 
     /// Opens a record in step: under the keys in force, or else as the first one under later keys.
     pub(super) fn open(&mut self, body: &[u8], plain: &mut Vec<u8>) -> Option<Opened> {
-        self.search(0, body, plain, &mut Budget(u64::MAX))
+        self.try_all(0, body, plain, &mut Budget(u64::MAX))
     }
 
     /// Opens a record behind up to `lost` others. Few are likely, under whatever keys, so that is tried first.
@@ -119,8 +129,13 @@ impl Live13 {
         budget: &mut Budget,
     ) -> Option<Opened> {
         const FEW: u64 = 16;
-        let opened = self.try_all(lost.min(FEW), body, plain, budget);
-        if opened.is_some() || lost <= FEW { opened } else { self.try_all(lost, body, plain, budget) }
+        let mut share = budget.share();
+        let mut opened = self.try_all(lost.min(FEW), body, plain, &mut share);
+        if opened.is_none() && lost > FEW {
+            opened = self.try_all(lost, body, plain, &mut share);
+        }
+        budget.give_back(share);
+        opened
     }
 
     fn try_all(&mut self, lost: u64, body: &[u8], plain: &mut Vec<u8>, budget: &mut Budget) -> Option<Opened> {
@@ -220,6 +235,13 @@ impl Live12 {
         plain: &mut Vec<u8>,
         budget: &mut Budget,
     ) -> Option<u64> {
+        let mut share = budget.share();
+        let found = self.find(lost, record, plain, &mut share);
+        budget.give_back(share);
+        found
+    }
+
+    fn find(&mut self, lost: u64, record: &Sealed<'_>, plain: &mut Vec<u8>, budget: &mut Budget) -> Option<u64> {
         let nonce = self.protection.explicit_nonce(record.body);
         let guess = match (nonce, self.last_nonce) {
             (Some(nonce), Some((last, seq))) => seq.checked_add(nonce.wrapping_sub(last)),
