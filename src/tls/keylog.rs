@@ -362,7 +362,7 @@ mod tests {
         let text = [
             line("CLIENT_RANDOM", 1, 2, 48),
             line("CLIENT_RANDOM", 1, 2, 47),
-            "CLIENT_RANDOM 00 zz\r\n".to_owned(),
+            "CLIENT_RANDOM zz 00\r\n".to_owned(),
             "hello\n".to_owned(),
             line("SECRET_OF_SOMETHING", 1, 2, 32),
             "RSA 0123456789abcdef 00\n".to_owned(),
