@@ -21,6 +21,7 @@ use crate::limits::{LimitHits, Limits};
 use crate::packet::Decoder;
 use crate::stack::{Finished, Payload, Shared, Stack, Traffic};
 use crate::tcp::{FlowEnd, FlowTable};
+use crate::tls::{KeyLog, KeyLogRead};
 use crate::units::{Endpoint, Origin, Side, Timestamp};
 use clocks::Clocks;
 use patience::Patient;
@@ -38,16 +39,19 @@ pub struct Options {
     pub payload: Payload,
     /// How long a connection waits for what others tell about it.
     pub patience: Patience,
+    /// The secrets that open TLS, as far as they are known beforehand.
+    pub keys: KeyLog,
 }
 
 impl Default for Options {
-    /// Default bounds, and the knowledge that comes with the program; nothing of messages is shown.
+    /// Default bounds, and the knowledge that comes with the program; nothing of messages is shown, nothing decrypted.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
             knowledge: Arc::clone(Knowledge::builtin()),
             payload: Payload::Hidden,
             patience: Patience::Whole,
+            keys: KeyLog::default(),
         }
     }
 }
@@ -103,10 +107,12 @@ impl Analyzer {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let limits = options.limits;
+        let mut shared = Shared::new(limits, Arc::clone(&options.knowledge.applications), options.payload);
+        *shared.key_log() = options.keys;
         Self {
             decoder: Decoder::new(&limits),
             flows: FlowTable::new(&limits),
-            shared: Shared::new(limits, Arc::clone(&options.knowledge.applications), options.payload),
+            shared,
             knowledge: options.knowledge,
             summary: Summary::default(),
             last: None,
@@ -171,6 +177,24 @@ impl Analyzer {
         *dropped = dropped.saturating_add(packets);
     }
 
+    /// Takes in a key log: the text that programs write to `SSLKEYLOGFILE`. It opens what comes after, and of what came
+    /// before the little that was kept (see [`expect_secrets`](Self::expect_secrets)).
+    pub fn secrets(&mut self, key_log: &[u8]) -> KeyLogRead {
+        let limits = self.shared.limits;
+        self.shared.key_log().add(key_log, &limits)
+    }
+
+    /// The secrets that are known, to add some.
+    pub fn key_log(&mut self) -> &mut KeyLog {
+        self.shared.key_log()
+    }
+
+    /// Tells whether there will be more secrets while packets are read, as in pcapng files with secrets between the packets:
+    /// then the beginning of connections that cannot be read yet is kept for them.
+    pub fn expect_secrets(&mut self, may_come: bool) {
+        self.shared.expect_keys(may_come);
+    }
+
     /// The capture is over: everything still open is reported as it stands.
     pub fn finish(&mut self) {
         self.shared.crowd.capture_is_over();
@@ -228,10 +252,12 @@ impl Analyzer {
     /// What has been seen so far.
     #[must_use]
     pub fn summary(&self) -> Summary {
+        let unread = self.shared.unread();
         Summary {
             limits: self.limit_hits(),
             flows: self.flows.flow_count(),
             fragment_conflicts: self.decoder.fragment_conflicts(),
+            tls_unread: unread.iter().map(|(why, detail, count)| (why, detail.map(str::to_owned), count)).collect(),
             clock_steps: self.clocks.count,
             clock_step_s: self.clocks.largest_s,
             ..self.summary.clone()
@@ -249,6 +275,7 @@ impl Analyzer {
             reorder: tcp.reorder,
             inflate: self.shared.scratch.inflate_limit_hits(),
             resync: self.shared.scratch.resync_limit_hits(),
+            tls_sessions: self.shared.key_log_left_out(),
             ..self.shared.hits
         }
     }

@@ -32,3 +32,4 @@ pub mod websocket;
 pub use analyzer::{Analyzer, Options, Patience};
 pub use fleet::{ConnectionReport, Summary};
 pub use stack::Payload;
+pub use tls::{KeyLog, KeyLogRead, KeyLogReader};

@@ -46,6 +46,8 @@ pub struct Limits {
     pub inflated_message_bytes: u64,
     /// Bytes of one TLS handshake message that are kept.
     pub tls_handshake_bytes: usize,
+    /// TLS sessions whose secrets are kept; those of further ones are left out.
+    pub tls_sessions: usize,
     /// Violations kept for one connection; further ones are only counted.
     pub violations: usize,
     /// Observations kept from the start of a connection's timeline.
@@ -77,6 +79,7 @@ impl Default for Limits {
             probe_bytes_total: 64 << 20,
             inflated_message_bytes: 256 << 20,
             tls_handshake_bytes: 64 << 10,
+            tls_sessions: 250_000,
             violations: 32,
             timeline_first: 8,
             timeline_last: 32,
@@ -154,6 +157,8 @@ pub struct LimitHits {
     pub inflate: u64,
     /// TLS handshake messages that were too long ([`Limits::tls_handshake_bytes`]).
     pub tls_handshake: u64,
+    /// Secrets in key logs that were left out ([`Limits::tls_sessions`]).
+    pub tls_sessions: u64,
 }
 
 impl LimitHits {
@@ -169,7 +174,7 @@ impl LimitHits {
 
     /// Each bound's name and how often it was reached, in a fixed order.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 16] {
+    pub fn named(&self) -> [(&'static str, u64); 17] {
         [
             ("packet_bytes", self.packet_bytes),
             ("block_bytes", self.block_bytes),
@@ -187,6 +192,7 @@ impl LimitHits {
             ("probe", self.probe),
             ("inflate", self.inflate),
             ("tls_handshake", self.tls_handshake),
+            ("tls_sessions", self.tls_sessions),
         ]
     }
 }

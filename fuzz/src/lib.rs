@@ -33,6 +33,7 @@ pub fn small_limits() -> Limits {
         probe_bytes_total: 2 << 10,
         inflated_message_bytes: 64 << 10,
         tls_handshake_bytes: 1 << 10,
+        tls_sessions: 4,
         violations: 4,
         timeline_first: 2,
         timeline_last: 4,

@@ -5,7 +5,8 @@ use super::pcap::{Pcap, Record};
 use super::pcapng::{PcapNg, Step};
 use super::window::{Stop, Window};
 use super::{
-    CaptureError, CaptureLimits, CaptureSummary, Container, Damage, DamageKind, Format, LooksLike, Packet, Within,
+    CaptureError, CaptureLimits, CaptureSummary, Container, Damage, DamageKind, Format, LooksLike, Packet, Secrets,
+    Within,
 };
 use crate::units::{PacketNumber, Timestamp};
 use std::fmt;
@@ -154,6 +155,11 @@ impl<R: Read> Reader<R> {
     #[must_use]
     pub fn summary(&self) -> &CaptureSummary {
         &self.summary
+    }
+
+    /// Takes the secrets that were read so far out of [`Reader::summary`], which so does not hold them a second time.
+    pub fn take_secrets(&mut self) -> Vec<Secrets> {
+        std::mem::take(&mut self.summary.secrets)
     }
 
     /// [`Reader::summary`], when nothing more is to be read.

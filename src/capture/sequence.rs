@@ -11,7 +11,7 @@
 //! rotated set there is one open at a time, of files that overlap at most [`CaptureLimits::captures_at_once`]. Nothing is buffered
 //! beside one packet of each open file.
 
-use super::{CaptureError, CaptureLimits, CaptureSummary, Packet, Reader};
+use super::{CaptureError, CaptureLimits, CaptureSummary, Packet, Reader, Secrets};
 use crate::limits::LimitHits;
 use crate::units::{PacketNumber, Timestamp};
 use std::cmp::Reverse;
@@ -122,6 +122,8 @@ pub struct Sequence<S: Source> {
     numbered: u64,
     /// Time of the last packet.
     now: i64,
+    /// Secrets behind the last packet of captures that are over.
+    last_secrets: Vec<Secrets>,
 }
 
 struct Waiting<S: Source> {
@@ -164,6 +166,7 @@ impl<S: Source> Sequence<S> {
             late: 0,
             numbered: 0,
             now: i64::MIN,
+            last_secrets: Vec::new(),
         };
         let sources: Vec<S> = sources.into_iter().collect();
         let alone = sources.len() == 1;
@@ -197,6 +200,23 @@ impl<S: Source> Sequence<S> {
         part.add(number, &packet);
         let time = packet.time.map(|time| shifted(time, part.clock_shift));
         Ok(Some(Packet { number, time, interface: open.slot << 16 | packet.interface & 0xffff, ..packet }))
+    }
+
+    /// The secrets that stand before the next packet and were not taken before, in file order. They are no longer in the
+    /// [`CaptureSummary`] then.
+    ///
+    /// # Errors
+    /// As [`Sequence::next_packet`], which does not tell them again.
+    #[inline]
+    pub fn next_secrets(&mut self) -> Result<Vec<Secrets>, Problem> {
+        if self.problems.is_empty() {
+            self.earliest()?;
+        }
+        let mut secrets = std::mem::take(&mut self.last_secrets);
+        for open in self.open.iter_mut().filter(|open| !open.reader.summary().secrets.is_empty()) {
+            secrets.append(&mut open.reader.take_secrets());
+        }
+        Ok(secrets)
     }
 
     /// What became of each capture, in the order given.
@@ -327,7 +347,8 @@ impl<S: Source> Sequence<S> {
 
     #[cold]
     fn close(&mut self, at: usize) {
-        let Open { index, reader, number, .. } = self.open.remove(at);
+        let Open { index, mut reader, number, .. } = self.open.remove(at);
+        self.last_secrets.append(&mut reader.take_secrets());
         self.numbered = self.numbered.saturating_add(reader.numbered().saturating_sub(number));
         self.parts[index].summary = reader.into_summary();
     }

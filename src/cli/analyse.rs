@@ -5,10 +5,11 @@ use super::catalog;
 use super::inputs::{Inputs, listed, some};
 use super::interrupt::Interrupt;
 use super::kept::{self, Kept};
+use super::keylogs::{self, KeyLogs};
 use super::known::{self, Ignore};
 use super::{ExitStatus, Failure};
 use crate::analyzer::clock_shifts;
-use crate::capture::{CaptureError, Part, Problem, Sequence};
+use crate::capture::{CaptureError, Part, Problem, Secrets, Sequence};
 use crate::catalog::known::Baseline;
 use crate::catalog::language::Language;
 use crate::catalog::meanings::CodeMeanings;
@@ -32,6 +33,7 @@ pub(super) fn run(
 ) -> Result<ExitStatus, Failure> {
     let payload = if args.show_payload { Payload::Shown } else { Payload::Hidden };
     let mut options = Options { payload, knowledge: catalog::knowledge(known)?, ..Options::default() };
+    let key_logs = KeyLogs::read(args, &mut options.keys, &options.limits)?;
     for word in &args.fail_on {
         word.check(&options.knowledge.rules).map_err(Failure::Usage)?;
     }
@@ -89,7 +91,7 @@ pub(super) fn run(
     if args.follow && io::stderr().is_terminal() {
         eprintln!("wsdissect: following {}; Ctrl-C prints the report", inputs.captures[0].name);
     }
-    job.analyse(&inputs, options)
+    job.analyse(&inputs, options, key_logs)
 }
 
 /// Reads the file that says what an application means by its codes.
@@ -101,6 +103,17 @@ fn meanings_of(path: &Path) -> Result<CodeMeanings, Failure> {
         CodeMeanings::parse(&text)
     };
     read().map_err(|error| Failure::Usage(format!("failed to read the close codes in {}: {error}", path.display())))
+}
+
+/// Takes in the secrets inside a capture. More may follow between its packets.
+fn take_secrets(secrets: &Secrets, analyzer: &mut Analyzer) {
+    if secrets.secrets_type == Secrets::TLS_KEY_LOG {
+        analyzer.expect_secrets(true);
+        let read = analyzer.secrets(&secrets.bytes);
+        if read.left_out > 0 {
+            keylogs::tell("secrets inside the capture", &read);
+        }
+    }
 }
 
 /// One run over all captures of the command line.
@@ -122,14 +135,32 @@ struct Job<'a, W: Write> {
 }
 
 impl<W: Write> Job<'_, W> {
-    fn analyse(mut self, inputs: &Inputs, options: Options) -> Result<ExitStatus, Failure> {
+    fn analyse(mut self, inputs: &Inputs, options: Options, mut key_logs: KeyLogs) -> Result<ExitStatus, Failure> {
+        let limits = options.limits;
         let shifts = clock_shifts(inputs.captures.iter().cloned(), &options.limits);
         let mut packets = Sequence::open_shifted(inputs.captures.iter().cloned(), &shifts, options.limits.capture);
         let mut analyzer = Analyzer::new(options);
+        let follows_keys = self.args.follow && !key_logs.is_empty();
+        if follows_keys {
+            analyzer.expect_secrets(true);
+        } else {
+            key_logs.close(analyzer.key_log(), &limits);
+            key_logs = KeyLogs::none();
+        }
         let mut fleet = Fleet::default();
         let mut kept = Kept::new(kept::MAX_KEPT);
         loop {
-            let next = packets.next_packet();
+            let secrets = packets.next_secrets();
+            if follows_keys {
+                key_logs.follow(analyzer.key_log(), &limits);
+            }
+            let next = match secrets {
+                Ok(secrets) => {
+                    secrets.iter().for_each(|secrets| take_secrets(secrets, &mut analyzer));
+                    packets.next_packet()
+                }
+                Err(problem) => Err(problem),
+            };
             // What an interruption makes of a file, such as half a packet at its end, is none of its faults.
             if self.interrupt.came() {
                 break;

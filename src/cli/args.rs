@@ -4,6 +4,7 @@ use super::select::{FailOn, Selector};
 use crate::catalog::language::Language;
 use clap::{Args as ClapArgs, Parser, ValueEnum};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Tells why each WebSocket connection in a packet capture ended, proves it from the packets, and says what to change.
 #[derive(Debug, Parser)]
@@ -52,6 +53,15 @@ pub(super) struct AnalysisArgs {
     #[arg(long)]
     pub(super) follow: bool,
 
+    /// A key log that opens TLS, as programs write it to SSLKEYLOGFILE; may be given several times. That variable's file
+    /// and the secrets inside pcapng captures are used as well
+    #[arg(long, value_name = "FILE")]
+    pub(super) keylog: Vec<PathBuf>,
+
+    /// The same in the words of tshark: tls.keylog_file:FILE
+    #[arg(short = 'o', value_name = "NAME:VALUE")]
+    pub(super) preferences: Vec<Preference>,
+
     /// Format of the output
     #[arg(short = 'T', long = "format", value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,
@@ -86,6 +96,23 @@ pub(super) struct AnalysisArgs {
     /// Exit with 1 when a reported connection matches: `abnormal`, or the name of a rule or cause
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(super) fail_on: Vec<FailOn>,
+}
+
+/// A preference of tshark that means something here.
+#[derive(Debug, Clone)]
+pub(super) struct Preference {
+    pub(super) keylog: PathBuf,
+}
+
+impl FromStr for Preference {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("tls.keylog_file" | "ssl.keylog_file", file)) if !file.is_empty() => Ok(Self { keylog: file.into() }),
+            _ => Err("the only preference here is tls.keylog_file:FILE".to_owned()),
+        }
+    }
 }
 
 /// Output formats.

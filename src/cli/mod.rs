@@ -10,6 +10,7 @@ mod input;
 mod inputs;
 mod interrupt;
 mod kept;
+mod keylogs;
 mod knowledge;
 mod known;
 mod select;

@@ -43,7 +43,7 @@ pub use crate::application::{
 };
 pub use crate::http::{Extension, Names, Request, Response, Text};
 pub use crate::tcp::{FlowEnd, HopLimits, IcmpError, IcmpKind, LostTail, Pending, Resent, Reset};
-pub use crate::tls::{Certificates, NameMatch, TlsFacts, Validity, alert_name};
+pub use crate::tls::{Certificates, NameMatch, TlsFacts, Validity, WhyNot, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};
 
 use crate::limits::Limits;
@@ -355,6 +355,12 @@ impl Connection {
             self.violations.remove(repeated);
             self.violations.push(violation);
         }
+    }
+
+    /// Whether its content went by in TLS and nothing of it could be read.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| !tls.is_read())
     }
 
     /// Notes a sign that the connection is ending, with the last word of the other side at that moment.

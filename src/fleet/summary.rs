@@ -33,6 +33,9 @@ pub struct Summary {
     pub http: u64,
     /// TCP connections with TLS whose handshake went well and whose content could not be read.
     pub tls: u64,
+    /// Of those, where there are keys, why they could not be decrypted: the reason, which secret, suite or version it is
+    /// about, and how many connections.
+    pub tls_unread: Vec<(&'static str, Option<String>, u64)>,
     /// TCP connections with something else, or without a byte of payload.
     pub other: u64,
     /// Connection attempts that came to nothing and that nothing ties to a WebSocket.

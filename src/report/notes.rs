@@ -1,7 +1,7 @@
 //! Remarks beside a verdict: how the closing handshake went, what a broken rule set off, what kept the connection alive.
 
 use super::Speaker;
-use crate::connection::{Connection, EndSignalKind, Heartbeat, HeartbeatName, close_code};
+use crate::connection::{Connection, EndSignalKind, Heartbeat, HeartbeatName, WhyNot, close_code};
 use crate::units::{Origin, Side};
 
 /// From so many seconds on a half-closed connection is worth a remark.
@@ -20,7 +20,17 @@ impl<'a> Notes<'a> {
 
     /// What was lost or ignored at the end, whatever ended it.
     pub(super) fn losses(&self) -> Vec<String> {
-        Side::BOTH.into_iter().flat_map(|side| [self.unread(side), self.ignored(side)]).flatten().collect()
+        let of = |side| [self.undecrypted(side), self.unread(side), self.ignored(side)];
+        Side::BOTH.into_iter().flat_map(of).flatten().collect()
+    }
+
+    /// Why a side could not be decrypted though there are keys.
+    fn undecrypted(&self, side: Side) -> Option<String> {
+        let why =
+            self.connection.tls.as_ref()?.decryption.sides[side].why_not().filter(|why| *why != WhyNot::NoKeys)?;
+        let detail = why.detail().unwrap_or_default();
+        let text = self.speaker.say_with(&format!("undecrypted.{}", why.name()), &[("detail", &detail)]);
+        Some(self.speaker.say_with("punctuation.label", &[("label", self.name(side)), ("text", &text)]))
     }
 
     /// What the application means by the code of the first Close frame.

@@ -334,6 +334,12 @@ impl<'a> TextReport<'a> {
         for (key, count) in counts.into_iter().filter(|&(_, count)| count > 0) {
             parts.push(self.speaker.say_with(key, &[("count", &self.speaker.number(count))]));
         }
+        for (why, detail, count) in &summary.tls_unread {
+            let why = self
+                .speaker
+                .say_with(&format!("undecrypted.{why}"), &[("detail", detail.as_deref().unwrap_or_default())]);
+            parts.push(self.labelled_text(&why, &self.speaker.number(*count)));
+        }
         for (reason, count) in summary.skipped.named().into_iter().filter(|&(_, count)| count > 0) {
             let count = self.speaker.number(count);
             let mut text = self.speaker.say_with(&format!("skipped.{reason}"), &[("count", &count)]);
@@ -533,7 +539,7 @@ impl<'a> TextReport<'a> {
         let is_open = matches!(connection.handshake.outcome, Outcome::Accepted | Outcome::NotCaptured);
         // With both Close frames the timeline tells more.
         let is_answered = Side::BOTH.into_iter().all(|side| connection.traffic[side].close.is_some());
-        if !is_open || is_answered || connection.tls.is_some() {
+        if !is_open || is_answered || connection.is_sealed() {
             return Some(tcp);
         }
         let join = |first: String, second: &str| {

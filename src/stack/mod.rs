@@ -16,14 +16,15 @@ mod tls;
 mod websocket;
 
 pub use inside::Payload;
+pub use tls::Unread;
 
 use crate::application::Applications;
 use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed, Path};
 use crate::crowd::Crowd;
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
-use crate::tcp::{EndFacts, Flow, FlowStart};
-use crate::tls::looks_like_tls;
+use crate::tcp::{EndFacts, Flow, FlowStart, TcpFacts};
+use crate::tls::{KeyLog, looks_like_tls};
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::Scratch;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub struct Shared {
     pub payload: Payload,
     /// Bytes kept for connections whose protocol is not known yet.
     probed_bytes: usize,
+    /// The secrets that open TLS.
+    keys: tls::Keys,
 }
 
 impl Shared {
@@ -55,7 +58,29 @@ impl Shared {
     pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
         let (hits, scratch, legs) = (LimitHits::default(), Scratch::new(&limits), legs::Legs::default());
         let crowd = Crowd::new(&limits);
-        Self { limits, hits, scratch, legs, crowd, applications, payload, probed_bytes: 0 }
+        let keys = tls::Keys::default();
+        Self { limits, hits, scratch, legs, crowd, applications, payload, probed_bytes: 0, keys }
+    }
+
+    /// Why connections could not be decrypted, of those that are not reported.
+    #[must_use]
+    pub fn unread(&self) -> &Unread {
+        &self.keys.unread
+    }
+
+    /// The secrets that are known.
+    pub fn key_log(&mut self) -> &mut KeyLog {
+        &mut self.keys.log
+    }
+
+    /// Secrets that found no room.
+    pub(crate) fn key_log_left_out(&self) -> u64 {
+        self.keys.log.left_out()
+    }
+
+    /// Tells whether there may be more secrets while packets are read.
+    pub fn expect_keys(&mut self, may_come: bool) {
+        self.keys.may_come = may_come;
     }
 }
 
@@ -67,6 +92,8 @@ pub struct Stack {
     /// Ends whose first bytes are missing.
     start_lost: PerEnd<bool>,
     ends: PerEnd<Option<StreamEndKind>>,
+    /// These are decrypted bytes; TLS in them is not opened again.
+    inside_tls: bool,
 }
 
 #[derive(Debug)]
@@ -108,6 +135,13 @@ pub enum Finished {
     Other(Traffic),
 }
 
+/// What the bytes of a connection amount to, before TCP's facts are added.
+enum Concluded {
+    Connection { client: End, basis: Basis, connection: Box<Connection> },
+    Attempt { client: End, connection: Box<Connection> },
+    Other(Traffic),
+}
+
 impl Stack {
     /// The stack of a TCP connection that has just been seen first.
     #[must_use]
@@ -117,7 +151,13 @@ impl Stack {
             stage: Stage::Probing { acknowledged: PerEnd::default() },
             start_lost: PerEnd::default(),
             ends: PerEnd::default(),
+            inside_tls: false,
         }
+    }
+
+    /// The stack of what TLS protects on a TCP connection.
+    fn inside_tls(start: &FlowStart) -> Self {
+        Self { inside_tls: true, ..Self::new(start) }
     }
 
     /// Closes the books on a finished TCP connection. `open_until`: the capture's last packet, if it was open until then.
@@ -125,79 +165,91 @@ impl Stack {
     pub fn finish(flow: Flow<Self>, shared: &mut Shared, open_until: Option<Origin>) -> Finished {
         let Flow { tcp, sink: stack, last, .. } = flow;
         let opened = tcp.syn.map(|(end, _)| end);
-        let mut stage = match stack.stage {
-            Stage::Searching(search) => match search.finish(&stack.start, shared) {
-                Some(stage) => Stage::WebSocket(stage),
-                None => Stage::Opaque(Traffic::Other),
-            },
-            Stage::Http(stage) => stage.into_last_stage(&stack.start, shared),
-            stage => stage,
-        };
-        if let Stage::WebSocket(stage) = &mut stage {
-            let server = &tcp.ends[stage.client().other()];
-            stage.judge_unseen_answer(server.segments > 0 && server.anomalies().gaps == 0);
-        }
-        let (client, basis, connection) = match stage {
-            Stage::Probing { .. } | Stage::Searching(_) => {
-                if stack.start_lost != PerEnd::default() {
-                    return Finished::Other(Traffic::Other);
-                }
-                let Some(client) = opened else {
-                    return Finished::Other(Traffic::Empty);
-                };
-                let mut connection = new_connection(&stack.start, client, &shared.limits);
-                record_ends_of_attempt(&mut connection, client, &tcp);
-                (client, Basis::Syn, Finished::Attempt(Box::new(connection)))
-            }
-            Stage::Opaque(traffic) => return Finished::Other(traffic),
-            Stage::Tls(stage) => {
-                let client = stage.client();
-                let server_seen = tcp.ends[client.other()].segments > 0;
-                let waited = stage.waited(open_until.filter(|_| server_seen));
-                match stage.finish(shared, waited) {
-                    Some(connection) => (client, Basis::ClientHello, Finished::Connection(connection)),
-                    None => return Finished::Other(Traffic::Tls),
-                }
-            }
-            Stage::Http(stage) => {
-                let client = stage.client();
-                match stage.finish(shared) {
-                    Some(connection) => (client, Basis::Upgrade, Finished::Connection(connection)),
-                    None => return Finished::Other(Traffic::Http),
-                }
-            }
-            Stage::WebSocket(stage) => (stage.client(), stage.basis(), Finished::Connection(stage.finish(shared))),
-        };
-        match connection {
-            Finished::Connection(mut connection) => {
+        let seen = |end: End| tcp.ends[end].segments > 0 && tcp.ends[end].anomalies().gaps == 0;
+        let seen = PerEnd { a: seen(End::A), b: seen(End::B) };
+        match stack.conclude(&tcp, opened, seen, open_until, shared) {
+            Concluded::Connection { client, basis, mut connection } => {
                 add_tcp(&mut connection, client, basis, tcp, last);
                 Finished::Connection(connection)
             }
-            Finished::Attempt(mut connection) => {
-                add_tcp(&mut connection, client, basis, tcp, last);
+            Concluded::Attempt { client, mut connection } => {
+                add_tcp(&mut connection, client, Basis::Syn, tcp, last);
                 Finished::Attempt(connection)
             }
-            other => other,
+            Concluded::Other(traffic) => Finished::Other(traffic),
         }
     }
 
+    /// What became of the bytes. `opened`: who sent the SYN. `seen`: of which end not a byte is missing.
+    /// `open_until`: the capture's last packet, if the connection was open until then.
+    fn conclude(
+        self,
+        tcp: &TcpFacts,
+        opened: Option<End>,
+        seen: PerEnd<bool>,
+        open_until: Option<Origin>,
+        shared: &mut Shared,
+    ) -> Concluded {
+        let mut stage = match self.stage {
+            Stage::Searching(search) => match search.finish(&self.start, shared) {
+                Some(stage) => Stage::WebSocket(stage),
+                None => Stage::Opaque(Traffic::Other),
+            },
+            Stage::Http(stage) => stage.into_last_stage(&self.start, shared),
+            stage => stage,
+        };
+        if let Stage::WebSocket(stage) = &mut stage {
+            stage.judge_unseen_answer(seen[stage.client().other()]);
+        }
+        let (client, basis, connection) = match stage {
+            Stage::Probing { .. } | Stage::Searching(_) => {
+                if self.start_lost != PerEnd::default() {
+                    return Concluded::Other(Traffic::Other);
+                }
+                let Some(client) = opened else {
+                    return Concluded::Other(Traffic::Empty);
+                };
+                let mut connection = new_connection(&self.start, client, &shared.limits);
+                record_ends_of_attempt(&mut connection, client, tcp);
+                return Concluded::Attempt { client, connection: Box::new(connection) };
+            }
+            Stage::Opaque(traffic) => return Concluded::Other(traffic),
+            Stage::Tls(stage) => return stage.finish(tcp, seen, open_until, shared),
+            Stage::Http(stage) => {
+                let client = stage.client();
+                match stage.finish(shared) {
+                    Some(connection) => (client, Basis::Upgrade, connection),
+                    None => return Concluded::Other(Traffic::Http),
+                }
+            }
+            Stage::WebSocket(stage) => (stage.client(), stage.basis(), stage.finish(shared)),
+        };
+        Concluded::Connection { client, basis, connection }
+    }
+
     /// Chooses the protocol from the first bytes that either end sent.
-    fn probe(&mut self, chunk: &Chunk<'_>, acknowledged: PerEnd<bool>, limits: &Limits) -> Stage {
+    fn probe(&mut self, chunk: &Chunk<'_>, acknowledged: PerEnd<bool>, shared: &mut Shared) -> Stage {
         let bytes = chunk.bytes;
         // Too few bytes to tell begin like a record, or the answer would be no.
         if looks_like_tls(bytes).unwrap_or(true) {
             // What TLS could tell is in its first messages.
-            if self.start_lost != PerEnd::default() {
+            if self.inside_tls {
                 return Stage::Opaque(Traffic::Tls);
             }
-            return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk, limits)));
+            if self.start_lost != PerEnd::default() {
+                shared.keys.joined_late();
+                return Stage::Opaque(Traffic::Tls);
+            }
+            return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk, shared)));
         }
         match crate::http::looks_like_http(bytes) {
             Some(crate::http::Role::Request) if may_be_request(bytes) => {
                 self.http(chunk.from, acknowledged[chunk.from.other()])
             }
             Some(crate::http::Role::Response) => self.http(chunk.from.other(), false),
-            Some(crate::http::Role::Request) | None => Stage::Searching(Box::new(search::SearchStage::new(limits))),
+            Some(crate::http::Role::Request) | None => {
+                Stage::Searching(Box::new(search::SearchStage::new(&shared.limits)))
+            }
         }
     }
 
@@ -228,7 +280,7 @@ impl StreamSink for Stack {
 
     fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
         if let Stage::Probing { acknowledged } = self.stage {
-            self.stage = self.probe(&chunk, acknowledged, &shared.limits);
+            self.stage = self.probe(&chunk, acknowledged, shared);
         }
         if let Stage::Searching(search) = &mut self.stage
             && chunk.bytes.starts_with(b"HTTP/1.")
@@ -239,7 +291,7 @@ impl StreamSink for Stack {
         }
         match &mut self.stage {
             Stage::Probing { .. } | Stage::Opaque(_) => {}
-            Stage::Tls(stage) => stage.chunk(shared, chunk),
+            Stage::Tls(stage) => stage.chunk(&self.start, shared, chunk),
             Stage::Http(stage) => {
                 let is_http = stage.has_heads();
                 let next = stage.chunk(&self.start, shared, chunk);
@@ -265,7 +317,7 @@ impl StreamSink for Stack {
         match &mut self.stage {
             Stage::Probing { .. } => self.start_lost[gap.from] = true,
             Stage::Opaque(_) => {}
-            Stage::Tls(stage) => stage.gap(gap),
+            Stage::Tls(stage) => stage.gap(shared, gap),
             Stage::Http(stage) => {
                 let next = stage.gap(&self.start, shared, gap);
                 self.http_on(next);
@@ -281,6 +333,7 @@ impl StreamSink for Stack {
     fn acknowledged(&mut self, from: End, upto: StreamOffset) {
         match &mut self.stage {
             Stage::Probing { acknowledged } => acknowledged[from] = upto == StreamOffset(0),
+            Stage::Tls(stage) => stage.acknowledged(from, upto),
             Stage::Http(stage) => stage.acknowledged(from, upto),
             Stage::WebSocket(stage) => stage.acknowledged(from, upto),
             _ => {}
@@ -303,7 +356,7 @@ impl StreamSink for Stack {
         }
         match &mut self.stage {
             Stage::Probing { .. } | Stage::Searching(_) | Stage::Opaque(_) => {}
-            Stage::Tls(stage) => stage.end(end),
+            Stage::Tls(stage) => stage.end(shared, end),
             Stage::Http(stage) => stage.end(end),
             Stage::WebSocket(stage) => stage.end(shared, end, tcp_ended),
         }
@@ -359,7 +412,7 @@ fn record_gap(connection: &mut Connection, gap: Gap, side: Side) {
 }
 
 /// An attempt has no stage that could have seen its FIN or RST.
-fn record_ends_of_attempt(connection: &mut Connection, client: End, tcp: &crate::tcp::TcpFacts) {
+fn record_ends_of_attempt(connection: &mut Connection, client: End, tcp: &TcpFacts) {
     let mut ends = Vec::new();
     for end in End::BOTH {
         let side = side_of(end, client);
@@ -393,7 +446,7 @@ fn add_conflict(connection: &mut Connection, side: Side, facts: &EndFacts) {
 }
 
 /// Adds what TCP knows, now that it is complete.
-fn add_tcp(connection: &mut Connection, client: End, basis: Basis, mut tcp: crate::tcp::TcpFacts, last: Origin) {
+fn add_tcp(connection: &mut Connection, client: End, basis: Basis, mut tcp: TcpFacts, last: Origin) {
     connection.basis = basis;
     connection.path = Path::new(tcp.path.take(), client);
     connection.last = last;

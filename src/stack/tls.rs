@@ -1,12 +1,68 @@
-//! A TLS connection that cannot be read: what its handshake shows, and whether that failed.
+//! A TLS connection: what its handshake shows, whether that failed, and with keys what is inside.
+//!
+//! Decrypted bytes take the same road as plain ones: they go into a [`Stack`] of their own, which knows nothing of TLS.
+//! Its offsets count decrypted bytes, so what TCP acknowledges is translated first.
 
-use super::{Shared, new_connection, record_end, record_gap, side_of};
-use crate::connection::{Connection, EndSignalKind, Observation, Observed, Outcome, TlsFacts, Transport};
-use crate::limits::Limits;
-use crate::stream::{Chunk, End, Gap, StreamEnd};
-use crate::tcp::FlowStart;
-use crate::tls::Observer;
-use crate::units::{Origin, PerSide, Side};
+use super::{Concluded, Shared, Stack, Traffic, new_connection, record_end, record_gap, side_of};
+use crate::connection::{Basis, Connection, EndSignalKind, Observation, Observed, Outcome, Transport};
+use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamSink as _};
+use crate::tcp::{FlowStart, TcpFacts};
+use crate::tls::WhyNot;
+use crate::tls::{
+    Alert, Decryptor, KeyLog, LostBytes, Observer, PlainData, PlainGap, Plaintext, RecordBuffers, SentBytes, TlsFacts,
+    Tools,
+};
+use crate::units::{Origin, PerSide, Side, StreamOffset};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What all TLS connections of an analysis share.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    pub(super) log: KeyLog,
+    /// Whether more secrets may come while packets are read.
+    pub(super) may_come: bool,
+    /// Connections that are not reported because they could not be decrypted.
+    pub(super) unread: Unread,
+    buffers: RecordBuffers,
+}
+
+/// Connections that could not be decrypted though there are keys, by the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unread {
+    counts: BTreeMap<(&'static str, Option<String>), u64>,
+}
+
+impl Unread {
+    /// Reasons that are told apart in all they say; what a peer chose, such as a cipher suite, is part of them.
+    const REASONS: usize = 64;
+
+    /// Counts one more.
+    fn add(&mut self, why: WhyNot) {
+        let exact = (why.name(), why.detail());
+        let is_new = !self.counts.contains_key(&exact);
+        let key = if is_new && self.counts.len() >= Self::REASONS { (why.name(), None) } else { exact };
+        *self.counts.entry(key).or_default() += 1;
+    }
+
+    /// Each reason with its detail and how many connections it kept shut, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Option<&str>, u64)> {
+        self.counts.iter().map(|((name, detail), &count)| (*name, detail.as_deref(), count))
+    }
+}
+
+impl Keys {
+    /// Whether anything may be decrypted.
+    pub(super) fn any(&self) -> bool {
+        !self.log.is_empty() || self.may_come
+    }
+
+    /// A connection began before the capture, so that nobody knows which secrets and which cipher.
+    pub(super) fn joined_late(&mut self) {
+        if self.any() {
+            self.unread.add(WhyNot::HandshakeNotCaptured);
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct TlsStage {
@@ -15,18 +71,28 @@ pub(super) struct TlsStage {
     connection: Box<Connection>,
     /// Bytes are missing, more than a FIN.
     has_hole: bool,
+    /// `None` when there are no keys.
+    inside: Option<Box<Inside>>,
+}
+
+/// What keys open.
+#[derive(Debug)]
+struct Inside {
+    decryptor: Decryptor,
+    stack: Stack,
+    sent: PerSide<Delivered>,
+    alerts: Vec<Alert>,
+    has_data: bool,
 }
 
 impl TlsStage {
     /// The stage of a connection whose first payload is `chunk`: its sender is the client.
-    pub(super) fn new(start: &FlowStart, chunk: &Chunk<'_>, limits: &Limits) -> Self {
-        let mut connection = new_connection(start, chunk.from, limits);
+    pub(super) fn new(start: &FlowStart, chunk: &Chunk<'_>, shared: &Shared) -> Self {
+        let mut connection = new_connection(start, chunk.from, &shared.limits);
         connection.transport = Transport::Wss;
-        Self { client: chunk.from, observer: Observer::new(), connection: Box::new(connection), has_hole: false }
-    }
-
-    pub(super) fn client(&self) -> End {
-        self.client
+        let inside = shared.keys.any().then(|| Box::new(Inside::new(start)));
+        let (client, connection) = (chunk.from, Box::new(connection));
+        Self { client, observer: Observer::new(), connection, has_hole: false, inside }
     }
 
     /// How long nobody had answered the ClientHello when the capture ended; `None` when somebody had.
@@ -36,34 +102,77 @@ impl TlsStage {
     }
 
     pub(super) fn kept_bytes(&self) -> usize {
-        self.observer.kept_bytes()
+        let inside = self.inside.as_ref().map_or(0, |inside| inside.decryptor.kept_bytes() + inside.stack.kept_bytes());
+        self.observer.kept_bytes() + inside
     }
 
-    pub(super) fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
+    pub(super) fn chunk(&mut self, start: &FlowStart, shared: &mut Shared, chunk: Chunk<'_>) {
         let side = side_of(chunk.from, self.client);
+        if self.inside.is_none() && shared.keys.any() {
+            self.keys_came(start, shared, chunk.origin);
+        }
         self.connection.payload(side, chunk.origin);
         self.observer.push(&shared.limits, side, chunk.offset, chunk.origin, chunk.bytes);
+        let Chunk { offset, origin, bytes, .. } = chunk;
+        self.decrypt(shared, |decryptor, tools, sink| {
+            decryptor.push(tools, SentBytes { side, offset, origin, bytes }, sink);
+        });
     }
 
-    pub(super) fn gap(&mut self, gap: Gap) {
+    pub(super) fn gap(&mut self, shared: &mut Shared, gap: Gap) {
         let side = side_of(gap.from, self.client);
         record_gap(&mut self.connection, gap, side);
         self.has_hole |= gap.len.is_some();
         self.observer.gap(side, gap.len);
+        let Gap { len, reason, origin, .. } = gap;
+        self.decrypt(shared, |decryptor, tools, _| decryptor.gap(tools, LostBytes { side, len, reason, origin }));
     }
 
-    pub(super) fn end(&mut self, end: StreamEnd) {
-        record_end(&mut self.connection, end, side_of(end.from, self.client));
+    pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
+        let side = side_of(from, self.client);
+        if let Some(inside) = &mut self.inside {
+            let plain = inside.sent[side].acknowledged(upto);
+            inside.stack.acknowledged(from, plain);
+        }
     }
 
-    /// The connection when its TLS handshake failed, or when something in it looks like a WebSocket; what is inside any
-    /// other cannot be told. `waited`: the server was seen, and for so many seconds after the ClientHello it said nothing.
-    pub(super) fn finish(mut self, shared: &mut Shared, waited: Option<f64>) -> Option<Box<Connection>> {
+    pub(super) fn end(&mut self, shared: &mut Shared, end: StreamEnd) {
+        let side = side_of(end.from, self.client);
+        record_end(&mut self.connection, end, side);
+        self.decrypt(shared, |decryptor, _, sink| decryptor.settle(side, sink));
+        if let Some(inside) = &mut self.inside {
+            let offset = inside.sent[side].told;
+            inside.stack.end(shared, StreamEnd { offset, ..end });
+        }
+    }
+
+    /// The connection inside, when what could be decrypted shows one; else the one outside, when its TLS handshake failed,
+    /// or when something in it looks like a WebSocket; what is inside any other cannot be told. `open_until`: the capture's
+    /// last packet, if the connection was open until then.
+    pub(super) fn finish(
+        mut self: Box<Self>,
+        tcp: &TcpFacts,
+        seen: PerEnd<bool>,
+        open_until: Option<Origin>,
+        shared: &mut Shared,
+    ) -> Concluded {
+        for side in Side::BOTH {
+            self.decrypt(shared, |decryptor, _, sink| decryptor.settle(side, sink));
+        }
         let ends = ends(&self.connection);
+        let server_seen = tcp.ends[self.client.other()].segments > 0;
+        let waited = self.waited(open_until.filter(|_| server_seen));
         let websocket = self.observer.websocket(ends);
         let mut facts = self.observer.into_facts();
-        facts.websocket = websocket;
         shared.hits.tls_handshake += u64::from(facts.hellos_too_long);
+        if let Some(inside) = self.inside {
+            facts.decryption = inside.decryptor.decryption(&shared.keys.log);
+            facts.add_decrypted(&inside.alerts);
+            if inside.has_data {
+                return inside.finish(facts, tcp, seen, self.client, shared);
+            }
+        }
+        facts.websocket = websocket;
         let failed =
             facts.failed(self.connection.tcp_end().is_some()) && !(self.has_hole && may_have_gone_well(&facts));
         let is_unanswered =
@@ -71,7 +180,10 @@ impl TlsStage {
         let refused = !self.has_hole
             && (facts.left_after_handshake(ends) || facts.answered_as_http2(ends) || facts.finished_refused(ends));
         if !failed && !is_unanswered && !refused && websocket.is_none() {
-            return None;
+            if let Some(why) = facts.decryption.why_not().filter(|why| *why != WhyNot::NoKeys) {
+                shared.keys.unread.add(why);
+            }
+            return Concluded::Other(Traffic::Tls);
         }
         let connection = &mut self.connection;
         if websocket.is_some() || refused {
@@ -83,21 +195,160 @@ impl TlsStage {
             connection.handshake.outcome = Outcome::NotCaptured;
         }
         part_from_closing_words(connection, &facts, ends);
-        let hellos = [
-            facts.client_hello.as_ref().map(|hello| (hello.origin, Side::Client, Observed::ClientHello)),
-            facts.server_hello.as_ref().map(|hello| (hello.origin, Side::Server, Observed::ServerHello)),
-        ];
-        for (at, side, observed) in hellos.into_iter().flatten() {
-            connection.timeline.insert(Observation { at, side: Some(side), observed });
-        }
         for alert in &facts.alerts {
-            let observed = Observed::Alert(alert.description);
-            connection.timeline.insert(Observation { at: alert.origin, side: Some(alert.side), observed });
             connection.end_signal(EndSignalKind::TlsAlert, alert.side, alert.origin);
         }
         connection.ending.sort_by_key(|signal| signal.at.packet);
-        connection.tls = Some(Box::new(facts));
-        Some(self.connection)
+        add_tls(connection, facts);
+        Concluded::Connection { client: self.client, basis: Basis::ClientHello, connection: self.connection }
+    }
+
+    /// The first keys of all came after the connection had begun.
+    fn keys_came(&mut self, start: &FlowStart, shared: &mut Shared, at: Origin) {
+        self.inside = Some(Box::new(Inside::new(start)));
+        let facts = self.observer.facts().clone();
+        self.decrypt(shared, |decryptor, tools, sink| *decryptor = Decryptor::joining(tools, &facts, at, sink));
+    }
+
+    fn decrypt<Sink>(&mut self, shared: &mut Shared, act: Sink)
+    where
+        Sink: FnOnce(&mut Decryptor, &mut Tools<'_>, &mut InsideSink<'_>),
+    {
+        let Some(inside) = &mut self.inside else { return };
+        // The stack inside needs the rest of what is shared while records are opened; it has no use for keys.
+        let mut keys = std::mem::take(&mut shared.keys);
+        let limits = shared.limits;
+        let Keys { log, may_come, buffers, .. } = &mut keys;
+        let mut tools = Tools { keys: log, keys_may_come: *may_come, limits: &limits, buffers };
+        let Inside { decryptor, stack, sent, alerts, has_data } = &mut **inside;
+        let mut sink = InsideSink { client: self.client, stack, shared, sent, alerts, has_data };
+        act(decryptor, &mut tools, &mut sink);
+        shared.keys = keys;
+    }
+}
+
+impl Inside {
+    fn new(start: &FlowStart) -> Self {
+        Self {
+            decryptor: Decryptor::new(),
+            stack: Stack::inside_tls(start),
+            sent: PerSide::default(),
+            alerts: Vec::new(),
+            has_data: false,
+        }
+    }
+
+    fn finish(
+        self,
+        facts: TlsFacts,
+        tcp: &TcpFacts,
+        mut seen: PerEnd<bool>,
+        client: End,
+        shared: &mut Shared,
+    ) -> Concluded {
+        for end in End::BOTH {
+            seen[end] &= facts.decryption.sides[side_of(end, client)].why_not().is_none();
+        }
+        match self.stack.conclude(tcp, None, seen, None, shared) {
+            Concluded::Connection { client, basis, mut connection } => {
+                connection.transport = Transport::Wss;
+                for side in Side::BOTH {
+                    connection.visibility[side].encrypted |= facts.decryption.is_hidden(side);
+                }
+                add_tls(&mut connection, facts);
+                Concluded::Connection { client, basis, connection }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Adds what TLS showed, with its lines of the timeline.
+fn add_tls(connection: &mut Connection, facts: TlsFacts) {
+    let hellos = [
+        facts.client_hello.as_ref().map(|hello| (hello.origin, Side::Client, Observed::ClientHello)),
+        facts.server_hello.as_ref().map(|hello| (hello.origin, Side::Server, Observed::ServerHello)),
+    ];
+    for (at, side, observed) in hellos.into_iter().flatten() {
+        connection.timeline.insert(Observation { at, side: Some(side), observed });
+    }
+    for alert in &facts.alerts {
+        let observed = Observed::Alert(alert.description);
+        connection.timeline.insert(Observation { at: alert.origin, side: Some(alert.side), observed });
+    }
+    connection.tls = Some(Box::new(facts));
+}
+
+/// Hands plaintext to the stack inside.
+struct InsideSink<'a> {
+    client: End,
+    stack: &'a mut Stack,
+    shared: &'a mut Shared,
+    sent: &'a mut PerSide<Delivered>,
+    alerts: &'a mut Vec<Alert>,
+    has_data: &'a mut bool,
+}
+
+impl InsideSink<'_> {
+    fn end_of(&self, side: Side) -> End {
+        match side {
+            Side::Client => self.client,
+            Side::Server => self.client.other(),
+        }
+    }
+}
+
+impl Plaintext for InsideSink<'_> {
+    fn data(&mut self, data: PlainData<'_>) {
+        *self.has_data = true;
+        let PlainData { side, offset, record_end, origin, bytes } = data;
+        self.sent[side].delivered(record_end, offset.plus(bytes.len() as u64));
+        self.stack.chunk(self.shared, Chunk { from: self.end_of(side), offset, origin, bytes });
+    }
+
+    fn gap(&mut self, gap: PlainGap) {
+        let PlainGap { side, offset, len, reason, origin } = gap;
+        self.stack.gap(self.shared, Gap { from: self.end_of(side), offset, len, reason, origin });
+    }
+
+    fn alert(&mut self, alert: Alert) {
+        if self.alerts.len() < MAX_ALERTS {
+            self.alerts.push(alert);
+        }
+    }
+}
+
+/// Alerts kept of a connection.
+const MAX_ALERTS: usize = 8;
+
+/// Which decrypted bytes of a side its records carried, as far as they are not acknowledged.
+#[derive(Debug, Default)]
+struct Delivered {
+    /// Ends of records, in the stream of TCP and in the decrypted one.
+    records: VecDeque<(StreamOffset, StreamOffset)>,
+    acknowledged: StreamOffset,
+    told: StreamOffset,
+}
+
+impl Delivered {
+    /// Records kept apart; more become one, which is acknowledged when its last byte is.
+    const MOST: usize = 256;
+
+    fn delivered(&mut self, record_end: StreamOffset, plain_end: StreamOffset) {
+        if self.records.len() == Self::MOST {
+            self.records.pop_back();
+        }
+        self.records.push_back((record_end, plain_end));
+        self.told = plain_end;
+    }
+
+    /// Translates an acknowledgement: a byte has arrived when its whole record has.
+    fn acknowledged(&mut self, upto: StreamOffset) -> StreamOffset {
+        while let Some(&(_, plain)) = self.records.front().filter(|(record, _)| *record <= upto) {
+            self.acknowledged = plain;
+            self.records.pop_front();
+        }
+        self.acknowledged
     }
 }
 

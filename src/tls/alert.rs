@@ -17,6 +17,8 @@ pub struct Alert {
     pub description: u8,
     /// Whether it travelled in clear, as all do that are read without keys.
     pub clear: bool,
+    /// Whether its sender had sent application data that could be read before.
+    pub after_data: bool,
 }
 
 impl Alert {

@@ -49,6 +49,8 @@ pub struct ServerHello {
     pub hello_retry: bool,
     /// Its random value.
     pub random: [u8; 32],
+    /// Whether CBC records are authenticated after encryption (RFC 7366).
+    pub encrypt_then_mac: bool,
 }
 
 impl ClientHello {
@@ -109,6 +111,7 @@ fn server_hello(origin: Origin, input: &[u8]) -> IResult<&[u8], ServerHello> {
         alpn: None,
         hello_retry: random == HELLO_RETRY_RANDOM,
         random,
+        encrypt_then_mac: false,
     };
     let rest = each_extension(rest, |kind, data| match kind {
         SUPPORTED_VERSIONS => {
@@ -117,6 +120,7 @@ fn server_hello(origin: Origin, input: &[u8]) -> IResult<&[u8], ServerHello> {
             }
         }
         ALPN => hello.alpn = protocol_names(data).into_iter().next(),
+        ENCRYPT_THEN_MAC => hello.encrypt_then_mac = true,
         _ => {}
     })?;
     Ok((rest, hello))
@@ -188,6 +192,7 @@ fn clean(name: &[u8]) -> Box<str> {
 
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
+const ENCRYPT_THEN_MAC: u16 = 22;
 const PRE_SHARED_KEY: u16 = 41;
 const EARLY_DATA: u16 = 42;
 const SUPPORTED_VERSIONS: u16 = 43;

@@ -2,6 +2,7 @@
 
 use super::alert::Alert;
 use super::certificates::Certificates;
+use super::decryption::{Decryption, Readable};
 use super::guess::{Offer, Signs, Sized, WebSocketGuess};
 use super::handshake::{CERTIFICATE_REQUEST, CLIENT_HELLO, Message, MessageReader};
 use super::hello::{ClientHello, ServerHello};
@@ -58,6 +59,8 @@ pub struct TlsFacts {
     pub hellos_too_long: u32,
     /// Hellos that broke their grammar.
     pub hellos_malformed: u32,
+    /// How much could be decrypted.
+    pub decryption: Decryption,
 }
 
 impl TlsFacts {
@@ -65,6 +68,18 @@ impl TlsFacts {
     #[must_use]
     pub fn version(&self) -> Option<TlsVersion> {
         self.server_hello.as_ref().map(|hello| hello.version)
+    }
+
+    /// Whether anything could be decrypted.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.decryption.sides.iter().any(|(_, side)| matches!(side, Readable::All | Readable::Part(_)))
+    }
+
+    /// Adds alerts that were decrypted, in the order of their packets.
+    pub fn add_decrypted(&mut self, alerts: &[Alert]) {
+        self.alerts.extend(alerts.iter().take(MAX_ALERTS - self.alerts.len().min(MAX_ALERTS)));
+        self.alerts.sort_by_key(|alert| alert.origin.packet);
     }
 }
 
@@ -305,7 +320,16 @@ impl Observer {
             // certificate that way.
             [level @ 1..=2, description] if len == 2 && !half.is_torn => {
                 if self.facts.alerts.len() < MAX_ALERTS {
-                    self.facts.alerts.push(Alert { side, origin, offset: start, level, description, clear: true });
+                    let (clear, after_data) = (true, false);
+                    self.facts.alerts.push(Alert {
+                        side,
+                        origin,
+                        offset: start,
+                        level,
+                        description,
+                        clear,
+                        after_data,
+                    });
                 }
             }
             _ => self.facts.encrypted_alert_guess[side] = Some(origin),

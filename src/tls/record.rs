@@ -31,6 +31,17 @@ impl ContentType {
             _ => return None,
         })
     }
+
+    /// Its number in a record header.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Self::ChangeCipherSpec => 20,
+            Self::Alert => 21,
+            Self::Handshake => 22,
+            Self::ApplicationData => 23,
+            Self::Heartbeat => 24,
+        }
+    }
 }
 
 /// The last complete record that one side sent.
@@ -74,7 +85,7 @@ pub(super) struct RecordHeader {
 }
 
 impl RecordHeader {
-    fn read(bytes: &[u8; HEADER_LEN]) -> Option<Self> {
+    pub(super) fn read(bytes: &[u8; HEADER_LEN]) -> Option<Self> {
         record_header(bytes).ok().map(|(_, header)| header)
     }
 }

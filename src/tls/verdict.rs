@@ -1,7 +1,7 @@
 //! What the facts of a TLS connection amount to.
 
 use super::certificates::{Chain, NameMatch, Validity, Weakness};
-use super::{Alert, ContentType, HandshakeState, NotTlsKind, TlsFacts, TlsVersion};
+use super::{Alert, ContentType, HandshakeState, NotTlsKind, TlsFacts, TlsVersion, WhyNot};
 use crate::units::{Origin, PerSide, Side};
 
 /// An alert that ended a side's stream.
@@ -204,10 +204,11 @@ impl TlsFacts {
         legs.into_iter().flatten().fold(0.0, f64::max).min(1.0) + 0.1
     }
 
-    /// The first alert in clear other than `close_notify`.
+    /// The first alert other than `close_notify` that could be read and came before any data of its sender: what a
+    /// handshake failed of.
     #[must_use]
     pub fn fatal_alert(&self) -> Option<&Alert> {
-        self.alerts.iter().find(|alert| alert.clear && alert.description != CLOSE_NOTIFY)
+        self.alerts.iter().find(|alert| !alert.after_data && alert.description != CLOSE_NOTIFY)
     }
 
     /// Where the server answered the ClientHello with HTTP.
@@ -216,6 +217,12 @@ impl TlsFacts {
         let not_tls = self.not_tls.as_ref()?;
         let is_http = not_tls.kind == NotTlsKind::HttpResponse;
         (not_tls.side == Side::Server && is_http && !not_tls.after_records).then_some(not_tls.origin)
+    }
+
+    /// Why not all that was protected could be read; where there was nothing to read, that there were no keys for it.
+    #[must_use]
+    pub fn why_not_read(&self) -> Option<WhyNot> {
+        self.decryption.why_not().or((!self.is_read()).then_some(WhyNot::NoKeys))
     }
 
     /// The version in use, or the highest that was offered while none was chosen.

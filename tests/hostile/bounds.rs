@@ -50,15 +50,16 @@ fn every_bound_has_words_in_every_language() {
             probe: 114,
             inflate: 115,
             tls_handshake: 116,
+            tls_sessions: 117,
         };
         let names: BTreeSet<_> = found.summary.limits.named().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), 16, "each has a name of its own");
+        assert_eq!(names.len(), 17, "each has a name of its own");
         (found.text(language), found.json(), names)
     };
     let mut texts = BTreeSet::new();
     for language in Language::all() {
         let (text, json, names) = told(language);
-        for count in 101..=116 {
+        for count in 101..=117 {
             assert!(text.contains(&count.to_string()), "{language:?} tells how often: {count} in\n{text}");
         }
         for name in &names {
@@ -226,6 +227,18 @@ fn tls_hellos() {
     c.server().rst();
     let found = analyse(&c.into_capture(), Limits { tls_handshake_bytes: 199, ..Limits::default() });
     is_told(&found, "tls_handshake", 1, "TLS hellos too long to read");
+}
+
+#[test]
+fn tls_sessions() {
+    let line = |random: u8| format!("CLIENT_RANDOM {} {}\n", format!("{random:02x}").repeat(32), "ab".repeat(48));
+    let limits = Limits { tls_sessions: 3, ..Limits::default() };
+    let mut analyzer = wsdissect::Analyzer::new(wsdissect::Options { limits, ..wsdissect::Options::default() });
+    let read = analyzer.secrets((0..5).map(line).collect::<String>().as_bytes());
+    assert_eq!((read.added, read.left_out), (3, 2));
+    let mut found = Found::default();
+    found.summary = analyzer.summary();
+    is_told(&found, "tls_sessions", 2, "secrets of TLS sessions left out");
 }
 
 /// These three are told by the connection itself.

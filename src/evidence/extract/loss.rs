@@ -3,7 +3,7 @@
 use super::{Answer, View, absent, boolean, int, or_unknown, seconds, side, unless_one_sided};
 use crate::connection::{EndSignalKind, IcmpKind, Pending, Resent};
 use crate::evidence::WhyUnknown;
-use crate::units::{Origin, Side};
+use crate::units::{Origin, Side, StreamOffset};
 
 /// Acknowledgements may be this late (RFC 9293 §3.8.6.3 allows half a second, to which the way is added); until then,
 /// bytes are on their way.
@@ -45,6 +45,8 @@ fn unacknowledged(view: &View<'_>, sender: Side) -> Result<Option<Unacknowledged
         }
         is_overdue(view, sender, since)?;
     }
+    // Inside TLS messages have places of their own; what TCP acknowledged of them was taken out.
+    let acked = if view.connection.tls.is_some() { StreamOffset(0) } else { acked };
     let messages = view.connection.traffic[sender].in_flight.beyond(acked);
     Ok(Some(Unacknowledged { bytes, messages, pending: facts.pending }))
 }

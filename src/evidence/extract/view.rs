@@ -133,7 +133,7 @@ impl<'a> View<'a> {
     /// Whether frames of `side` were looked for at all.
     pub(super) fn frames_watched(&self, side: Side) -> Result<(), WhyUnknown> {
         let visibility = &self.connection.visibility[side];
-        if visibility.encrypted || self.connection.tls.is_some() {
+        if visibility.encrypted || self.connection.is_sealed() {
             return Err(WhyUnknown::Encrypted);
         }
         let handshake = &self.connection.handshake;

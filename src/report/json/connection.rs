@@ -148,7 +148,8 @@ struct TlsObject {
     websocket: Option<GuessObject>,
     alert: Option<AlertObject>,
     decrypted: &'static str,
-    why_not: &'static str,
+    why_not: Option<&'static str>,
+    why_not_detail: Option<String>,
 }
 
 /// The server's own certificate, and what is wrong with those that it showed.
@@ -475,6 +476,7 @@ fn unacknowledged(report: &ConnectionReport, side: Side) -> Maybe<Unacknowledged
 
 fn tls(report: &ConnectionReport) -> Option<TlsObject> {
     let tls = report.connection.tls.as_deref()?;
+    let why_not = tls.why_not_read();
     Some(TlsObject {
         version: tls.version_name(),
         sni: tls.client_hello.as_ref().and_then(|hello| hello.sni.as_ref()).map(ToString::to_string),
@@ -506,8 +508,9 @@ fn tls(report: &ConnectionReport) -> Option<TlsObject> {
             side: alert.side.name(),
             packet: alert.origin.packet.value(),
         }),
-        decrypted: "no",
-        why_not: "no_keys",
+        decrypted: tls.decryption.name(),
+        why_not: why_not.map(|why| why.name()),
+        why_not_detail: why_not.and_then(|why| why.detail()),
     })
 }
 
@@ -565,7 +568,7 @@ fn close_frame(connection: &Connection, side: Side) -> Maybe<Option<CloseFrameOb
 /// Why it cannot be said that `side` sent no Close frame.
 pub(super) fn why_frames_unknown(connection: &Connection, side: Side) -> Option<WhyUnknown> {
     let visibility = &connection.visibility[side];
-    if connection.tls.is_some() || visibility.encrypted {
+    if connection.is_sealed() || visibility.encrypted {
         Some(WhyUnknown::Encrypted)
     } else if visibility.one_sided {
         Some(WhyUnknown::OneSided)

@@ -114,8 +114,16 @@ struct HopCountsObject {
 struct OtherObject {
     http: u64,
     tls_unread: u64,
+    tls_why_not: Vec<UndecryptedObject>,
     attempts: u64,
     other: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct UndecryptedObject {
+    why_not: &'static str,
+    why_not_detail: Option<String>,
+    connections: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -191,6 +199,7 @@ impl SummaryObject {
             other: OtherObject {
                 http: summary.http,
                 tls_unread: summary.tls,
+                tls_why_not: summary.tls_unread.iter().map(undecrypted).collect(),
                 attempts: summary.attempts,
                 other: summary.other,
             },
@@ -204,6 +213,10 @@ impl SummaryObject {
             quality: QualityObject::new(closing),
         }
     }
+}
+
+fn undecrypted((why_not, detail, connections): &(&'static str, Option<String>, u64)) -> UndecryptedObject {
+    UndecryptedObject { why_not, why_not_detail: detail.clone(), connections: *connections }
 }
 
 impl FileObject {
