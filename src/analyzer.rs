@@ -215,7 +215,7 @@ impl Analyzer {
     fn release(&mut self, is_over: bool) {
         let now = self.summary.span.map(|(_, latest)| latest);
         if is_over {
-            self.patient.take().into_iter().for_each(|connection| self.hand_out(connection, now));
+            self.patient.take().for_each(|connection| self.hand_out(connection, now));
         }
         while let Some(first) = self.waiting.front() {
             let ended = first.first_end().and_then(|end| end.at.time);

@@ -2463,7 +2463,7 @@ fn three(flow: u64, times: [(f64, f64, f64); 3], more: Vec<Conversation>) -> Sce
     packets.sort_by_key(|packet| packet.time);
     let fins = |packet: &&Packet| packet.segment().source.port() == 80 && packet.segment().has(flags::FIN);
     let numbered: Vec<(u64, &Packet)> = (1..).zip(&packets).collect();
-    let fin = numbered.iter().filter(|(_, packet)| fins(&packet)).map(|(number, _)| *number);
+    let fin = numbered.iter().filter(|(_, packet)| fins(packet)).map(|(number, _)| *number);
     let mut marks: BTreeMap<&'static str, u64> = ["fin1", "fin2", "fin3"].into_iter().zip(fin).collect();
     let rst = numbered.iter().find(|(_, packet)| packet.segment().has(flags::RST)).map(|(number, _)| *number);
     marks.extend(rst.map(|number| ("refused", number)));

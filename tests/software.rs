@@ -566,7 +566,7 @@ fn decision_052_053_109_and_110_codes_that_say_it() {
         told(talk)
     };
     diagnosed(&ends("binary", 1003), "52", "close-1003-binary", "unsupported_data", "client", "likely");
-    diagnosed(&ends("text", 1003), "53", "close-1003-text", "unsupported_data", "client", "possible");
+    diagnosed(&ends("text", 1003), "53", "close-not-json", "unsupported_data", "client", "possible");
     diagnosed(&ends("text", 1012), "109", "close-1012", "service_restart", "server", "certain");
     diagnosed(&ends("text", 1013), "110", "close-1013", "try_again_later", "server", "likely");
 }

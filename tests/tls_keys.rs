@@ -137,12 +137,9 @@ fn analyse(capture: &[u8], keys: &str) -> (Vec<Value>, Summary) {
     options.keys.add(keys.as_bytes(), &options.limits);
     let mut analyzer = Analyzer::new(options);
     let mut connections = Vec::new();
-    loop {
-        // The first secrets stand before the first packet: these analyses need no more than that.
-        match reader.next_packet().unwrap() {
-            Some(packet) => analyzer.packet(&packet),
-            None => break,
-        }
+    // The first secrets stand before the first packet: these analyses need no more than that.
+    while let Some(packet) = reader.next_packet().unwrap() {
+        analyzer.packet(&packet);
     }
     analyzer.finish();
     while let Some(report) = analyzer.next_report() {

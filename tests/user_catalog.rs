@@ -89,6 +89,24 @@ fn row_130_the_catalog_of_the_documentation_teaches_codes_reasons_applications_a
 }
 
 #[test]
+fn row_130_the_catalog_teaches_the_timeout_of_an_own_device() {
+    let catalog = file("catalog-device", "edge.toml", &documented());
+    let mut c = Conversation::new("10.0.0.1:40000", "10.0.0.2:80");
+    let response_headers = vec!["X-Acme-Edge: fra-1".to_owned()];
+    c.connect().upgrade_with(&Upgrade { response_headers, ..Upgrade::default() });
+    c.client().text("hello");
+    c.server().text("welcome");
+    c.wait(75.0).server().fin();
+    c.client().fin();
+    let capture = folder("catalog-device-capture").join("capture.pcap");
+    fs::write(&capture, Capture::of([c]).pcap()).expect("the folder is ours");
+    let told = diagnosed(&catalog, &capture);
+    assert_eq!((&told["diagnosis"]["cause"], &told["diagnosis"]["party"]), (&"idle_timeout".into(), &"proxy".into()));
+    let fixes = told["diagnosis"]["fixes"].to_string();
+    assert!(fixes.contains("tunnel_idle = "), "{fixes}");
+}
+
+#[test]
 fn row_130_explain_rules_and_codes_know_the_catalog() {
     let catalog = file("catalog-explain", "chat.toml", &documented());
     let said = |args: &[&str]| {

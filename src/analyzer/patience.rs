@@ -46,9 +46,9 @@ impl Patient {
     }
 
     /// All that waited, in the order in which they ended.
-    pub(super) fn take(&mut self) -> Vec<Box<Connection>> {
+    pub(super) fn take(&mut self) -> impl Iterator<Item = Box<Connection>> + use<> {
         self.of_server.clear();
-        std::mem::take(&mut self.waiting)
+        std::mem::take(&mut self.waiting).into_iter()
     }
 }
 

@@ -179,7 +179,9 @@ impl TlsStage {
             !self.has_hole && facts.unanswered() && waited.is_some_and(|waited| waited >= ANSWER_SECONDS);
         let refused = !self.has_hole
             && (facts.left_after_handshake(ends) || facts.answered_as_http2(ends) || facts.finished_refused(ends));
-        if !failed && !is_unanswered && !refused && websocket.is_none() {
+        // Without the ClientHello nobody knows who is the client.
+        let says_nothing = !failed && !is_unanswered && !refused && websocket.is_none();
+        if says_nothing || (facts.client_hello.is_none() && facts.fatal_alert().is_none()) {
             if let Some(why) = facts.decryption.why_not().filter(|why| *why != WhyNot::NoKeys) {
                 shared.keys.unread.add(why);
             }

@@ -294,13 +294,11 @@ impl Observer {
                     }
                     None => self.facts.hellos_malformed = self.facts.hellos_malformed.saturating_add(1),
                 },
-                Some(Message::Certificates(body)) if side == Side::Server => {
-                    if self.facts.certificates_seen.is_none() {
-                        self.facts.certificates_seen = Some(origin);
-                        let asked = self.facts.asked_name();
-                        let shown = body.and_then(|body| Certificates::read(origin, &body, asked));
-                        self.facts.certificates = shown.map(Box::new);
-                    }
+                Some(Message::Certificates(body)) if side == Side::Server && self.facts.certificates_seen.is_none() => {
+                    self.facts.certificates_seen = Some(origin);
+                    let asked = self.facts.asked_name();
+                    let shown = body.and_then(|body| Certificates::read(origin, &body, asked));
+                    self.facts.certificates = shown.map(Box::new);
                 }
                 Some(Message::Other { kind: CERTIFICATE_REQUEST }) if side == Side::Server => {
                     self.facts.client_certificate_requested = true;

@@ -105,6 +105,10 @@ impl<'a> View<'a> {
             let tail = || Side::BOTH.into_iter().any(|side| self.tail_lost(side).is_some()).then_some(WhyUnknown::Gap);
             return self.not_watched_to_the_end().or_else(tail).map_or(Ok(None), Err);
         };
+        // A side may have sent its FIN before it reset.
+        if end.kind == EndSignalKind::Rst && self.tail_lost(end.by).is_some() {
+            return Err(WhyUnknown::Gap);
+        }
         match self.tail_lost(end.by.other()) {
             // A FIN that acknowledges nothing of what is missing was no answer to it.
             Some(lost)
