@@ -135,6 +135,7 @@ impl Report {
     fn of(test: &str, files: &[(&str, Vec<u8>)]) -> Self {
         let folder = folder(test);
         let mut arguments = vec!["--lang".to_owned(), "en".to_owned(), "-v".to_owned()];
+        arguments.extend((files.len() > 1).then(|| "--pair".to_owned()));
         for (name, bytes) in files {
             fs::write(folder.join(name), bytes).expect("a file of our own");
             arguments.push((*name).to_owned());
@@ -639,4 +640,25 @@ fn row_104_one_point_has_no_hops() {
     let report = Report::of("one-point", &[("client.pcap", pcap(client))]);
     assert_eq!(report.hops(), &Value::Null);
     assert_eq!(report.summary["hops"]["connections"], 0);
+}
+
+#[test]
+fn row_104_a_pair_that_shares_no_connection_is_told() {
+    let folder = folder("hops-no-pair");
+    let one = |name: &str, client: &str| {
+        let mut talk = Conversation::new(client, "10.9.0.8:9000");
+        talk.connect().upgrade();
+        talk.client().text("hello").close(1000, "");
+        talk.server().close(1000, "").fin();
+        talk.client().fin();
+        fs::write(folder.join(name), Capture::of([talk]).pcap()).expect("a file of our own");
+    };
+    one("a.pcap", "10.0.0.7:41000");
+    one("b.pcap", "10.0.0.7:41001");
+    let run = |arguments: &[&str]| ended(command(arguments).current_dir(&folder).spawn().expect("the program starts"));
+    let both = run(&["--pair", "a.pcap", "b.pcap"]);
+    assert_eq!(both.code, Some(3), "{both:?}");
+    assert!(both.stderr.contains("no WebSocket connection is in more than one"), "{both:?}");
+    assert_eq!(run(&["a.pcap", "b.pcap"]).code, Some(0));
+    assert_eq!(run(&["--pair", "a.pcap"]).code, Some(2));
 }

@@ -44,6 +44,9 @@ pub(super) fn run(
     if inputs.captures.is_empty() && inputs.failures.is_empty() {
         return Err(Failure::Usage("no capture given; try `wsdissect capture.pcap` or `wsdissect --help`".to_owned()));
     }
+    if args.pair && inputs.captures.len() < 2 && inputs.failures.is_empty() {
+        return Err(Failure::Usage("--pair compares captures of two points or more; name them both".to_owned()));
+    }
     if args.follow && inputs.failures.is_empty() {
         inputs.follow()?;
     }
@@ -191,6 +194,10 @@ impl<W: Write> Job<'_, W> {
             analyzer.lost_while_recording(interface, lost);
         }
         analyzer.finish();
+        if self.args.pair && analyzer.summary().hops.connections == 0 {
+            eprintln!("wsdissect: --pair: no WebSocket connection is in more than one of the captures");
+            self.is_incomplete();
+        }
         self.drain(&mut analyzer, &mut fleet, &mut kept, &places)?;
         let name = places.all();
         let mut damage = std::mem::take(&mut self.damage);

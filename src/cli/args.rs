@@ -49,6 +49,11 @@ pub(super) struct AnalysisArgs {
     #[arg(short = 'r', long = "read", value_name = "FILE")]
     pub(super) read: Vec<PathBuf>,
 
+    /// The captures were made at two or more points of one path, such as client and server; without this they are compared
+    /// just the same, and with it the program says so, and ends with 3, when no connection is in more than one of them
+    #[arg(long)]
+    pub(super) pair: bool,
+
     /// Read on as the capture grows, until Ctrl-C, which prints the report
     #[arg(long)]
     pub(super) follow: bool,

@@ -76,16 +76,22 @@ impl<'a> Together<'a> {
         Some(self.say(key, &values))
     }
 
-    /// What most of them ended with, and from where.
+    /// What they ended with, and from where; the two most frequent ways.
     fn end(&self, shared: &Shared) -> Option<String> {
-        let ((side, how), _) = shared.ends.most()?;
+        let kinds = shared.ends.by_count();
+        let ends: Vec<String> =
+            kinds.iter().take(2).map(|((side, how), _)| self.one_end(shared, *side, *how)).collect();
+        (!ends.is_empty()).then(|| ends.join(" / "))
+    }
+
+    fn one_end(&self, shared: &Shared, side: Side, how: HowEnded) -> String {
         let server =
-            shared.servers.most().filter(|(_, count)| *side == Side::Server && *count == shared.servers.total());
+            shared.servers.most().filter(|(_, count)| side == Side::Server && *count == shared.servers.total());
         let who = match server {
             Some((server, _)) => server.ip.to_string(),
             None => self.say("end.side", &[("side", self.speaker.word(side.name()))]),
         };
-        Some(self.say(&format!("end.{}", how.name()), &[("who", &who)]))
+        self.say(&format!("end.{}", how.name()), &[("who", &who)])
     }
 
     /// Where and when.
