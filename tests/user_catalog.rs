@@ -107,6 +107,18 @@ fn row_130_the_catalog_teaches_the_timeout_of_an_own_device() {
 }
 
 #[test]
+fn options_that_all_commands_know_may_stand_before_the_command() {
+    let behind = run(&["explain", "--no-config", "--lang", "de", "1009"]);
+    assert_eq!(behind.code, Some(0), "{behind:?}");
+    let before = run(&["--no-config", "--lang", "de", "explain", "1009"]);
+    assert_eq!((before.code, &before.stdout), (Some(0), &behind.stdout), "{before:?}");
+    // One that only the main job knows is no capture named `rules`, and is not passed over.
+    let other = run(&["--verbose", "rules"]);
+    assert_eq!(other.code, Some(2), "{other:?}");
+    assert!(other.stderr.contains("'--verbose' says nothing to 'rules'"), "{other:?}");
+}
+
+#[test]
 fn row_130_explain_rules_and_codes_know_the_catalog() {
     let catalog = file("catalog-explain", "chat.toml", &documented());
     let said = |args: &[&str]| {

@@ -2,13 +2,15 @@
 
 use super::select::{FailOn, Selector};
 use crate::catalog::language::Language;
-use clap::{Args as ClapArgs, Parser, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Tells why each WebSocket connection in a packet capture ended, proves it from the packets, and says what to change.
 #[derive(Debug, Parser)]
-#[command(name = "wsdissect", version, about, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(name = "wsdissect", version, about, max_term_width = 100)]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) analysis: AnalysisArgs,
@@ -22,6 +24,27 @@ pub(super) struct Args {
     /// Language of the report: en, zh, de, tr or fr [default: the locale's]
     #[arg(long, global = true, value_name = "LANG", value_parser = parse_language)]
     pub(super) lang: Option<Language>,
+}
+
+impl Args {
+    /// Reads the command line. Options of the main job say nothing to the other commands; those that all commands know may
+    /// stand before the command's name as well as behind it.
+    ///
+    /// # Errors
+    /// What clap says of a mistake, or of a call for help.
+    pub(super) fn read() -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        let given = |arg: &&clap::Arg| {
+            !arg.is_global_set() && matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
+        };
+        let misplaced = command.get_arguments().find(given).map(ToString::to_string);
+        if let (Some(name), Some(arg)) = (matches.subcommand_name(), misplaced) {
+            let message = format!("'{arg}' says nothing to '{name}'");
+            return Err(command.error(ErrorKind::ArgumentConflict, message));
+        }
+        Self::from_arg_matches(&matches)
+    }
 }
 
 /// What to know besides what comes with the program.

@@ -20,13 +20,12 @@ pub use exit::ExitStatus;
 
 use crate::catalog::language::Language;
 use args::Subcommand;
-use clap::Parser as _;
 use std::io::{self, BufWriter, Write};
 
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn run() -> ExitStatus {
-    let args = match args::Args::try_parse() {
+    let args = match args::Args::read() {
         Ok(args) => args,
         Err(error) => {
             // Help and version are no errors; clap prints each to its own stream.
