@@ -88,7 +88,7 @@ pub struct Analyzer {
     waiting: VecDeque<Box<Connection>>,
     patience: Patience,
     patient: Patient,
-    ready: VecDeque<(Box<Connection>, Around)>,
+    ready: VecDeque<Pending>,
     attempts: Attempts,
     /// Of which something depends on how reliable the points of capture are, which is told at the end.
     held: VecDeque<Box<Connection>>,
@@ -234,19 +234,17 @@ impl Analyzer {
 
     fn hand_out(&mut self, connection: Box<Connection>, now: Option<Timestamp>) {
         let around = self.shared.crowd.around(&connection, now);
-        self.ready.push_back((connection, around));
+        self.ready.push_back(Pending { connection, around });
     }
 
     /// The next report that is ready, in the order in which connections ended.
     pub fn next_report(&mut self) -> Option<ConnectionReport> {
-        // The facts of a connection take several times its memory, and at the end of a capture all that are open come at once.
-        let (connection, around) = self.ready.pop_front()?;
-        let Knowledge { rules, applications, stacks, middleboxes } = &*self.knowledge;
-        let software = stacks.recognise(&connection);
-        let context = Context { applications, stacks, software: &software, middleboxes, around: &around };
-        let facts = evidence::collect(&connection, context);
-        let diagnosis = diagnose(rules, &facts);
-        Some(ConnectionReport { connection, software, facts, diagnosis })
+        self.next_pending().map(|pending| conclude(pending, &self.knowledge))
+    }
+
+    /// The next connection of which all is known that the capture says, in the order in which connections ended.
+    pub fn next_pending(&mut self) -> Option<Pending> {
+        self.ready.pop_front()
     }
 
     /// What has been seen so far.
@@ -332,6 +330,25 @@ impl Analyzer {
         self.summary.hops.add(&connection);
         self.waiting.push_back(connection);
     }
+}
+
+/// A connection that is over, with what the others say of it: all that its report is made of, besides what was known before.
+#[derive(Debug)]
+pub struct Pending {
+    connection: Box<Connection>,
+    around: Around,
+}
+
+/// What a connection says, and what it means. It depends on nothing but its arguments, so that it may be asked anywhere.
+#[must_use]
+pub fn conclude(pending: Pending, knowledge: &Knowledge) -> ConnectionReport {
+    let Pending { connection, around } = pending;
+    let Knowledge { rules, applications, stacks, middleboxes } = knowledge;
+    let software = stacks.recognise(&connection);
+    let context = Context { applications, stacks, software: &software, middleboxes, around: &around };
+    let facts = evidence::collect(&connection, context);
+    let diagnosis = diagnose(rules, &facts);
+    ConnectionReport { connection, software, facts, diagnosis }
 }
 
 /// Connection attempts without a byte of payload. Only the rest of the capture can tell whether they were for a
