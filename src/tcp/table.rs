@@ -18,8 +18,8 @@ const LINGER_PACKETS: u64 = 10_000;
 
 /// The flows of one capture.
 ///
-/// Feed it with [`push`](Self::push), take what ended with [`pop_finished`](Self::pop_finished), and call
-/// [`finish`](Self::finish) at the end of the capture.
+/// Feed it with [`push`](Self::push), tell it now and then how late it is with [`tick`](Self::tick), take what ended with
+/// [`pop_finished`](Self::pop_finished), and call [`finish`](Self::finish) at the end of the capture.
 pub struct FlowTable<S: StreamSink> {
     flows: Slab<OpenFlow<S>>,
     index: FlowIndex,
@@ -60,7 +60,6 @@ impl<S: StreamSink> FlowTable<S> {
 
     /// Adds the next segment of the capture. `open` makes the consumer of a new flow; all consumers share `context`.
     pub fn push(&mut self, segment: &Segment<'_>, context: &mut S::Context, open: impl FnOnce(&FlowStart) -> S) {
-        self.finish_lingering(segment.origin, context);
         let key = FlowKey::new(segment.source, segment.destination);
         let slot = match self.index.latest(&key) {
             None => self.open(&key, Network::FIRST, segment, context, open),
@@ -104,6 +103,26 @@ impl<S: StreamSink> FlowTable<S> {
         }
         while self.budget.kept > self.budget.limits.kept_bytes_total && self.evict(context, |flow| flow.kept() > 0) {
             self.budget.hits.kept += 1;
+        }
+    }
+
+    /// It is `now`: closes the flows whose time to linger is over.
+    ///
+    /// Only here, and not with every segment, so that it makes no difference which segments of other flows come by.
+    pub fn tick(&mut self, now: Origin, context: &mut S::Context) {
+        while let Some(&(slot, number, since)) = self.lingering.front() {
+            if !self.has_lingered(since, now) {
+                return;
+            }
+            self.lingering.pop_front();
+            let Some(flow) = self.flows.get_mut(slot).filter(|flow| flow.number == number) else { continue };
+            if flow.over.is_none() {
+                flow.queued = false;
+            } else if flow.lingers_since != since {
+                self.lingering.push_back((slot, number, flow.lingers_since));
+            } else {
+                self.close(slot, FlowEnd::Closed, context);
+            }
         }
     }
 
@@ -227,24 +246,6 @@ impl<S: StreamSink> FlowTable<S> {
             }
         }
         false
-    }
-
-    /// Closes the flows whose time to linger is over.
-    fn finish_lingering(&mut self, now: Origin, context: &mut S::Context) {
-        while let Some(&(slot, number, since)) = self.lingering.front() {
-            if !self.has_lingered(since, now) {
-                return;
-            }
-            self.lingering.pop_front();
-            let Some(flow) = self.flows.get_mut(slot).filter(|flow| flow.number == number) else { continue };
-            if flow.over.is_none() {
-                flow.queued = false;
-            } else if flow.lingers_since != since {
-                self.lingering.push_back((slot, number, flow.lingers_since));
-            } else {
-                self.close(slot, FlowEnd::Closed, context);
-            }
-        }
     }
 
     /// Drops queue entries of flows that are gone (replaced, evicted) when they are the larger part.
