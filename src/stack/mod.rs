@@ -21,6 +21,7 @@ pub use tls::Unread;
 use crate::application::Applications;
 use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed, Path};
 use crate::crowd::Crowd;
+use crate::http::Heads;
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::tcp::{EndFacts, Flow, FlowStart, TcpFacts};
@@ -38,6 +39,8 @@ pub struct Shared {
     pub hits: LimitHits,
     /// Buffers for unmasking and inflating.
     pub scratch: Scratch,
+    /// The heads of HTTP messages that were met.
+    heads: Heads,
     /// Upgrade requests that wait for their answer.
     legs: legs::Legs,
     /// What connections are compared with others for.
@@ -58,8 +61,8 @@ impl Shared {
     pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
         let (hits, scratch, legs) = (LimitHits::default(), Scratch::new(&limits), legs::Legs::default());
         let crowd = Crowd::new(&limits);
-        let keys = tls::Keys::default();
-        Self { limits, hits, scratch, legs, crowd, applications, payload, probed_bytes: 0, keys }
+        let (heads, keys) = (Heads::new(&limits), tls::Keys::default());
+        Self { limits, hits, scratch, heads, legs, crowd, applications, payload, probed_bytes: 0, keys }
     }
 
     /// Why connections could not be decrypted, of those that are not reported.
