@@ -150,8 +150,8 @@ impl Legs {
     pub(super) fn opened(&mut self, connection: &Connection) {
         let flow = connection.id.flow;
         let handshake = &connection.handshake;
-        let front = handshake.front.filter(|front| !front.stripped).map(|front| front.flow);
-        let behind = handshake.behind.filter(|behind| !behind.stripped).map(|behind| behind.flow);
+        let front = handshake.front.as_deref().filter(|front| !front.stripped).map(|front| front.flow);
+        let behind = handshake.behind.as_deref().filter(|behind| !behind.stripped).map(|behind| behind.flow);
         let linked = match (front, behind) {
             (Some(front), _) => Some((front, false)),
             (None, Some(behind)) => Some((behind, true)),

@@ -373,9 +373,7 @@ impl HttpStage {
             (false, _) => Outcome::Rejected,
         };
         connection.handshake.answered_with_other = false;
-        if switches {
-            connection.handshake.negotiated = http::negotiated(connection.handshake.request.as_deref(), &response);
-        } else {
+        if !switches {
             connection.end_signal(EndSignalKind::HandshakeRejected, Side::Server, response.last);
             self.refusal = Some(Vec::new());
         }
@@ -386,7 +384,7 @@ impl HttpStage {
     /// The 101 came: from here on both directions are frames.
     fn upgrade(&mut self, shared: &mut Shared, end: StreamOffset) -> Box<WebSocketStage> {
         let connection = self.connection.take().expect("set by the caller, `response`");
-        let deflate = connection.handshake.negotiated.deflate;
+        let deflate = connection.handshake.negotiated().deflate;
         let config = |sender: Side| {
             let deflate = deflate.map(|sides| {
                 let params = sides[sender];

@@ -42,7 +42,7 @@ impl Legs {
                 waiting.behind = None;
             }
             Some(waiting) if waiting.front.flow != leg.flow => {
-                connection.handshake.front = Some(waiting.front);
+                connection.handshake.front = Some(Box::new(waiting.front));
                 waiting.behind.get_or_insert(leg);
             }
             Some(waiting) => *waiting = Waiting { front: leg, behind: None, ambiguous: false },
@@ -56,7 +56,7 @@ impl Legs {
             return;
         };
         if self.waiting.get(key).is_some_and(|waiting| waiting.front.flow == connection.id.flow) {
-            connection.handshake.behind = self.waiting.remove(key).and_then(|waiting| waiting.behind);
+            connection.handshake.behind = self.waiting.remove(key).and_then(|waiting| waiting.behind).map(Box::new);
         }
     }
 

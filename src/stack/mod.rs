@@ -462,14 +462,15 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, mut tcp: TcpF
     connection.copies = tcp.copies.clone().map(|seen| Copies { segments: tcp.duplicates, seen });
     connection.syn = tcp.syn.map(|(_, at)| at);
     connection.syn_ack = tcp.syn_ack.map(|(_, at)| at);
-    connection.icmp = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
-    for &(side, error) in &connection.icmp {
+    let icmp: Vec<_> = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
+    for &(side, error) in &icmp {
         connection.timeline.insert_late(Observation {
             at: error.origin,
             side: Some(side),
             observed: Observed::Icmp(error.kind),
         });
     }
+    connection.icmp = icmp;
     let unacknowledged = |end: End| tcp.unacknowledged(end).unwrap_or(0);
     let unacknowledged = PerSide { client: unacknowledged(client), server: unacknowledged(client.other()) };
     let PerEnd { a, b } = tcp.ends;
