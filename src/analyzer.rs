@@ -22,7 +22,7 @@ use crate::packet::Decoder;
 use crate::stack::{Finished, Payload, Shared, Stack, Traffic};
 use crate::tcp::{FlowEnd, FlowTable};
 use crate::tls::{KeyLog, KeyLogRead};
-use crate::units::{Endpoint, Origin, Side, Timestamp};
+use crate::units::{Endpoint, Origin, Side};
 use clocks::Clocks;
 use patience::Patient;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -88,12 +88,14 @@ pub struct Analyzer {
     waiting: VecDeque<Box<Connection>>,
     patience: Patience,
     patient: Patient,
-    ready: VecDeque<(Box<Connection>, Around)>,
+    ready: VecDeque<Pending>,
     attempts: Attempts,
     /// Of which something depends on how reliable the points of capture are, which is told at the end.
     held: VecDeque<Box<Connection>>,
     /// Packets lost while recording, by interface.
     dropped: BTreeMap<u32, u64>,
+    /// The capture is over.
+    is_over: bool,
 }
 
 impl Analyzer {
@@ -124,6 +126,7 @@ impl Analyzer {
             attempts: Attempts::default(),
             held: VecDeque::new(),
             dropped: BTreeMap::new(),
+            is_over: false,
         }
     }
 
@@ -137,7 +140,7 @@ impl Analyzer {
                 self.summary.analysed += 1;
                 self.flows.push(&segment, &mut self.shared, Stack::new);
                 self.drain();
-                self.release(false);
+                self.release();
                 None
             }
             Err(skip) => {
@@ -198,55 +201,59 @@ impl Analyzer {
     /// The capture is over: everything still open is reported as it stands.
     pub fn finish(&mut self) {
         self.shared.crowd.capture_is_over();
-        self.flows.finish(&mut self.shared);
-        self.drain();
+        // One after the other: all that are open at the end would take twice their memory.
+        while self.flows.finish_next(&mut self.shared) {
+            self.drain();
+        }
         let (wanted, rest) = std::mem::take(&mut self.attempts)
             .tied_to_websocket(self.summary.other + self.summary.http + self.summary.tls == 0);
         self.summary.attempts += rest;
         for connection in wanted.into_iter().chain(std::mem::take(&mut self.held)) {
             self.report(connection);
         }
-        self.release(true);
+        self.is_over = true;
     }
 
     /// Lets those go on that have waited long enough for others that end just after, in the order in which they came.
     ///
     /// What the others say is asked here and not when the report is, so that it depends on the packets alone.
-    fn release(&mut self, is_over: bool) {
+    fn release(&mut self) {
         let now = self.summary.span.map(|(_, latest)| latest);
-        if is_over {
-            self.patient.take().for_each(|connection| self.hand_out(connection, now));
-        }
         while let Some(first) = self.waiting.front() {
             let ended = first.first_end().and_then(|end| end.at.time);
             let waited = ended.zip(now).is_none_or(|(end, now)| now.seconds_since(end) >= Crowd::WAIT_SECONDS);
-            if !is_over && !waited && self.waiting.len() <= Self::WAITING {
+            if !waited && self.waiting.len() <= Self::WAITING {
                 break;
             }
             let Some(connection) = self.waiting.pop_front() else { break };
-            let waits_on = self.patience == Patience::Whole && !is_over;
+            let waits_on = self.patience == Patience::Whole;
             let Some(connection) = (if waits_on { self.patient.keep(connection) } else { Some(connection) }) else {
                 continue;
             };
-            self.hand_out(connection, now);
+            let pending = self.pending(connection);
+            self.ready.push_back(pending);
         }
     }
 
-    fn hand_out(&mut self, connection: Box<Connection>, now: Option<Timestamp>) {
+    fn pending(&self, connection: Box<Connection>) -> Pending {
+        let now = self.summary.span.map(|(_, latest)| latest);
         let around = self.shared.crowd.around(&connection, now);
-        self.ready.push_back((connection, around));
+        Pending { connection, around }
     }
 
     /// The next report that is ready, in the order in which connections ended.
     pub fn next_report(&mut self) -> Option<ConnectionReport> {
-        // The facts of a connection take several times its memory, and at the end of a capture all that are open come at once.
-        let (connection, around) = self.ready.pop_front()?;
-        let Knowledge { rules, applications, stacks, middleboxes } = &*self.knowledge;
-        let software = stacks.recognise(&connection);
-        let context = Context { applications, stacks, software: &software, middleboxes, around: &around };
-        let facts = evidence::collect(&connection, context);
-        let diagnosis = diagnose(rules, &facts);
-        Some(ConnectionReport { connection, software, facts, diagnosis })
+        self.next_pending().map(|pending| conclude(pending, &self.knowledge))
+    }
+
+    /// The next connection of which all is known that the capture says, in the order in which connections ended.
+    pub fn next_pending(&mut self) -> Option<Pending> {
+        if self.is_over && self.ready.is_empty() {
+            // Nothing changes any more, so that those that waited are asked about when it is their turn.
+            let next = self.patient.next().or_else(|| self.waiting.pop_front())?;
+            return Some(self.pending(next));
+        }
+        self.ready.pop_front()
     }
 
     /// What has been seen so far.
@@ -332,6 +339,25 @@ impl Analyzer {
         self.summary.hops.add(&connection);
         self.waiting.push_back(connection);
     }
+}
+
+/// A connection that is over, with what the others say of it: all that its report is made of, besides what was known before.
+#[derive(Debug)]
+pub struct Pending {
+    connection: Box<Connection>,
+    around: Around,
+}
+
+/// What a connection says, and what it means. It depends on nothing but its arguments, so that it may be asked anywhere.
+#[must_use]
+pub fn conclude(pending: Pending, knowledge: &Knowledge) -> ConnectionReport {
+    let Pending { connection, around } = pending;
+    let Knowledge { rules, applications, stacks, middleboxes } = knowledge;
+    let software = stacks.recognise(&connection);
+    let context = Context { applications, stacks, software: &software, middleboxes, around: &around };
+    let facts = evidence::collect(&connection, context);
+    let diagnosis = diagnose(rules, &facts);
+    ConnectionReport { connection, software, facts, diagnosis }
 }
 
 /// Connection attempts without a byte of payload. Only the rest of the capture can tell whether they were for a
