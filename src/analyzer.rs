@@ -221,7 +221,7 @@ impl Analyzer {
 
     /// The next connection of which all is known that the capture says, in the order in which connections ended.
     pub fn next_pending(&mut self) -> Option<Pending> {
-        self.work.concluder.ready.pop_front()
+        self.work.concluder.next_ready()
     }
 
     /// What has been seen so far.

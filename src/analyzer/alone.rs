@@ -41,7 +41,18 @@ impl Alone {
     /// The capture is over.
     pub(super) fn finish(&mut self, last: Option<Origin>) {
         self.concluder.capture_is_over();
-        self.all(|lane| lane.finish(last));
+        self.all(|lane| lane.finish_over(last));
+        for lane in &mut self.lanes {
+            lane.finish_next(last);
+        }
+        // Whose next flow is the first of all tells of it, and goes on to its next.
+        let next = |lane: &mut Lane| lane.told().first().map(|told| told.at);
+        while let Some((_, lane)) =
+            self.lanes.iter_mut().filter_map(|lane| Some((next(lane)?, lane))).min_by_key(|(at, _)| *at)
+        {
+            lane.told().drain(..).for_each(|told| self.concluder.take(told));
+            lane.finish_next(last);
+        }
     }
 
     /// A clock of the capture was set back before this packet.

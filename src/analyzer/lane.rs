@@ -49,8 +49,10 @@ impl Moment {
         Self { packet: packet.value(), part: Part::Packet, of: 0 }
     }
 
-    fn end() -> Self {
-        Self { packet: u64::MAX, part: Part::Over, of: 0 }
+    /// The end of the capture, for a flow that ended with it or before.
+    fn end(of: u64, end: FlowEnd) -> Self {
+        let part = if end == FlowEnd::CaptureEnded { Part::Open } else { Part::Over };
+        Self { packet: u64::MAX, part, of }
     }
 }
 
@@ -145,13 +147,18 @@ impl Lane {
         self.finished(None, |of, _| Moment { of, ..Moment::tick(before.packet) });
     }
 
-    /// The capture is over, and `last` is its last packet: everything that is still open ends.
-    pub(super) fn finish(&mut self, last: Option<Origin>) {
-        self.flows.finish(&mut self.shared);
-        self.finished(last, |of, end| {
-            let part = if end == FlowEnd::CaptureEnded { Part::Open } else { Part::Over };
-            Moment { part, of, ..Moment::end() }
-        });
+    /// The capture is over, and `last` is its last packet: the flows that were over already end.
+    pub(super) fn finish_over(&mut self, last: Option<Origin>) {
+        self.flows.finish_over(&mut self.shared);
+        self.finished(last, Moment::end);
+    }
+
+    /// The next flow that was open when the capture ended, by its first packet; `false` when there is none. One at a time,
+    /// because all that are open would take twice their memory.
+    pub(super) fn finish_next(&mut self, last: Option<Origin>) -> bool {
+        let is_one = self.flows.finish_next(&mut self.shared);
+        self.finished(last, Moment::end);
+        is_one
     }
 
     /// What there is to take in, as it came.

@@ -20,6 +20,7 @@ pub use tls::Unread;
 use crate::application::Applications;
 use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed, Path};
 use crate::crowd::Notices;
+use crate::http::Heads;
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::tcp::{EndFacts, Flow, FlowStart, TcpFacts};
@@ -39,6 +40,8 @@ pub struct Shared {
     pub scratch: Scratch,
     /// What connections tell those that compare them with others.
     pub notices: Notices,
+    /// The heads of HTTP messages that were met.
+    heads: Heads,
     /// The application protocols that are recognised.
     pub applications: Arc<Applications>,
     /// Whether reports may show what messages say.
@@ -54,8 +57,8 @@ impl Shared {
     #[must_use]
     pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
         let (hits, scratch, notices) = (LimitHits::default(), Scratch::new(&limits), Notices::default());
-        let keys = tls::Keys::default();
-        Self { limits, hits, scratch, notices, applications, payload, probed_bytes: 0, keys }
+        let (heads, keys) = (Heads::new(&limits), tls::Keys::default());
+        Self { limits, hits, scratch, notices, heads, applications, payload, probed_bytes: 0, keys }
     }
 
     /// Why connections could not be decrypted, of those that are not reported.
@@ -450,14 +453,15 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, mut tcp: TcpF
     connection.copies = tcp.copies.clone().map(|seen| Copies { segments: tcp.duplicates, seen });
     connection.syn = tcp.syn.map(|(_, at)| at);
     connection.syn_ack = tcp.syn_ack.map(|(_, at)| at);
-    connection.icmp = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
-    for &(side, error) in &connection.icmp {
+    let icmp: Vec<_> = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
+    for &(side, error) in &icmp {
         connection.timeline.insert_late(Observation {
             at: error.origin,
             side: Some(side),
             observed: Observed::Icmp(error.kind),
         });
     }
+    connection.icmp = icmp;
     let unacknowledged = |end: End| tcp.unacknowledged(end).unwrap_or(0);
     let unacknowledged = PerSide { client: unacknowledged(client), server: unacknowledged(client.other()) };
     let PerEnd { a, b } = tcp.ends;

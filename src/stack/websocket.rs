@@ -365,7 +365,7 @@ impl Recorder<'_> {
     /// An extension besides permessage-deflate may give the reserved bits and opcodes a meaning (RFC 6455 §5.2).
     fn may_be_an_extension(&self, rule: ViolationRule) -> bool {
         matches!(rule, ViolationRule::RsvNonzero | ViolationRule::ReservedOpcode)
-            && !self.connection.handshake.negotiated.other_extensions.is_empty()
+            && !self.connection.handshake.negotiated().other_extensions.is_empty()
     }
 }
 
