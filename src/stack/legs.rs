@@ -8,6 +8,7 @@
 use crate::connection::{Connection, Leg};
 use crate::http::AcceptValue;
 use crate::units::PerSide;
+use foldhash::fast::RandomState;
 use std::collections::{HashMap, VecDeque};
 
 /// Requests remembered while they wait; beyond that the oldest are forgotten, and their other leg is not found.
@@ -16,7 +17,7 @@ const WAITING: usize = 1024;
 /// The upgrade requests that wait for their answer.
 #[derive(Debug, Default)]
 pub(super) struct Legs {
-    waiting: HashMap<AcceptValue, Waiting>,
+    waiting: HashMap<AcceptValue, Waiting, RandomState>,
     order: VecDeque<AcceptValue>,
 }
 

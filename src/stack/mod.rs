@@ -27,6 +27,7 @@ use crate::tcp::{EndFacts, Flow, FlowStart, TcpFacts};
 use crate::tls::{KeyLog, looks_like_tls};
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::Scratch;
+use foldhash::fast::RandomState;
 use std::sync::Arc;
 
 /// What all connections of an analysis share: bounds, scratch buffers, counters.
@@ -46,6 +47,8 @@ pub struct Shared {
     pub applications: Arc<Applications>,
     /// Whether reports may show what messages say.
     pub payload: Payload,
+    /// Seeds the hashes of what is said.
+    hashes: RandomState,
     /// Bytes kept for connections whose protocol is not known yet.
     probed_bytes: usize,
     /// The secrets that open TLS.
@@ -59,7 +62,8 @@ impl Shared {
         let (hits, scratch, legs) = (LimitHits::default(), Scratch::new(&limits), legs::Legs::default());
         let crowd = Crowd::new(&limits);
         let keys = tls::Keys::default();
-        Self { limits, hits, scratch, legs, crowd, applications, payload, probed_bytes: 0, keys }
+        let hashes = RandomState::default();
+        Self { limits, hits, scratch, legs, crowd, applications, payload, hashes, probed_bytes: 0, keys }
     }
 
     /// Why connections could not be decrypted, of those that are not reported.
