@@ -27,6 +27,7 @@ use crate::tcp::{EndFacts, Flow, FlowStart, TcpFacts};
 use crate::tls::{KeyLog, looks_like_tls};
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::Scratch;
+use foldhash::fast::RandomState;
 use std::sync::Arc;
 
 /// What all connections of an analysis share: bounds, scratch buffers, counters.
@@ -46,6 +47,8 @@ pub struct Shared {
     pub applications: Arc<Applications>,
     /// Whether reports may show what messages say.
     pub payload: Payload,
+    /// Seeds the hashes of what is said.
+    hashes: RandomState,
     /// Bytes kept for connections whose protocol is not known yet.
     probed_bytes: usize,
     /// The secrets that open TLS.
@@ -58,7 +61,15 @@ impl Shared {
     pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
         let (hits, scratch, notices) = (LimitHits::default(), Scratch::new(&limits), Notices::default());
         let (heads, keys) = (Heads::new(&limits), tls::Keys::default());
-        Self { limits, hits, scratch, notices, heads, applications, payload, probed_bytes: 0, keys }
+        let hashes = RandomState::default();
+        Self { limits, hits, scratch, notices, heads, applications, payload, hashes, probed_bytes: 0, keys }
+    }
+
+    /// The same for other connections of the analysis. What is said there can be compared with what is said here.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let other = Self::new(self.limits, Arc::clone(&self.applications), self.payload);
+        Self { hashes: self.hashes.clone(), ..other }
     }
 
     /// Why connections could not be decrypted, of those that are not reported.
