@@ -408,6 +408,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("handshake.toml", include_str!("data/rules/handshake.toml")),
     ("tls.toml", include_str!("data/rules/tls.toml")),
     ("tls_clear.toml", include_str!("data/rules/tls_clear.toml")),
+    ("tls_end.toml", include_str!("data/rules/tls_end.toml")),
     ("tls_inferred.toml", include_str!("data/rules/tls_inferred.toml")),
     ("applications.toml", include_str!("data/rules/applications.toml")),
     ("announced.toml", include_str!("data/rules/announced.toml")),

@@ -102,7 +102,7 @@ fn cut<'a>(view: &View<'a>, end: &EndSignal) -> Result<Option<Cut<'a>>, WhyUnkno
                 Some(ClosePayload::Empty | ClosePayload::OneByte(_)) | None => Some(Cut::Close(NO_CODE, b"")),
             }
         }
-        EndSignalKind::Fin => view.tcp_end()?.map(|_| Cut::Fin),
+        EndSignalKind::Fin | EndSignalKind::CloseNotify => view.tcp_end()?.map(|_| Cut::Fin),
         EndSignalKind::Rst => {
             view.tcp_end()?;
             let forgotten = view.connection.tcp[end.by].rst_without_ack;

@@ -13,6 +13,7 @@ pub(super) mod peer;
 pub(super) mod software;
 pub(super) mod tls;
 pub(super) mod tls_clear;
+pub(super) mod tls_end;
 mod view;
 pub(super) mod whole;
 
