@@ -15,7 +15,7 @@ use crate::catalog::knowledge::Knowledge;
 use crate::connection::{Connection, Recorder};
 use crate::crowd::{Around, Crowd};
 use crate::diagnosis::diagnose;
-use crate::evidence::{self, Context};
+use crate::evidence::{Facts, Subject};
 use crate::fleet::{ConnectionReport, Summary};
 use crate::limits::{LimitHits, Limits};
 use crate::packet::Decoder;
@@ -107,7 +107,7 @@ impl Analyzer {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let limits = options.limits;
-        let mut shared = Shared::new(limits, Arc::clone(&options.knowledge.applications), options.payload);
+        let mut shared = Shared::new(limits, Arc::clone(&options.knowledge.tables.applications), options.payload);
         *shared.key_log() = options.keys;
         Self {
             decoder: Decoder::new(&limits),
@@ -342,13 +342,11 @@ pub struct Pending {
 /// What a connection says, and what it means. It depends on nothing but its arguments, so that it may be asked anywhere.
 #[must_use]
 pub fn conclude(pending: Pending, knowledge: &Knowledge) -> ConnectionReport {
-    let Pending { connection, around } = pending;
-    let Knowledge { rules, applications, stacks, middleboxes } = knowledge;
-    let software = stacks.recognise(&connection);
-    let context = Context { applications, stacks, software: &software, middleboxes, around: &around };
-    let facts = evidence::collect(&connection, context);
-    let diagnosis = diagnose(rules, &facts);
-    ConnectionReport { connection, software, facts, diagnosis }
+    let connection: Arc<Connection> = pending.connection.into();
+    let subject = Arc::new(Subject::new(Arc::clone(&connection), pending.around, Arc::clone(&knowledge.tables)));
+    let facts = Facts::of(Arc::clone(&subject));
+    let diagnosis = diagnose(&knowledge.rules, &facts);
+    ConnectionReport { connection, subject, facts, diagnosis }
 }
 
 /// Connection attempts without a byte of payload. Only the rest of the capture can tell whether they were for a
