@@ -11,6 +11,7 @@ use common::program::{Run, feed, folder, run};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use support::conversation::START;
 use support::{Acks, Capture, Conversation, Rng, Upgrade};
 
