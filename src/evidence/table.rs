@@ -77,24 +77,24 @@ pub(super) type Extract = fn(&View<'_>) -> Answer;
 
 /// Position of a fact in [`FACTS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FactId(usize);
+pub struct FactId(u16);
 
 impl FactId {
     /// The fact with this name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        FACTS.iter().position(|fact| fact.name == name).map(Self)
+        Self::all().find(|fact| fact.name() == name)
     }
 
     /// All facts, in the order of [`FACTS`].
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..FACTS.len()).map(Self)
+        (0..COUNT).map(Self)
     }
 
     /// The row of the table.
     #[must_use]
     pub fn fact(self) -> &'static Fact {
-        &FACTS[self.0]
+        &FACTS[self.index()]
     }
 
     /// The stable name.
@@ -124,8 +124,36 @@ impl FactId {
     /// Position in the table.
     #[must_use]
     pub fn index(self) -> usize {
-        self.0
+        usize::from(self.0)
     }
+
+    /// The fact with this name, where the name is part of the program: one that does not exist fails to compile in a constant.
+    ///
+    /// # Panics
+    /// There is no such fact.
+    #[must_use]
+    pub const fn named(name: &str) -> Self {
+        let mut index = 0;
+        while index < COUNT {
+            if same(FACTS[index as usize].name.as_bytes(), name.as_bytes()) {
+                return Self(index);
+            }
+            index += 1;
+        }
+        panic!("no fact has this name")
+    }
+}
+
+/// Rows of the table.
+const COUNT: u16 = FACTS.len() as u16;
+
+/// What `==` does, for constants.
+const fn same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
 }
 
 const fn fact(name: &'static str, ty: FactType, extract: Extract, doc: &'static str) -> Fact {

@@ -395,7 +395,7 @@ impl ConnectionObject {
             duration_s: connection.last.seconds_since(&connection.first),
             handshake: handshake(report),
             tls: tls(report),
-            stacks: Sides::of(|side| stack(&report.software[side])),
+            stacks: Sides::of(|side| stack(&report.subject.software()[side])),
             application: application(report, speaker),
             messages: Sides::of(|side| MessageCounts::from(traffic(side))),
             frames: Sides::of(|side| traffic(side).frames.named().into_iter().filter(|&(_, n)| n > 0).collect()),
