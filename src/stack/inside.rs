@@ -64,8 +64,8 @@ struct Of {
 
 #[derive(Debug)]
 struct Prefix {
-    bytes: [u8; PAYLOAD_PEEK_LEN],
-    len: u16,
+    /// At most [`PAYLOAD_PEEK_LEN`].
+    bytes: Vec<u8>,
     kind: MessageKind,
     /// The packet with its last byte, if all of the message was sent and this is its beginning for certain.
     complete: Option<Origin>,
@@ -74,24 +74,19 @@ struct Prefix {
 
 impl Prefix {
     fn empty(kind: MessageKind) -> Box<Self> {
-        Box::new(Self { bytes: [0; PAYLOAD_PEEK_LEN], len: 0, kind, complete: None, is_whole: false })
+        Box::new(Self { bytes: Vec::new(), kind, complete: None, is_whole: false })
     }
 
     fn fill(&mut self, position: u16, bytes: &[u8], kind: MessageKind) {
-        let (from, to) = (usize::from(position), usize::from(position) + bytes.len());
-        if let Some(place) = self.bytes.get_mut(from..to) {
-            place.copy_from_slice(bytes);
-            // No more than PAYLOAD_PEEK_LEN.
-            (self.len, self.kind) = (to as u16, kind);
+        if usize::from(position) + bytes.len() <= PAYLOAD_PEEK_LEN {
+            self.bytes.resize(position.into(), 0);
+            self.bytes.extend_from_slice(bytes);
+            self.kind = kind;
         }
     }
 
     fn glimpse(&self) -> Glimpse<'_> {
-        Glimpse {
-            is_text: self.kind == MessageKind::Text,
-            bytes: self.bytes.get(..usize::from(self.len)).unwrap_or_default(),
-            is_whole: self.is_whole,
-        }
+        Glimpse { is_text: self.kind == MessageKind::Text, bytes: &self.bytes, is_whole: self.is_whole }
     }
 }
 
@@ -156,9 +151,11 @@ impl Inside {
 
     /// Bytes kept until the next message comes.
     pub(super) fn kept_bytes(&self) -> usize {
-        let prefixes = Side::BOTH.into_iter().filter(|side| self.sides[*side].prefix.is_some()).count();
-        let followed = Side::BOTH.into_iter().filter(|side| self.sides[*side].mqtt.is_some()).count();
-        prefixes * size_of::<Prefix>() + followed * size_of::<ControlPackets>()
+        let of = |of: &Of| {
+            let prefix = of.prefix.as_ref().map_or(0, |prefix| size_of::<Prefix>() + prefix.bytes.capacity());
+            prefix + of.mqtt.as_ref().map_or(0, |_| size_of::<ControlPackets>())
+        };
+        of(&self.sides.client) + of(&self.sides.server)
     }
 
     /// Whether the next message of a side will be looked at.
@@ -193,7 +190,8 @@ impl Inside {
                 // A message without a byte has no piece either.
                 let of = &mut self.sides[side];
                 if let Some(prefix) = of.prefix.as_mut().filter(|_| !of.closed) {
-                    (prefix.len, prefix.complete) = (0, None);
+                    prefix.bytes.clear();
+                    prefix.complete = None;
                 }
             }
             // Others may have asked for it.
@@ -217,7 +215,7 @@ impl Inside {
             return None;
         }
         let mut prefix = of.prefix.take()?;
-        prefix.is_whole = note.content == Content::Whole && note.size == u64::from(prefix.len);
+        prefix.is_whole = note.content == Content::Whole && note.size == prefix.bytes.len() as u64;
         // Where earlier data is missing, some bytes of it are not the message's.
         prefix.complete =
             note.last.filter(|_| !matches!(note.content, Content::ContextLost | Content::UnknownExtension));

@@ -26,9 +26,9 @@ pub(super) struct WebSocketStage {
     answer_unseen: bool,
     recent: PerSide<Recent>,
     /// The client has not sent anything behind the 101 yet.
-    crossing: Option<Crossing>,
+    crossing: Option<Box<Crossing>>,
     /// The last silence that was broken, until it is known to be survived.
-    broken: Option<Broken>,
+    broken: Option<Box<Broken>>,
     crowd_knows: CrowdKnows,
 }
 
@@ -111,7 +111,7 @@ impl WebSocketStage {
 
     /// The client's next bytes are its first behind the 101.
     pub(super) fn watch_crossing(&mut self, crossing: Crossing) {
-        self.crossing = Some(crossing);
+        self.crossing = Some(Box::new(crossing));
     }
 
     pub(super) fn kept_bytes(&self) -> usize {
@@ -140,8 +140,9 @@ impl WebSocketStage {
     fn note_silence(&mut self, side: Side, since: Option<Origin>, chunk: &Chunk<'_>) {
         if self.connection.ending.is_empty() {
             let end = chunk.offset.plus(chunk.bytes.len() as u64);
-            let broken = Broken::between(since, chunk.origin, side, end);
-            self.broken = broken.or(self.broken);
+            if let Some(broken) = Broken::between(since, chunk.origin, side, end) {
+                self.broken = Some(Box::new(broken));
+            }
         }
     }
 
@@ -311,7 +312,7 @@ impl WebSocketStage {
 #[derive(Debug, Default)]
 struct Recent {
     bytes: [u8; STATUS_LINE],
-    len: usize,
+    len: u8,
     end: StreamOffset,
 }
 
@@ -325,12 +326,16 @@ impl Recent {
         match at.0.checked_sub(chunk.offset.0) {
             Some(skipped) => line.extend(chunk.bytes.iter().skip(usize::try_from(skipped).ok()?).take(STATUS_LINE)),
             None if self.end == chunk.offset => {
-                let kept = self.bytes[..self.len].len().checked_sub(usize::try_from(self.end.0 - at.0).ok()?)?;
-                line.extend(self.bytes[kept..self.len].iter().chain(chunk.bytes).take(STATUS_LINE));
+                let kept = self.kept().len().checked_sub(usize::try_from(self.end.0 - at.0).ok()?)?;
+                line.extend(self.kept()[kept..].iter().chain(chunk.bytes).take(STATUS_LINE));
             }
             None => return None,
         }
         http::status_of(&line)
+    }
+
+    fn kept(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
     }
 
     fn keep(&mut self, chunk: &Chunk<'_>) {
@@ -338,10 +343,12 @@ impl Recent {
             self.len = 0;
         }
         let last = &chunk.bytes[chunk.bytes.len().saturating_sub(STATUS_LINE)..];
-        let left = self.len.min(STATUS_LINE - last.len());
-        self.bytes.copy_within(self.len - left..self.len, 0);
+        let kept = self.kept().len();
+        let left = kept.min(STATUS_LINE - last.len());
+        self.bytes.copy_within(kept - left..kept, 0);
         self.bytes[left..left + last.len()].copy_from_slice(last);
-        self.len = left + last.len();
+        // At most STATUS_LINE.
+        self.len = (left + last.len()) as u8;
         self.end = chunk.offset.plus(chunk.bytes.len() as u64);
     }
 }
