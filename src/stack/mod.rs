@@ -9,7 +9,6 @@ mod early;
 mod held;
 mod http;
 mod inside;
-mod legs;
 mod page;
 mod search;
 mod tls;
@@ -20,7 +19,8 @@ pub use tls::Unread;
 
 use crate::application::Applications;
 use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed, Path};
-use crate::crowd::Crowd;
+use crate::crowd::Notices;
+use crate::http::Heads;
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::tcp::{EndFacts, Flow, FlowStart, TcpFacts};
@@ -39,10 +39,10 @@ pub struct Shared {
     pub hits: LimitHits,
     /// Buffers for unmasking and inflating.
     pub scratch: Scratch,
-    /// Upgrade requests that wait for their answer.
-    legs: legs::Legs,
-    /// What connections are compared with others for.
-    pub crowd: Crowd,
+    /// What connections tell those that compare them with others.
+    pub notices: Notices,
+    /// The heads of HTTP messages that were met.
+    heads: Heads,
     /// The application protocols that are recognised.
     pub applications: Arc<Applications>,
     /// Whether reports may show what messages say.
@@ -59,11 +59,17 @@ impl Shared {
     /// Fresh buffers and counters under these bounds.
     #[must_use]
     pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
-        let (hits, scratch, legs) = (LimitHits::default(), Scratch::new(&limits), legs::Legs::default());
-        let crowd = Crowd::new(&limits);
-        let keys = tls::Keys::default();
+        let (hits, scratch, notices) = (LimitHits::default(), Scratch::new(&limits), Notices::default());
+        let (heads, keys) = (Heads::new(&limits), tls::Keys::default());
         let hashes = RandomState::default();
-        Self { limits, hits, scratch, legs, crowd, applications, payload, hashes, probed_bytes: 0, keys }
+        Self { limits, hits, scratch, notices, heads, applications, payload, hashes, probed_bytes: 0, keys }
+    }
+
+    /// The same for other connections of the analysis. What is said there can be compared with what is said here.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let other = Self::new(self.limits, Arc::clone(&self.applications), self.payload);
+        Self { hashes: self.hashes.clone(), ..other }
     }
 
     /// Why connections could not be decrypted, of those that are not reported.
@@ -72,14 +78,9 @@ impl Shared {
         &self.keys.unread
     }
 
-    /// The secrets that are known.
-    pub fn key_log(&mut self) -> &mut KeyLog {
-        &mut self.keys.log
-    }
-
-    /// Secrets that found no room.
-    pub(crate) fn key_log_left_out(&self) -> u64 {
-        self.keys.log.left_out()
+    /// From now on these are the secrets that are known.
+    pub fn know_keys(&mut self, log: Arc<KeyLog>) {
+        self.keys.log = log;
     }
 
     /// Tells whether there may be more secrets while packets are read.
@@ -463,14 +464,15 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, mut tcp: TcpF
     connection.copies = tcp.copies.clone().map(|seen| Copies { segments: tcp.duplicates, seen });
     connection.syn = tcp.syn.map(|(_, at)| at);
     connection.syn_ack = tcp.syn_ack.map(|(_, at)| at);
-    connection.icmp = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
-    for &(side, error) in &connection.icmp {
+    let icmp: Vec<_> = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
+    for &(side, error) in &icmp {
         connection.timeline.insert_late(Observation {
             at: error.origin,
             side: Some(side),
             observed: Observed::Icmp(error.kind),
         });
     }
+    connection.icmp = icmp;
     let unacknowledged = |end: End| tcp.unacknowledged(end).unwrap_or(0);
     let unacknowledged = PerSide { client: unacknowledged(client), server: unacknowledged(client.other()) };
     let PerEnd { a, b } = tcp.ends;
