@@ -414,7 +414,7 @@ impl EventSink for Recorder<'_> {
 mod tests {
     use super::*;
     use crate::application::{Applications, Form, PathPattern, Protocol, Shape, Test};
-    use crate::connection::ConnectionId;
+    use crate::connection::{ConnectionId, MessageNote, Observation, Timeline, Traffic, Visibility};
     use crate::stack::Payload;
     use crate::units::{Endpoint, PacketNumber, Timestamp};
     use crate::websocket::DecoderConfig;
@@ -464,6 +464,25 @@ mod tests {
             }
         }
         format!("{:?}", stage.finish(&mut shared))
+    }
+
+    /// What a connection that says nothing takes; what it has said comes on top.
+    #[test]
+    fn an_idle_connection_is_small() {
+        let sizes = [
+            ("stage", size_of::<WebSocketStage>(), 640),
+            ("decoder", size_of::<Decoder>(), 48),
+            ("inside", size_of::<Inside>(), 200),
+            ("connection", size_of::<Connection>(), 1400),
+            ("traffic", size_of::<Traffic>(), 368),
+            ("visibility", size_of::<Visibility>(), 72),
+            ("timeline", size_of::<Timeline>(), 80),
+            ("observation", size_of::<Observation>(), 48),
+            ("note", size_of::<MessageNote>(), 96),
+        ];
+        let too_large: Vec<_> = sizes.iter().filter(|(_, size, most)| size > most).collect();
+        println!("{sizes:?}");
+        assert!(too_large.is_empty(), "{too_large:?}");
     }
 
     #[test]

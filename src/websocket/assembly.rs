@@ -228,6 +228,13 @@ impl Assembly {
         self.open = None;
     }
 
+    /// The stream is over: keeps what is told of an open message, and no window.
+    pub(super) fn end(&mut self) {
+        if let Some(inflation) = &mut self.inflation {
+            inflation.blur();
+        }
+    }
+
     /// Earlier compressed messages of this side were not seen.
     pub(super) fn lose_context(&mut self) {
         self.lose(Content::ContextLost);

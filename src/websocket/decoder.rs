@@ -301,6 +301,7 @@ impl Decoder {
         if frame.is_some() || message.is_some() {
             sink.event(Event::Unfinished(Unfinished { sender: self.sender, frame, message }));
         }
+        self.assembly.end();
     }
 
     /// The connection is ending: tells what was held back if it ends like a stream does, with a Close frame.
