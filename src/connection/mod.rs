@@ -47,7 +47,7 @@ pub use crate::application::{
 };
 pub use crate::http::{AcceptValue, Extension, Names, Request, Response, Text};
 pub use crate::tcp::{FlowEnd, HopLimits, IcmpError, IcmpKind, LostTail, Pending, Resent, Reset};
-pub use crate::tls::{Certificates, NameMatch, TlsFacts, Validity, WhyNot, alert_name};
+pub use crate::tls::{Alert, Certificates, NameMatch, Readable, TlsFacts, Validity, WhyNot, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};
 
 use crate::limits::Limits;
@@ -375,12 +375,23 @@ impl Connection {
         self.timeline.push(Observation { at, side, observed });
     }
 
-    /// The first sign of the end: the first Close frame, or without one the first FIN or RST.
+    /// The first sign of the end: the first Close frame, or without one the first end of a side's stream.
     ///
     /// A TLS alert or FIN that only follows a Close frame is no sign of its own.
     #[must_use]
     pub fn first_end(&self) -> Option<&EndSignal> {
-        self.first_close().or_else(|| self.tcp_end()).or_else(|| self.ending.first())
+        self.first_close().or_else(|| self.stream_end()).or_else(|| self.ending.first())
+    }
+
+    /// The first sign that a side's stream is over: FIN or RST, or of a TLS connection that was decrypted `close_notify` or
+    /// a fatal alert, which say so before TCP does.
+    #[must_use]
+    pub fn stream_end(&self) -> Option<&EndSignal> {
+        self.ending.iter().find(|signal| match signal.kind {
+            EndSignalKind::Fin | EndSignalKind::Rst | EndSignalKind::CloseNotify => true,
+            EndSignalKind::TlsAlert => !self.is_sealed(),
+            EndSignalKind::CloseFrame | EndSignalKind::HandshakeRejected => false,
+        })
     }
 
     /// The signal of the first Close frame.

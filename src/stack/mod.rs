@@ -24,7 +24,7 @@ use crate::http::Heads;
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::tcp::{EndFacts, Flow, FlowStart, TcpFacts};
-use crate::tls::{KeyLog, looks_like_tls};
+use crate::tls::{Alert, KeyLog, looks_like_tls};
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::Scratch;
 use foldhash::fast::RandomState;
@@ -263,6 +263,15 @@ impl Stack {
         Stage::Http(Box::new(http::HttpStage::new(client, self.start_lost[client], silent)))
     }
 
+    /// An alert of TLS, which these bytes were in, ends the stream of `from`. TCP's end is told as well, when it comes.
+    fn alert(&mut self, shared: &mut Shared, from: End, alert: &Alert) {
+        match &mut self.stage {
+            Stage::Http(stage) => stage.alert(from, alert),
+            Stage::WebSocket(stage) => stage.alert(shared, from, alert),
+            Stage::Probing { .. } | Stage::Searching(_) | Stage::Opaque(_) | Stage::Tls(_) => {}
+        }
+    }
+
     fn search_on(&mut self, next: search::Next) {
         match next {
             search::Next::Stay => {}
@@ -408,6 +417,15 @@ fn record_end(connection: &mut Connection, end: StreamEnd, side: Side) {
     };
     connection.observe(end.origin, Some(side), observed);
     connection.end_signal(kind, side, end.origin);
+}
+
+/// Notes an alert with which one side ended its stream inside TLS; the timeline has its own line of it.
+fn record_alert(connection: &mut Connection, alert: &Alert, side: Side) {
+    let kind = match alert.is_close_notify() {
+        true => EndSignalKind::CloseNotify,
+        false => EndSignalKind::TlsAlert,
+    };
+    connection.end_signal(kind, side, alert.origin);
 }
 
 /// Notes bytes that one side sent and the capture lacks.

@@ -2,11 +2,12 @@
 
 use super::early::Crossing;
 use super::inside::Inside;
-use super::{Shared, record_end, record_gap, side_of};
+use super::{Shared, record_alert, record_end, record_gap, side_of};
 use crate::connection::{Basis, Broken, Connection, Outcome};
 use crate::http;
 use crate::limits::Limits;
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd, StreamEndKind};
+use crate::tls::Alert;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::violation::{Detail, Violation, ViolationRule};
 use crate::websocket::{Decoder, DecoderStatus, Event, EventSink, Resynchronised, Scratch, WholeMessage};
@@ -199,11 +200,7 @@ impl WebSocketStage {
 
     pub(super) fn end(&mut self, shared: &mut Shared, end: StreamEnd, tcp_ended: bool) {
         let side = side_of(end.from, self.client);
-        // What a search holds back is due before the end is noted.
-        for searching in [side, side.other()] {
-            let (decoder, scratch, mut recorder) = self.parts(searching, shared);
-            decoder.settle(scratch, &mut recorder);
-        }
+        self.settle(shared, side);
         if end.kind == StreamEndKind::Fin {
             // Nothing follows a FIN, while a RST may be forged and the conversation go on.
             self.finish_side(shared, side);
@@ -217,6 +214,21 @@ impl WebSocketStage {
             self.connection.closing.tcp_ended();
         }
         self.tell_crowd(shared);
+    }
+
+    pub(super) fn alert(&mut self, shared: &mut Shared, from: End, alert: &Alert) {
+        let side = side_of(from, self.client);
+        self.settle(shared, side);
+        record_alert(&mut self.connection, alert, side);
+        self.tell_crowd(shared);
+    }
+
+    /// What a search holds back is due before an end is noted.
+    fn settle(&mut self, shared: &mut Shared, ended: Side) {
+        for searching in [ended, ended.other()] {
+            let (decoder, scratch, mut recorder) = self.parts(searching, shared);
+            decoder.settle(scratch, &mut recorder);
+        }
     }
 
     fn finish_side(&mut self, shared: &mut Shared, side: Side) {
