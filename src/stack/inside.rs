@@ -5,6 +5,7 @@
 //! side stays, and is read once, when the connection ends; else nothing more is looked at and nothing is kept. So a message
 //! costs at most a copy of its first bytes.
 
+use super::Hashes;
 use crate::application::{
     Application, Applications, Candidate, ControlPackets, FIRST_MESSAGES, Form, Glimpse, KnownBy, Label, LastMessage,
     Protocol,
@@ -13,7 +14,6 @@ use crate::connection::{Connection, MessageNote, Outcome, Preview};
 use crate::crowd::Said;
 use crate::units::{Origin, PerSide, Side};
 use crate::websocket::{Content, Event, MessageKind, Opcode, PAYLOAD_PEEK_LEN, PayloadPiece};
-use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ struct Opening {
 }
 
 impl Opening {
-    fn add(&mut self, note: &MessageNote, glimpse: Glimpse<'_>, hashes: &RandomState) {
+    fn add(&mut self, note: &MessageNote, glimpse: Glimpse<'_>, hashes: &Hashes) {
         self.hash = hashes.hash_one((self.hash, glimpse.is_text, note.size, glimpse.bytes));
         self.unread |= note.content != Content::Whole;
         self.bytes = self.bytes.saturating_add(note.size);
@@ -117,7 +117,7 @@ impl Inside {
     }
 
     /// What was said first, by which another leg of the connection is recognised.
-    pub(super) fn said(&self, hashes: &RandomState) -> Option<Said> {
+    pub(super) fn said(&self, hashes: &Hashes) -> Option<Said> {
         let PerSide { client, server } = &self.sides;
         let readable = !client.opening.unread && !server.opening.unread;
         readable.then(|| {
@@ -209,7 +209,7 @@ impl Inside {
     }
 
     /// A message of `side` is complete that came in pieces; gives its beginning if that is to be shown.
-    pub(super) fn message(&mut self, side: Side, note: &MessageNote, hashes: &RandomState) -> Option<Preview> {
+    pub(super) fn message(&mut self, side: Side, note: &MessageNote, hashes: &Hashes) -> Option<Preview> {
         let of = &mut self.sides[side];
         if of.closed {
             return None;
@@ -232,7 +232,7 @@ impl Inside {
         side: Side,
         note: &MessageNote,
         beginning: &[u8],
-        hashes: &RandomState,
+        hashes: &Hashes,
     ) -> Option<Preview> {
         let of = &mut self.sides[side];
         // A message without a byte has no piece to look at, unless there is room for it already.
@@ -265,7 +265,7 @@ impl Inside {
         note: &MessageNote,
         glimpse: Glimpse<'_>,
         complete: Option<Origin>,
-        hashes: &RandomState,
+        hashes: &Hashes,
     ) -> Option<Preview> {
         let of = &mut self.sides[side];
         if of.compared < FIRST_MESSAGES {

@@ -2,7 +2,7 @@
 
 use super::early::Crossing;
 use super::inside::Inside;
-use super::{Shared, record_alert, record_end, record_gap, side_of};
+use super::{Hashes, Shared, record_alert, record_end, record_gap, side_of};
 use crate::connection::{Basis, Broken, Connection, Outcome};
 use crate::http;
 use crate::limits::Limits;
@@ -11,7 +11,6 @@ use crate::tls::Alert;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::violation::{Detail, Violation, ViolationRule};
 use crate::websocket::{Decoder, DecoderStatus, Event, EventSink, Resynchronised, Scratch, WholeMessage};
-use foldhash::fast::RandomState;
 
 #[derive(Debug)]
 pub(super) struct WebSocketStage {
@@ -371,7 +370,7 @@ struct Recorder<'a> {
     inside: &'a mut Inside,
     side: Side,
     limits: &'a Limits,
-    hashes: &'a RandomState,
+    hashes: &'a Hashes,
     cut_head_end: Option<StreamOffset>,
 }
 
