@@ -127,7 +127,7 @@ const CRATES: &[(&str, Option<&[&str]>)] = &[
     ("simdutf8", Some(&["websocket"])),
     ("httparse", Some(&["http"])),
     ("memchr", Some(&["http"])),
-    ("nom", Some(&["websocket", "tls", "http"])),
+    ("nom", Some(&["tls", "http"])),
     ("x509_cert", Some(&["tls"])),
     ("sha1", Some(&["http", "report", "tls"])),
     ("sha2", Some(&["tls"])),
