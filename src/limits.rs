@@ -88,6 +88,32 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The same bounds for each of `parts` that share the connections among them; `None` when too little would be left for
+    /// one connection of each.
+    #[must_use]
+    pub fn share(&self, parts: usize) -> Option<Self> {
+        let share = Self {
+            flows: self.flows / parts,
+            reorder_bytes_total: self.reorder_bytes_total / parts,
+            kept_bytes_total: self.kept_bytes_total / parts,
+            resync_bytes_total: self.resync_bytes_total / parts,
+            probe_bytes_total: self.probe_bytes_total / parts,
+            ..*self
+        };
+        let at_once = Self::AT_ONCE;
+        let is_enough = share.flows >= 1024
+            && share.reorder_bytes_total / at_once >= share.reorder_bytes_per_end
+            && share.resync_bytes_total / at_once >= share.resync_bytes_per_end
+            && share.probe_bytes_total / at_once >= share.probe_bytes
+            && share.kept_bytes_total >= 16 << 20;
+        is_enough.then_some(share)
+    }
+
+    /// Connections that may reach their own bounds in each part before the bound of the part is reached.
+    const AT_ONCE: usize = 4;
+}
+
 /// Bounds on what a capture file can make its reader hold. Except where said otherwise, a file that goes beyond is
 /// damaged there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,6 +188,24 @@ pub struct LimitHits {
 }
 
 impl LimitHits {
+    /// Adds what was reached elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        let Self { flows, kept, reorder, fragments, tunnels, http_head, resync, probe, .. } = other;
+        let Self { inflate, tls_handshake, tls_sessions, .. } = other;
+        self.add_capture(other);
+        self.flows += flows;
+        self.kept += kept;
+        self.reorder += reorder;
+        self.fragments += fragments;
+        self.tunnels += tunnels;
+        self.http_head += http_head;
+        self.resync += resync;
+        self.probe += probe;
+        self.inflate += inflate;
+        self.tls_handshake += tls_handshake;
+        self.tls_sessions += tls_sessions;
+    }
+
     /// Adds what reading the captures has reached.
     pub fn add_capture(&mut self, read: &Self) {
         self.packet_bytes += read.packet_bytes;

@@ -155,7 +155,7 @@ impl<W: Write> Job<'_, W> {
         loop {
             let secrets = packets.next_secrets();
             if follows_keys {
-                key_logs.follow(analyzer.key_log(), &limits);
+                key_logs.follow(&mut analyzer, &limits);
             }
             let next = match secrets {
                 Ok(secrets) => {

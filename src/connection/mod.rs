@@ -43,7 +43,7 @@ pub use visibility::{Blind, Hole, Visibility};
 pub use crate::application::{
     Application, Applications, Fault, Group, KnownBy, Label, LabelClass, LastMessage, Meaning, Reading, Retry,
 };
-pub use crate::http::{Extension, Names, Request, Response, Text};
+pub use crate::http::{AcceptValue, Extension, Names, Request, Response, Text};
 pub use crate::tcp::{FlowEnd, HopLimits, IcmpError, IcmpKind, LostTail, Pending, Resent, Reset};
 pub use crate::tls::{Certificates, NameMatch, TlsFacts, Validity, WhyNot, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};

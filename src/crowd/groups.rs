@@ -119,7 +119,7 @@ impl Ended {
             time: end.at.time?,
             packet: end.at.packet,
             flow: connection.id.flow,
-            opened: super::opened_at(connection).time?,
+            opened: opened_at(connection).time?,
             age_known: connection.handshake.response.is_some(),
             quiet_since: end.quiet_since.and_then(|since| since.time),
         })
@@ -141,6 +141,11 @@ impl Ended {
     fn origin(&self) -> Origin {
         Origin { packet: self.packet, time: Some(self.time) }
     }
+}
+
+/// Since when a connection counts as open: its 101 or, where that was not seen, its first packet.
+pub(super) fn opened_at(connection: &Connection) -> Origin {
+    connection.handshake.response.as_ref().map_or(connection.first, |response| response.last)
 }
 
 fn nanos_between(earlier: Timestamp, later: Timestamp) -> i64 {

@@ -6,7 +6,6 @@
 //! same order, and each time on the leg first that it came from. Where more than two connections said the same, nothing is
 //! paired.
 
-use crate::connection::Connection;
 use crate::limits::Limits;
 use crate::units::{Endpoint, Origin, PerSide, Side};
 use std::collections::{HashMap, VecDeque};
@@ -147,17 +146,14 @@ impl Legs {
         Self { kept, legs: HashMap::new(), alike: HashMap::new(), ended: VecDeque::new() }
     }
 
-    pub(super) fn opened(&mut self, connection: &Connection) {
-        let flow = connection.id.flow;
-        let handshake = &connection.handshake;
-        let front = handshake.front.as_deref().filter(|front| !front.stripped).map(|front| front.flow);
-        let behind = handshake.behind.as_deref().filter(|behind| !behind.stripped).map(|behind| behind.flow);
-        let linked = match (front, behind) {
-            (Some(front), _) => Some((front, false)),
-            (None, Some(behind)) => Some((behind, true)),
-            (None, None) => None,
-        };
-        let (endpoints, opened) = (connection.endpoints, connection.first);
+    /// `linked`: the flow that carries the same request, and whether this one is the front of the two.
+    pub(super) fn opened(
+        &mut self,
+        flow: u64,
+        endpoints: PerSide<Endpoint>,
+        opened: Origin,
+        linked: Option<(u64, bool)>,
+    ) {
         self.legs.insert(flow, Leg { endpoints, opened, linked, said: None, end: None });
     }
 

@@ -238,7 +238,7 @@ impl HttpStage {
         connection.handshake.response = None;
         connection.handshake.body_code = None;
         connection.handshake.request = Some(request);
-        shared.legs.request(connection);
+        shared.notices.request(connection);
         // A refusal that was followed by another attempt ended nothing; and there may be any number of them.
         connection.ending.retain(|signal| signal.kind != EndSignalKind::HandshakeRejected);
     }
@@ -357,7 +357,7 @@ impl HttpStage {
         }
         let client = self.client;
         let connection = self.connection.get_or_insert_with(|| Box::new(new_connection(start, client, &shared.limits)));
-        shared.legs.answered(connection);
+        shared.notices.answered(connection);
         connection.payload(Side::Server, response.last);
         connection.observe(response.last, Some(Side::Server), Observed::Response(response.status));
         let request = connection.handshake.request.as_deref().filter(|_| awaited == Some(Awaited::Upgrade));
@@ -549,7 +549,7 @@ impl HttpStage {
 
     pub(super) fn finish(mut self, shared: &mut Shared) -> Option<Box<Connection>> {
         let mut connection = self.connection.take()?;
-        shared.legs.answered(&mut connection);
+        shared.notices.answered(&connection);
         if connection.handshake.response.is_none() && !self.lost.server {
             for violation in self.sent_early.unanswered(self.held.begins_with_frame(self.client)) {
                 connection.violation(violation, &shared.limits);

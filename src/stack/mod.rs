@@ -9,7 +9,6 @@ mod early;
 mod held;
 mod http;
 mod inside;
-mod legs;
 mod page;
 mod search;
 mod tls;
@@ -20,7 +19,7 @@ pub use tls::Unread;
 
 use crate::application::Applications;
 use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed, Path};
-use crate::crowd::Crowd;
+use crate::crowd::Notices;
 use crate::http::Heads;
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
@@ -39,12 +38,10 @@ pub struct Shared {
     pub hits: LimitHits,
     /// Buffers for unmasking and inflating.
     pub scratch: Scratch,
+    /// What connections tell those that compare them with others.
+    pub notices: Notices,
     /// The heads of HTTP messages that were met.
     heads: Heads,
-    /// Upgrade requests that wait for their answer.
-    legs: legs::Legs,
-    /// What connections are compared with others for.
-    pub crowd: Crowd,
     /// The application protocols that are recognised.
     pub applications: Arc<Applications>,
     /// Whether reports may show what messages say.
@@ -59,10 +56,9 @@ impl Shared {
     /// Fresh buffers and counters under these bounds.
     #[must_use]
     pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
-        let (hits, scratch, legs) = (LimitHits::default(), Scratch::new(&limits), legs::Legs::default());
-        let crowd = Crowd::new(&limits);
+        let (hits, scratch, notices) = (LimitHits::default(), Scratch::new(&limits), Notices::default());
         let (heads, keys) = (Heads::new(&limits), tls::Keys::default());
-        Self { limits, hits, scratch, heads, legs, crowd, applications, payload, probed_bytes: 0, keys }
+        Self { limits, hits, scratch, notices, heads, applications, payload, probed_bytes: 0, keys }
     }
 
     /// Why connections could not be decrypted, of those that are not reported.
@@ -71,14 +67,9 @@ impl Shared {
         &self.keys.unread
     }
 
-    /// The secrets that are known.
-    pub fn key_log(&mut self) -> &mut KeyLog {
-        &mut self.keys.log
-    }
-
-    /// Secrets that found no room.
-    pub(crate) fn key_log_left_out(&self) -> u64 {
-        self.keys.log.left_out()
+    /// From now on these are the secrets that are known.
+    pub fn know_keys(&mut self, log: Arc<KeyLog>) {
+        self.keys.log = log;
     }
 
     /// Tells whether there may be more secrets while packets are read.

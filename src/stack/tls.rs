@@ -14,11 +14,12 @@ use crate::tls::{
 };
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// What all TLS connections of an analysis share.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    pub(super) log: KeyLog,
+    pub(super) log: Arc<KeyLog>,
     /// Whether more secrets may come while packets are read.
     pub(super) may_come: bool,
     /// Connections that are not reported because they could not be decrypted.
@@ -38,10 +39,20 @@ impl Unread {
 
     /// Counts one more.
     fn add(&mut self, why: WhyNot) {
-        let exact = (why.name(), why.detail());
+        self.add_many((why.name(), why.detail()), 1);
+    }
+
+    /// Adds those that were counted elsewhere.
+    pub fn join(&mut self, other: &Self) {
+        for (exact, count) in &other.counts {
+            self.add_many(exact.clone(), *count);
+        }
+    }
+
+    fn add_many(&mut self, exact: (&'static str, Option<String>), count: u64) {
         let is_new = !self.counts.contains_key(&exact);
-        let key = if is_new && self.counts.len() >= Self::REASONS { (why.name(), None) } else { exact };
-        *self.counts.entry(key).or_default() += 1;
+        let key = if is_new && self.counts.len() >= Self::REASONS { (exact.0, None) } else { exact };
+        *self.counts.entry(key).or_default() += count;
     }
 
     /// Each reason with its detail and how many connections it kept shut, by name.
@@ -218,14 +229,14 @@ impl TlsStage {
     {
         let Some(inside) = &mut self.inside else { return };
         // The stack inside needs the rest of what is shared while records are opened; it has no use for keys.
-        let mut keys = std::mem::take(&mut shared.keys);
+        let (log, mut buffers) = (Arc::clone(&shared.keys.log), std::mem::take(&mut shared.keys.buffers));
         let limits = shared.limits;
-        let Keys { log, may_come, buffers, .. } = &mut keys;
-        let mut tools = Tools { keys: log, keys_may_come: *may_come, limits: &limits, buffers };
+        let keys_may_come = shared.keys.may_come;
+        let mut tools = Tools { keys: &log, keys_may_come, limits: &limits, buffers: &mut buffers };
         let Inside { decryptor, stack, sent, alerts, has_data } = &mut **inside;
         let mut sink = InsideSink { client: self.client, stack, shared, sent, alerts, has_data };
         act(decryptor, &mut tools, &mut sink);
-        shared.keys = keys;
+        shared.keys.buffers = buffers;
     }
 }
 

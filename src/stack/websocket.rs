@@ -59,7 +59,7 @@ impl WebSocketStage {
             }
         }
         let inside = Inside::new(&shared.applications, shared.payload, &connection);
-        shared.crowd.opened(&connection);
+        shared.notices.opened(&connection);
         Self {
             client,
             basis,
@@ -152,17 +152,17 @@ impl WebSocketStage {
             && survived.seconds > self.crowd_knows.survived
         {
             self.crowd_knows.survived = survived.seconds;
-            shared.crowd.survived(&self.connection, survived);
+            shared.notices.survived(&self.connection, survived);
         }
         if self.inside.heard() > self.crowd_knows.messages {
             self.crowd_knows.messages = self.inside.heard();
             if let Some(said) = self.inside.said() {
-                shared.crowd.spoke(&self.connection, &said);
+                shared.notices.spoke(&self.connection, &said);
             }
         }
         if !self.crowd_knows.ended && !self.connection.ending.is_empty() {
             self.crowd_knows.ended = true;
-            shared.crowd.ended(&mut self.connection);
+            shared.notices.ended(&self.connection);
         }
     }
 
@@ -238,7 +238,7 @@ impl WebSocketStage {
         }
         self.connection.application = self.inside.finish(&self.connection);
         self.tell_crowd(shared);
-        shared.crowd.left(&self.connection);
+        shared.notices.left(&self.connection);
         self.connection
     }
 

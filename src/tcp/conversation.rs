@@ -169,6 +169,7 @@ impl Conversation {
                 payload: &sent.data,
                 payload_cut: sent.cut,
             };
+            table.tick(segment.origin, &mut ());
             table.push(&segment, &mut (), |start| {
                 opened.push(start.origin.packet.value());
                 Recorder::default()

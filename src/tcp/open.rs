@@ -175,6 +175,7 @@ impl<S: StreamSink> OpenFlow<S> {
             last: self.last,
             tcp: self.facts,
             end: self.over.unwrap_or(why),
+            over_since: self.lingers_since,
             sink: self.sink,
         }
     }

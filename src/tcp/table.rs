@@ -18,8 +18,8 @@ const LINGER_PACKETS: u64 = 10_000;
 
 /// The flows of one capture.
 ///
-/// Feed it with [`push`](Self::push), take what ended with [`pop_finished`](Self::pop_finished), and call
-/// [`finish`](Self::finish) at the end of the capture.
+/// Feed it with [`push`](Self::push), tell it now and then how late it is with [`tick`](Self::tick), take what ended with
+/// [`pop_finished`](Self::pop_finished), and call [`finish`](Self::finish) at the end of the capture.
 pub struct FlowTable<S: StreamSink> {
     flows: Slab<OpenFlow<S>>,
     index: FlowIndex,
@@ -63,7 +63,6 @@ impl<S: StreamSink> FlowTable<S> {
 
     /// Adds the next segment of the capture. `open` makes the consumer of a new flow; all consumers share `context`.
     pub fn push(&mut self, segment: &Segment<'_>, context: &mut S::Context, open: impl FnOnce(&FlowStart) -> S) {
-        self.finish_lingering(segment.origin, context);
         let key = FlowKey::new(segment.source, segment.destination);
         let slot = match self.index.latest(&key) {
             None => self.open(&key, Network::FIRST, segment, context, open),
@@ -110,6 +109,26 @@ impl<S: StreamSink> FlowTable<S> {
         }
     }
 
+    /// It is `now`: closes the flows whose time to linger is over.
+    ///
+    /// Only here, and not with every segment, so that it makes no difference which segments of other flows come by.
+    pub fn tick(&mut self, now: Origin, context: &mut S::Context) {
+        while let Some(&(slot, number, since)) = self.lingering.front() {
+            if !self.has_lingered(since, now) {
+                return;
+            }
+            self.lingering.pop_front();
+            let Some(flow) = self.flows.get_mut(slot).filter(|flow| flow.number == number) else { continue };
+            if flow.over.is_none() {
+                flow.queued = false;
+            } else if flow.lingers_since != since {
+                self.lingering.push_back((slot, number, flow.lingers_since));
+            } else {
+                self.close(slot, FlowEnd::Closed, context);
+            }
+        }
+    }
+
     /// Adds an ICMP error to the flow whose segment it quotes, if that is known and not handed out.
     pub fn icmp(&mut self, error: &IcmpError) {
         let key = FlowKey::new(error.source, error.destination);
@@ -127,18 +146,22 @@ impl<S: StreamSink> FlowTable<S> {
 
     /// Ends every flow that is still there: first those that linger, then the open ones in order of their number.
     pub fn finish(&mut self, context: &mut S::Context) {
+        self.finish_over(context);
         while self.finish_next(context) {}
     }
 
-    /// Ends the next flow that is still there, in the order of [`finish`](Self::finish), so that it can be taken and let go
-    /// before the one after it; `false` when there is none.
-    pub fn finish_next(&mut self, context: &mut S::Context) -> bool {
+    /// The capture is over: ends the flows that linger.
+    pub fn finish_over(&mut self, context: &mut S::Context) {
         while let Some((slot, number, _)) = self.lingering.pop_front() {
             if self.flows.get_mut(slot).is_some_and(|flow| flow.number == number && flow.over.is_some()) {
                 self.close(slot, FlowEnd::CaptureEnded, context);
-                return true;
             }
         }
+    }
+
+    /// Ends the next of the open flows, in order of their number, so that it can be taken and let go before the one after it;
+    /// `false` when there is none.
+    pub fn finish_next(&mut self, context: &mut S::Context) -> bool {
         if self.last_open.is_empty() {
             let mut open: Vec<(FlowNumber, u32)> = self.flows.iter().map(|(slot, flow)| (flow.number, slot)).collect();
             open.sort_unstable();
@@ -239,24 +262,6 @@ impl<S: StreamSink> FlowTable<S> {
             }
         }
         false
-    }
-
-    /// Closes the flows whose time to linger is over.
-    fn finish_lingering(&mut self, now: Origin, context: &mut S::Context) {
-        while let Some(&(slot, number, since)) = self.lingering.front() {
-            if !self.has_lingered(since, now) {
-                return;
-            }
-            self.lingering.pop_front();
-            let Some(flow) = self.flows.get_mut(slot).filter(|flow| flow.number == number) else { continue };
-            if flow.over.is_none() {
-                flow.queued = false;
-            } else if flow.lingers_since != since {
-                self.lingering.push_back((slot, number, flow.lingers_since));
-            } else {
-                self.close(slot, FlowEnd::Closed, context);
-            }
-        }
     }
 
     /// Drops queue entries of flows that are gone (replaced, evicted) when they are the larger part.
