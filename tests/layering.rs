@@ -123,7 +123,7 @@ const CRATES: &[(&str, Option<&[&str]>)] = &[
     ("flate2", Some(&["capture", "websocket"])),
     ("liblzma", Some(&["capture"])),
     ("etherparse", Some(&["packet"])),
-    ("foldhash", Some(&["tcp", "http"])),
+    ("foldhash", Some(&["tcp", "http", "crowd"])),
     ("httparse", Some(&["http"])),
     ("memchr", Some(&["http"])),
     ("nom", Some(&["websocket", "tls", "http"])),
