@@ -90,7 +90,7 @@ impl<'a> Words<'a> {
 
     /// A host says who is asked; a request that was passed on has got there already.
     fn side_of(&self, sign: &Sign) -> Side {
-        let passed_on = || self.request.is_some_and(|request| request.via.is_some() || request.forwarded.is_some());
+        let passed_on = || self.request.is_some_and(|request| request.via.is_some() || request.forwarded_present);
         match sign {
             Sign::Via(Head::Request, _) | Sign::Field(Head::Request, _) => Side::Client,
             Sign::Host(_) if passed_on() => Side::Client,
