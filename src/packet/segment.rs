@@ -165,6 +165,30 @@ impl<'a> Segment<'a> {
         u32::try_from(self.payload.len()).unwrap_or(u32::MAX).saturating_add(self.payload_cut)
     }
 
+    /// The same segment with this payload, such as its own at another place.
+    #[must_use]
+    pub fn with_payload<'b>(&self, payload: &'b [u8]) -> Segment<'b> {
+        let Self { origin, interface, tunnel, source, destination, seq, ack, flags, window, .. } = *self;
+        let Self { hop_limit, identification, fragment_conflict, options, payload_cut, .. } = *self;
+        Segment {
+            origin,
+            interface,
+            tunnel,
+            source,
+            destination,
+            seq,
+            ack,
+            flags,
+            window,
+            hop_limit,
+            identification,
+            fragment_conflict,
+            options,
+            payload,
+            payload_cut,
+        }
+    }
+
     /// Reads the TCP header behind `ip`.
     pub(super) fn parse(ip: &Ip<'a>, seen: &Sighting) -> Result<Self, Skip> {
         let (fixed, _) = split::<20>(ip.payload)?;
