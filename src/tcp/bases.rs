@@ -27,8 +27,8 @@ impl Bases {
 
     /// Whether `segment` opens a new connection: a SYN without ACK whose number is not the known one.
     pub(super) fn reused_by(&self, segment: &Segment<'_>) -> bool {
-        let base = self.0.iter().find(|(endpoint, _)| *endpoint == segment.source).and_then(|(_, base)| *base);
-        segment.flags.syn() && !segment.flags.ack() && base.is_some_and(|base| base != segment.seq)
+        let base = || self.0.iter().find(|(endpoint, _)| *endpoint == segment.source).and_then(|(_, base)| *base);
+        segment.flags.syn() && !segment.flags.ack() && base().is_some_and(|base| base != segment.seq)
     }
 
     /// Learns from a segment of this connection: its first segment sets an endpoint's number, unless the other's

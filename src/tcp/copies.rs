@@ -16,12 +16,12 @@
 //! Not recognised: copies of another segmentation (before and after offload or a merging network card). They count as
 //! retransmissions.
 
-use super::FlowNumber;
+use super::delivered::Direction;
 use crate::packet::{Segment, Tunnel};
 use crate::stream::{End, PerEnd};
 use crate::units::Timestamp;
 use foldhash::fast::FixedState;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 
 /// Equal segments of one place within this many seconds were recorded twice; no sender repeats itself that soon
 /// (RFC 6298 §2).
@@ -171,36 +171,35 @@ impl Recent {
 }
 
 impl Copies {
-    /// Whether `segment` of the flow `number`, of whose copies so much is `known`, was recorded before; if not, it is
-    /// remembered. Segments without a time are never copies.
-    pub(super) fn is_copy(&mut self, number: FlowNumber, segment: &Segment<'_>, known: &mut Known) -> bool {
+    /// Whether `segment` of this direction of a flow, of whose copies so much is `known`, was recorded before; if not, it
+    /// is remembered. Segments without a time are never copies.
+    pub(super) fn is_copy(&mut self, direction: Direction, segment: &Segment<'_>, known: &mut Known) -> bool {
         let Some(time) = segment.origin.time else { return false };
-        let copy = self.seen_before(number, segment, time, known);
+        let copy = self.seen_before(direction, segment, time, known);
         if copy && *known == Known::Nothing {
             *known = Known::Copies;
         }
         copy
     }
 
-    fn seen_before(&mut self, number: FlowNumber, segment: &Segment<'_>, time: Timestamp, known: &mut Known) -> bool {
+    fn seen_before(&mut self, direction: Direction, segment: &Segment<'_>, time: Timestamp, known: &mut Known) -> bool {
         if self.recent.is_empty() {
             self.recent = vec![Recent::NONE; ENTRIES];
         }
-        let key = self.hasher.hash_one((
-            (number.0, segment.source, segment.seq, segment.ack, segment.flags, segment.window),
-            (segment.data_len(), edges(segment.payload)),
-        ));
-        // What passed a router was recorded elsewhere too.
-        let place = self.hasher.hash_one((Point::of(segment), segment.hop_limit)) as u32;
-        let entry = &mut self.recent[key as usize % ENTRIES];
-        let since = time.seconds_since(entry.time).abs();
+        let key = self.key(direction, segment);
+        let place = self.place(segment);
         let identification = segment.identification;
+        let entry = &mut self.recent[key as usize % ENTRIES];
+        let first = Recent { key, time, identification, places: [place, 0, 0, 0], sightings: [1, 0, 0, 0] };
+        if entry.key != key {
+            *entry = first;
+            return false;
+        }
+        let since = time.seconds_since(entry.time).abs();
         let identified = identification != 0 && entry.identification != 0;
         let same_packet = identified && identification == entry.identification && since < SAME_PACKET_SECONDS;
-        if entry.key != key || (since >= ELSEWHERE_SECONDS && !same_packet) {
-            *entry = Recent { key, time, identification, ..Recent::NONE };
-            entry.places[0] = place;
-            entry.sightings[0] = 1;
+        if since >= ELSEWHERE_SECONDS && !same_packet {
+            *entry = first;
             return false;
         }
         let here = (0..PLACES).find(|&at| entry.sightings[at] == 0 || entry.places[at] == place);
@@ -229,15 +228,34 @@ impl Copies {
         (entry.time, entry.identification) = (time, identification);
         false
     }
+
+    /// Everything that is equal in copies.
+    fn key(&self, direction: Direction, segment: &Segment<'_>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        let (seq, ack) = (u64::from(segment.seq.0), segment.ack.map_or(0, |ack| u64::from(ack.0)));
+        let (flags, window) = (u64::from(segment.flags.0), u64::from(segment.window));
+        hasher.write_u64(direction.number());
+        hasher.write_u64(seq << 32 | ack);
+        hasher.write_u64(u64::from(segment.data_len()) << 32 | window << 16 | flags);
+        let payload = segment.payload;
+        let edge = payload.len().min(EDGE);
+        hasher.write(&payload[..edge]);
+        hasher.write(&payload[payload.len() - edge..]);
+        hasher.finish()
+    }
+
+    /// Where it was recorded; what passed a router was recorded elsewhere too.
+    fn place(&self, segment: &Segment<'_>) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u64(u64::from(segment.interface) << 8 | u64::from(segment.hop_limit));
+        if let Some(tunnel) = segment.tunnel {
+            tunnel.hash(&mut hasher);
+        }
+        hasher.finish() as u32
+    }
 }
 
 /// Bare acknowledgements may repeat at once (RFC 5681 §3.2), other segments may not.
 fn repeats_for_no_reason(segment: &Segment<'_>) -> bool {
     segment.sequence_len() > 0 || segment.flags.rst()
-}
-
-/// The first and last bytes.
-fn edges(payload: &[u8]) -> (&[u8], &[u8]) {
-    let head = payload.len().min(EDGE);
-    (&payload[..head], &payload[payload.len() - head..])
 }

@@ -23,17 +23,29 @@ const GONE: u32 = 1 << 31;
 /// IPv4 has its own form because it is a third of the size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum FlowKey {
-    V4([u32; 2], [u16; 2]),
-    V6([u128; 2], [u16; 2]),
+    V4(KeyV4),
+    V6(KeyV6),
 }
 
+/// Both addresses in one number, and both ports.
+type KeyV4 = (u64, u32);
+type KeyV6 = ([u128; 2], u32);
+
 impl FlowKey {
+    #[inline]
     pub(super) fn new(one: Endpoint, other: Endpoint) -> Self {
-        let (low, high) = if one <= other { (one, other) } else { (other, one) };
-        let ports = [low.port, high.port];
-        match (low.ip, high.ip) {
-            (IpAddr::V4(low), IpAddr::V4(high)) => Self::V4([low.to_bits(), high.to_bits()], ports),
-            (low, high) => Self::V6([low, high].map(|ip| to_v6(ip).to_bits()), ports),
+        let pair = |[low, high]: [u16; 2]| u32::from(low) << 16 | u32::from(high);
+        match (one.ip, other.ip) {
+            (IpAddr::V4(one_ip), IpAddr::V4(other_ip)) => {
+                let (one, other) = ((one_ip.to_bits(), one.port), (other_ip.to_bits(), other.port));
+                let (low, high) = if one <= other { (one, other) } else { (other, one) };
+                Self::V4((u64::from(low.0) << 32 | u64::from(high.0), pair([low.1, high.1])))
+            }
+            (one_ip, other_ip) => {
+                let (one, other) = ((to_v6(one_ip).to_bits(), one.port), (to_v6(other_ip).to_bits(), other.port));
+                let (low, high) = if one <= other { (one, other) } else { (other, one) };
+                Self::V6(([low.0, high.0], pair([low.1, high.1])))
+            }
         }
     }
 
@@ -73,8 +85,8 @@ pub(super) enum Latest<'i> {
 
 /// The index.
 pub(super) struct FlowIndex {
-    v4: HashMap<([u32; 2], [u16; 2]), u32, RandomState>,
-    v6: HashMap<([u128; 2], [u16; 2]), u32, RandomState>,
+    v4: HashMap<KeyV4, u32, RandomState>,
+    v6: HashMap<KeyV6, u32, RandomState>,
     /// Open flows of other networks than the first.
     others: HashMap<(FlowKey, Network), u32, RandomState>,
     ring: Vec<Bases>,
@@ -106,6 +118,12 @@ impl FlowIndex {
     /// The latest flow of these endpoints is in `slot`.
     pub(super) fn open(&mut self, key: &FlowKey, slot: u32) {
         self.set(key, slot);
+    }
+
+    /// Whether tunnels carry several networks that use the same addresses.
+    #[inline]
+    pub(super) fn has_others(&self) -> bool {
+        !self.others.is_empty()
     }
 
     /// The open flows of other networks than the first.
@@ -144,24 +162,24 @@ impl FlowIndex {
         // Unless a newer flow of the same endpoints took its place.
         if self.value(&forgotten) == Some(place) {
             match forgotten {
-                FlowKey::V4(ips, ports) => self.v4.remove(&(ips, ports)),
-                FlowKey::V6(ips, ports) => self.v6.remove(&(ips, ports)),
+                FlowKey::V4(key) => self.v4.remove(&key),
+                FlowKey::V6(key) => self.v6.remove(&key),
             };
         }
         self.set(&key, place);
     }
 
     fn value(&self, key: &FlowKey) -> Option<u32> {
-        match *key {
-            FlowKey::V4(ips, ports) => self.v4.get(&(ips, ports)).copied(),
-            FlowKey::V6(ips, ports) => self.v6.get(&(ips, ports)).copied(),
+        match key {
+            FlowKey::V4(key) => self.v4.get(key).copied(),
+            FlowKey::V6(key) => self.v6.get(key).copied(),
         }
     }
 
     fn set(&mut self, key: &FlowKey, value: u32) {
         match *key {
-            FlowKey::V4(ips, ports) => self.v4.insert((ips, ports), value),
-            FlowKey::V6(ips, ports) => self.v6.insert((ips, ports), value),
+            FlowKey::V4(key) => self.v4.insert(key, value),
+            FlowKey::V6(key) => self.v6.insert(key, value),
         };
     }
 }
