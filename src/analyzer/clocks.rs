@@ -7,7 +7,7 @@ use crate::units::{Origin, PacketNumber, Timestamp};
 use std::collections::{HashMap, VecDeque};
 
 /// Further back than this is a step: packets that queues of a network card or a processor swapped are closer together.
-const STEP_SECONDS: f64 = 0.1;
+const STEP_NANOS: i64 = 100_000_000;
 
 /// Steps remembered, the latest ones.
 const KEPT: usize = crate::connection::Connection::CLOCK_STEPS;
@@ -36,10 +36,10 @@ impl Clocks {
         if interface != self.interface {
             self.turn_to(interface);
         }
-        let back_s = self.now.map_or(0.0, |now| now.saturating_sub(time.nanos()) as f64 / 1e9);
-        if back_s > STEP_SECONDS {
+        let back_ns = self.now.map_or(0, |now| now.saturating_sub(time.nanos()));
+        if back_ns > STEP_NANOS {
             self.count += 1;
-            self.largest_s = self.largest_s.max(back_s);
+            self.largest_s = self.largest_s.max(back_ns as f64 / 1e9);
             if self.steps.len() == KEPT {
                 self.steps.pop_front();
             }

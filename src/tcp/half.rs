@@ -251,14 +251,27 @@ impl Half {
         if moves { Anchored::Moved } else { Anchored::Stays }
     }
 
+    /// Whether an acknowledgement of this end would be news.
+    #[inline]
+    pub(super) fn is_news(&self, ack: SeqNumber) -> bool {
+        self.highest_ack.is_none_or(|highest| (1..=PLAUSIBLE).contains(&ack.distance_from(highest)))
+    }
+
     /// Takes note of an acknowledgement that this end sent; true if it is news.
     #[inline]
     pub(super) fn sent_ack(&mut self, ack: SeqNumber) -> bool {
-        let news = self.highest_ack.is_none_or(|highest| (1..=PLAUSIBLE).contains(&ack.distance_from(highest)));
+        let news = self.is_news(ack);
         if news {
             self.highest_ack = Some(ack);
         }
         news
+    }
+
+    /// `seq` is the next byte of a stream that goes on, in which nothing is missing.
+    #[inline]
+    pub(super) fn is_next(&self, seq: SeqNumber) -> bool {
+        let undisturbed = |aside: &Aside| aside.fin.is_none() && aside.waiting.is_none();
+        self.next == seq.0 && self.anchor == Anchor::Fixed && self.aside.as_deref().is_none_or(undisturbed)
     }
 
     /// `len` bytes more of the stream were delivered, or given up.
@@ -269,10 +282,16 @@ impl Half {
         self.next = self.next.wrapping_add(len as u32);
     }
 
-    /// The next byte is at `next`, whatever came before: for flows of which only that is followed.
-    pub(super) fn follow(&mut self, next: SeqNumber) {
-        self.next = next.0;
-        self.anchor = Anchor::Fixed;
+    /// Takes note of a segment that ends before `next`, of a flow of which only the numbers are followed.
+    pub(super) fn follow(&mut self, next: SeqNumber, ack: Option<SeqNumber>) {
+        self.segments += 1;
+        if self.anchor != Anchor::Fixed || next.distance_from(SeqNumber(self.next)) > 0 {
+            self.next = next.0;
+            self.anchor = Anchor::Fixed;
+        }
+        if let Some(ack) = ack {
+            self.sent_ack(ack);
+        }
     }
 
     /// Forgets what waits beyond a hole, and the hole.

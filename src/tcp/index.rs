@@ -1,7 +1,8 @@
 //! From a pair of endpoints to its latest flow, open or gone.
 //!
 //! Flows that are gone are remembered in a ring of [`REMEMBERED`] entries, so that their late packets open no new flow;
-//! the oldest are forgotten first.
+//! the oldest are forgotten first. They have a map of their own: that of the open ones is asked for every packet and
+//! stays small.
 //!
 //! Tunnels may carry several networks that use the same addresses. Flows between the same endpoints whose numbers show
 //! that they cannot be one have a [`Network`] each; all but the first are kept aside and forgotten when they end. The hash is seeded: captures may be made by an enemy.
@@ -14,9 +15,6 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// Flows remembered after their end.
 const REMEMBERED: usize = 1 << 18;
-
-/// Marks a value of the maps as a position in the ring.
-const GONE: u32 = 1 << 31;
 
 /// Both endpoints of a flow, the same for both directions.
 ///
@@ -85,8 +83,10 @@ pub(super) enum Latest<'i> {
 
 /// The index.
 pub(super) struct FlowIndex {
-    v4: HashMap<KeyV4, u32, RandomState>,
-    v6: HashMap<KeyV6, u32, RandomState>,
+    /// Slots of open flows.
+    open: Map,
+    /// Positions in the ring.
+    gone: Map,
     /// Open flows of other networks than the first.
     others: HashMap<(FlowKey, Network), u32, RandomState>,
     ring: Vec<Bases>,
@@ -98,8 +98,8 @@ impl FlowIndex {
     /// An index that remembers at most `limit` flows after their end.
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            v4: HashMap::default(),
-            v6: HashMap::default(),
+            open: Map::default(),
+            gone: Map::default(),
             others: HashMap::default(),
             ring: Vec::new(),
             oldest: 0,
@@ -107,17 +107,18 @@ impl FlowIndex {
         }
     }
 
+    #[inline]
     pub(super) fn latest(&mut self, key: &FlowKey) -> Option<Latest<'_>> {
-        let value = self.value(key)?;
-        if value & GONE == 0 {
-            return Some(Latest::Open(value));
+        match self.open.get(key) {
+            Some(slot) => Some(Latest::Open(slot)),
+            None => self.ring.get_mut(self.gone.get(key)? as usize).map(Latest::Gone),
         }
-        self.ring.get_mut((value & !GONE) as usize).map(Latest::Gone)
     }
 
     /// The latest flow of these endpoints is in `slot`.
     pub(super) fn open(&mut self, key: &FlowKey, slot: u32) {
-        self.set(key, slot);
+        self.gone.remove(key);
+        self.open.insert(key, slot);
     }
 
     /// Whether tunnels carry several networks that use the same addresses.
@@ -150,36 +151,50 @@ impl FlowIndex {
             self.others.remove(&(key, network));
             return;
         }
+        self.open.remove(&key);
         if self.ring.len() < self.remembered {
-            self.set(&key, self.ring.len() as u32 | GONE);
+            self.gone.insert(&key, self.ring.len() as u32);
             self.ring.push(bases);
             return;
         }
-        let place = self.oldest as u32 | GONE;
-        let forgotten = std::mem::replace(&mut self.ring[self.oldest], bases);
+        let place = self.oldest as u32;
+        let forgotten = FlowKey::of(&std::mem::replace(&mut self.ring[self.oldest], bases));
         self.oldest = (self.oldest + 1) % self.ring.len();
-        let forgotten = FlowKey::of(&forgotten);
         // Unless a newer flow of the same endpoints took its place.
-        if self.value(&forgotten) == Some(place) {
-            match forgotten {
-                FlowKey::V4(key) => self.v4.remove(&key),
-                FlowKey::V6(key) => self.v6.remove(&key),
-            };
+        if self.gone.get(&forgotten) == Some(place) {
+            self.gone.remove(&forgotten);
         }
-        self.set(&key, place);
+        self.gone.insert(&key, place);
     }
+}
 
-    fn value(&self, key: &FlowKey) -> Option<u32> {
+/// Numbers by key.
+#[derive(Default)]
+struct Map {
+    v4: HashMap<KeyV4, u32, RandomState>,
+    v6: HashMap<KeyV6, u32, RandomState>,
+}
+
+impl Map {
+    #[inline]
+    fn get(&self, key: &FlowKey) -> Option<u32> {
         match key {
             FlowKey::V4(key) => self.v4.get(key).copied(),
             FlowKey::V6(key) => self.v6.get(key).copied(),
         }
     }
 
-    fn set(&mut self, key: &FlowKey, value: u32) {
-        match *key {
-            FlowKey::V4(key) => self.v4.insert(key, value),
-            FlowKey::V6(key) => self.v6.insert(key, value),
+    fn insert(&mut self, key: &FlowKey, value: u32) {
+        match key {
+            FlowKey::V4(key) => self.v4.insert(*key, value),
+            FlowKey::V6(key) => self.v6.insert(*key, value),
+        };
+    }
+
+    fn remove(&mut self, key: &FlowKey) {
+        match key {
+            FlowKey::V4(key) => self.v4.remove(key),
+            FlowKey::V6(key) => self.v6.remove(key),
         };
     }
 }

@@ -9,7 +9,7 @@ use super::passages::Passages;
 use super::reassembly::{PeerView, Reassembly};
 use super::reorder::{Budget, Span};
 use super::{Conflict, Flow, FlowEnd, FlowNumber, FlowStart, HopLimits, OutlivedReset, Reset, TcpFacts};
-use crate::packet::{IcmpError, Segment, SeqNumber};
+use crate::packet::{IcmpError, Segment, SeqNumber, TcpFlags};
 use crate::stream::{End, PerEnd, StreamEndKind, StreamSink};
 use crate::units::Origin;
 
@@ -89,7 +89,8 @@ impl<S: StreamSink> OpenFlow<S> {
         let from = self.bases.end(segment.source);
         self.bases.note(segment);
         let direction = Direction { flow: self.number, from };
-        let mut is_copy = copies.is_copy(direction, segment, &mut self.copies_known);
+        let fresh = self.is_fresh(from, segment);
+        let mut is_copy = copies.is_copy(direction, segment, fresh, &mut self.copies_known);
         if segment.interface != self.point.interface || self.rare.as_ref().is_some_and(|rare| rare.passages.is_some()) {
             is_copy |= self.sight(from, segment, &mut budget.passages);
         }
@@ -144,9 +145,25 @@ impl<S: StreamSink> OpenFlow<S> {
         self.close_if_both_sent_fin(segment.origin);
     }
 
+    /// No segment equal to this one can have come before: it would have been the end's first, or have brought its numbers
+    /// further.
+    #[inline]
+    fn is_fresh(&self, from: End, segment: &Segment<'_>) -> bool {
+        let half = &self.halves[from];
+        if half.segments == 0 {
+            return true;
+        }
+        let is_plain = !segment.flags.contains_any(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
+        let brings_news = || match segment.data_len() {
+            0 => segment.ack.is_some_and(|ack| half.is_news(ack)),
+            _ => half.is_next(segment.seq),
+        };
+        is_plain && brings_news()
+    }
+
     /// A segment of a flow whose consumer wants no more.
     fn pass_by(&mut self, from: End, segment: &Segment<'_>) {
-        self.halves[from].follow(segment.seq.plus(segment.sequence_len()));
+        self.halves[from].follow(segment.seq.plus(segment.sequence_len()), segment.ack);
         if segment.flags.rst() {
             self.over.get_or_insert(FlowEnd::Reset);
             self.lingers_since = segment.origin;
@@ -317,14 +334,14 @@ impl<S: StreamSink> OpenFlow<S> {
             return;
         }
         let news = self.halves[from].sent_ack(ack);
+        let acked = self.halves[peer].acknowledged(ack);
         if news {
             self.halves[from].last_ack = Some(segment.origin);
             let before = self.halves[from].acked.map_or(0, |acked| acked.0);
-            let acked = self.halves[peer].acknowledged(ack).map_or(before, |acked| acked.0);
-            let all = acked >= self.halves[peer].bytes;
-            self.halves[peer].note_acknowledged(acked.saturating_sub(before), all, segment.origin);
+            let upto = acked.map_or(before, |acked| acked.0);
+            let all = upto >= self.halves[peer].bytes;
+            self.halves[peer].note_acknowledged(upto.saturating_sub(before), all, segment.origin);
         }
-        let acked = self.halves[peer].acknowledged(ack);
         self.halves[from].acked = self.halves[from].acked.max(acked);
         if let Some(acked) = acked {
             self.sink.acknowledged(peer, acked);

@@ -220,7 +220,7 @@ impl<S: StreamSink> FlowTable<S> {
         context: &mut S::Context,
         open: impl FnOnce(&FlowStart) -> S,
     ) -> u32 {
-        // Slots and tombstones share the 32 bits of an index value.
+        // Slots are numbers of 32 bits.
         let most = self.budget.limits.flows.clamp(1, 1 << 30);
         while self.flows.len() >= most && self.evict(context, |_| true) {
             self.budget.hits.flows += 1;
@@ -294,7 +294,7 @@ impl<S: StreamSink> FlowTable<S> {
     fn close(&mut self, slot: u32, why: FlowEnd, context: &mut S::Context) {
         self.recent = None;
         if let Some(flow) = self.flows.remove(slot) {
-            self.index.bury(flow.bases, flow.network);
+            self.index.bury(flow.bases.clone(), flow.network);
             self.budget.kept = self.budget.kept.saturating_sub(flow.kept());
             self.finished.push_back(flow.finish(why, &mut self.budget, context));
         }
