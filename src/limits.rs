@@ -48,6 +48,11 @@ pub struct Limits {
     pub tls_handshake_bytes: usize,
     /// TLS sessions whose secrets are kept; those of further ones are left out.
     pub tls_sessions: usize,
+    /// Records that may have gone by before the capture began on a TLS 1.3 connection that keys are to open all the same.
+    /// Reaching it is a decision, that the keys are another's, and not counted.
+    pub tls_join_records: u64,
+    /// Trials of keys on such connections, all of them together; beyond it they are not opened.
+    pub tls_join_trials: u64,
     /// Violations kept for one connection; further ones are only counted.
     pub violations: usize,
     /// Observations kept from the start of a connection's timeline.
@@ -80,6 +85,8 @@ impl Default for Limits {
             inflated_message_bytes: 256 << 20,
             tls_handshake_bytes: 64 << 10,
             tls_sessions: 250_000,
+            tls_join_records: 1 << 16,
+            tls_join_trials: 1 << 24,
             violations: 32,
             timeline_first: 8,
             timeline_last: 32,
@@ -159,6 +166,8 @@ pub struct LimitHits {
     pub tls_handshake: u64,
     /// Secrets in key logs that were left out ([`Limits::tls_sessions`]).
     pub tls_sessions: u64,
+    /// TLS connections joined late for which keys were not all tried ([`Limits::tls_join_trials`]).
+    pub tls_join: u64,
 }
 
 impl LimitHits {
@@ -174,7 +183,7 @@ impl LimitHits {
 
     /// Each bound's name and how often it was reached, in a fixed order.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 17] {
+    pub fn named(&self) -> [(&'static str, u64); 18] {
         [
             ("packet_bytes", self.packet_bytes),
             ("block_bytes", self.block_bytes),
@@ -193,6 +202,7 @@ impl LimitHits {
             ("inflate", self.inflate),
             ("tls_handshake", self.tls_handshake),
             ("tls_sessions", self.tls_sessions),
+            ("tls_join", self.tls_join),
         ]
     }
 }

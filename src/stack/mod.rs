@@ -9,6 +9,7 @@ mod early;
 mod held;
 mod http;
 mod inside;
+mod late;
 mod legs;
 mod page;
 mod search;
@@ -24,7 +25,7 @@ use crate::crowd::Crowd;
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::tcp::{EndFacts, Flow, FlowStart, TcpFacts};
-use crate::tls::{KeyLog, looks_like_tls};
+use crate::tls::{Attempt, Joiner, KeyLog, looks_like_client_hello, looks_like_tls};
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::Scratch;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ impl Shared {
     pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
         let (hits, scratch, legs) = (LimitHits::default(), Scratch::new(&limits), legs::Legs::default());
         let crowd = Crowd::new(&limits);
-        let keys = tls::Keys::default();
+        let keys = tls::Keys::new(&limits);
         Self { limits, hits, scratch, legs, crowd, applications, payload, probed_bytes: 0, keys }
     }
 
@@ -76,6 +77,12 @@ impl Shared {
     /// Secrets that found no room.
     pub(crate) fn key_log_left_out(&self) -> u64 {
         self.keys.log.left_out()
+    }
+
+    /// Looks for the session of a connection whose ClientHello is not in the capture.
+    fn join(&mut self, joiner: &mut Joiner, chunk: &Chunk<'_>) -> Attempt {
+        let tls::Keys { log, trials, .. } = &mut self.keys;
+        joiner.push(log, trials, &self.limits, (chunk.from, chunk.origin), chunk.bytes)
     }
 
     /// Tells whether there may be more secrets while packets are read.
@@ -103,6 +110,8 @@ enum Stage {
         acknowledged: PerEnd<bool>,
     },
     Tls(Box<tls::TlsStage>),
+    /// TLS whose ClientHello is not in the capture; perhaps there are keys for it.
+    Late(Box<late::LateStage>),
     Http(Box<http::HttpStage>),
     /// Perhaps a WebSocket whose handshake is not in the capture.
     Searching(Box<search::SearchStage>),
@@ -196,13 +205,20 @@ impl Stack {
                 None => Stage::Opaque(Traffic::Other),
             },
             Stage::Http(stage) => stage.into_last_stage(&self.start, shared),
+            Stage::Late(stage) => match stage.into_tls(&self.start, shared, None) {
+                Some(stage) => Stage::Tls(stage),
+                None => {
+                    shared.keys.joined_late();
+                    Stage::Opaque(Traffic::Tls)
+                }
+            },
             stage => stage,
         };
         if let Stage::WebSocket(stage) = &mut stage {
             stage.judge_unseen_answer(seen[stage.client().other()]);
         }
         let (client, basis, connection) = match stage {
-            Stage::Probing { .. } | Stage::Searching(_) => {
+            Stage::Probing { .. } | Stage::Searching(_) | Stage::Late(_) => {
                 if self.start_lost != PerEnd::default() {
                     return Concluded::Other(Traffic::Other);
                 }
@@ -236,11 +252,15 @@ impl Stack {
             if self.inside_tls {
                 return Stage::Opaque(Traffic::Tls);
             }
-            if self.start_lost != PerEnd::default() {
+            let start_lost = self.start_lost != PerEnd::default();
+            if !shared.keys.log.is_empty() && (start_lost || looks_like_client_hello(bytes) == Some(false)) {
+                return Stage::Late(Box::new(late::LateStage::new(self.start_lost)));
+            }
+            if start_lost {
                 shared.keys.joined_late();
                 return Stage::Opaque(Traffic::Tls);
             }
-            return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk, shared)));
+            return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk.from, shared)));
         }
         match crate::http::looks_like_http(bytes) {
             Some(crate::http::Role::Request) if may_be_request(bytes) => {
@@ -256,6 +276,17 @@ impl Stack {
     /// `silent`: the client has acknowledged that the server sent nothing yet.
     fn http(&self, client: End, silent: bool) -> Stage {
         Stage::Http(Box::new(http::HttpStage::new(client, self.start_lost[client], silent)))
+    }
+
+    /// Leaves the stage in which a session is looked for.
+    fn leave_late(&mut self, shared: &mut Shared, joined: Option<crate::tls::Joined>) {
+        match std::mem::replace(&mut self.stage, Stage::Opaque(Traffic::Tls)) {
+            Stage::Late(stage) => match stage.into_tls(&self.start, shared, joined) {
+                Some(stage) => self.stage = Stage::Tls(stage),
+                None => shared.keys.joined_late(),
+            },
+            stage => self.stage = stage,
+        }
     }
 
     fn search_on(&mut self, next: search::Next) {
@@ -292,6 +323,11 @@ impl StreamSink for Stack {
         match &mut self.stage {
             Stage::Probing { .. } | Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.chunk(&self.start, shared, chunk),
+            Stage::Late(stage) => {
+                if let late::Next::Leave(joined) = stage.chunk(shared, chunk) {
+                    self.leave_late(shared, joined);
+                }
+            }
             Stage::Http(stage) => {
                 let is_http = stage.has_heads();
                 let next = stage.chunk(&self.start, shared, chunk);
@@ -318,6 +354,7 @@ impl StreamSink for Stack {
             Stage::Probing { .. } => self.start_lost[gap.from] = true,
             Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.gap(shared, gap),
+            Stage::Late(stage) => stage.gap(gap),
             Stage::Http(stage) => {
                 let next = stage.gap(&self.start, shared, gap);
                 self.http_on(next);
@@ -352,10 +389,11 @@ impl StreamSink for Stack {
                 let next = stage.end(&self.start, shared, end);
                 self.search_on(next);
             }
+            Stage::Late(_) => self.leave_late(shared, None),
             _ => {}
         }
         match &mut self.stage {
-            Stage::Probing { .. } | Stage::Searching(_) | Stage::Opaque(_) => {}
+            Stage::Probing { .. } | Stage::Searching(_) | Stage::Late(_) | Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.end(shared, end),
             Stage::Http(stage) => stage.end(end),
             Stage::WebSocket(stage) => stage.end(shared, end, tcp_ended),
@@ -366,6 +404,7 @@ impl StreamSink for Stack {
         match &self.stage {
             Stage::Probing { .. } | Stage::Opaque(_) => 0,
             Stage::Tls(stage) => stage.kept_bytes(),
+            Stage::Late(stage) => stage.kept_bytes(),
             Stage::Http(stage) => stage.kept_bytes(),
             Stage::Searching(stage) => stage.kept_bytes(),
             Stage::WebSocket(stage) => stage.kept_bytes(),
