@@ -386,6 +386,10 @@ impl StreamSink for Stack {
             Stage::WebSocket(stage) => stage.kept_bytes(),
         }
     }
+
+    fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Opaque(_))
+    }
 }
 
 /// Whether a first line that begins with a word and a space can be a request's, rather than the rest of some text.
