@@ -21,7 +21,7 @@ use crate::catalog::knowledge::Knowledge;
 use crate::connection::{Connection, Recorder};
 use crate::crowd::Around;
 use crate::diagnosis::diagnose;
-use crate::evidence::{self, Context};
+use crate::evidence::{Facts, Subject};
 use crate::fleet::{ConnectionReport, Summary};
 use crate::limits::Limits;
 use crate::packet::Decoder;
@@ -106,7 +106,7 @@ impl Analyzer {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let Options { limits, knowledge, payload, patience, keys } = options;
-        let lanes = lane::lanes(&limits, &knowledge.applications, payload);
+        let lanes = lane::lanes(&limits, &knowledge.tables.applications, payload);
         Self {
             limits,
             decoder: Decoder::new(&limits),
@@ -263,11 +263,9 @@ pub struct Pending {
 /// What a connection says, and what it means. It depends on nothing but its arguments, so that it may be asked anywhere.
 #[must_use]
 pub fn conclude(pending: Pending, knowledge: &Knowledge) -> ConnectionReport {
-    let Pending { connection, around } = pending;
-    let Knowledge { rules, applications, stacks, middleboxes } = knowledge;
-    let software = stacks.recognise(&connection);
-    let context = Context { applications, stacks, software: &software, middleboxes, around: &around };
-    let facts = evidence::collect(&connection, context);
-    let diagnosis = diagnose(rules, &facts);
-    ConnectionReport { connection, software, facts, diagnosis }
+    let connection: Arc<Connection> = pending.connection.into();
+    let subject = Arc::new(Subject::new(Arc::clone(&connection), pending.around, Arc::clone(&knowledge.tables)));
+    let facts = Facts::of(Arc::clone(&subject));
+    let diagnosis = diagnose(&knowledge.rules, &facts);
+    ConnectionReport { connection, subject, facts, diagnosis }
 }

@@ -97,9 +97,10 @@ pub(super) struct Counts {
 /// The lanes of an analysis. Where the bounds leave too little for each of several, there is one.
 pub(super) fn lanes(limits: &Limits, applications: &Arc<Applications>, payload: Payload) -> Vec<Lane> {
     let (share, count) = limits.share(LANES).map_or((*limits, 1), |share| (share, LANES));
+    let shared = Shared::new(share, Arc::clone(applications), payload);
     let lane = |_| Lane {
         flows: FlowTable::new(&share),
-        shared: Shared::new(share, Arc::clone(applications), payload),
+        shared: shared.beside(),
         told: Vec::new(),
         duplicates: 0,
         copied: CopyCounts::default(),

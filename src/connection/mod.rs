@@ -45,7 +45,7 @@ pub use crate::application::{
 };
 pub use crate::http::{AcceptValue, Extension, Names, Request, Response, Text};
 pub use crate::tcp::{FlowEnd, HopLimits, IcmpError, IcmpKind, LostTail, Pending, Resent, Reset};
-pub use crate::tls::{Certificates, NameMatch, TlsFacts, Validity, WhyNot, alert_name};
+pub use crate::tls::{Alert, Certificates, NameMatch, Readable, TlsFacts, Validity, WhyNot, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};
 
 use crate::limits::Limits;
@@ -53,7 +53,7 @@ pub use crate::tcp::{CopyKinds, Point, PointFacts as PointSeen};
 
 use crate::units::{Endpoint, Origin, PacketNumber, PerSide, Side, StreamOffset};
 use crate::violation::Violation;
-use crate::websocket::{self, Event};
+use crate::websocket::{self, Event, WholeMessage};
 use std::ops::{Deref, DerefMut};
 
 /// Which connection of the capture.
@@ -219,7 +219,6 @@ impl Connection {
     pub fn acknowledged(&mut self, side: Side, upto: StreamOffset) {
         let traffic = &mut self.traffic[side];
         traffic.acked = traffic.acked.max(upto);
-        traffic.in_flight.acknowledged(upto);
     }
 
     /// Whether the bytes of `side`'s message under way are wanted ([`Event::Payload`]).
@@ -239,18 +238,16 @@ impl Connection {
             }
             Event::Message(message) => {
                 let note = self.traffic[side].message(message);
-                self.small_message(side, &note);
+                if note.wire_len <= heartbeat::SMALL {
+                    let answers = self.traffic[side].heartbeats.get_or_insert_default().message(&note);
+                    self.answered(side, answers);
+                }
                 let observed = match (message.content, message.inflated_len) {
                     (Content::Limit, Some(at_least)) => {
                         Observed::InflatedInPart { wire_len: message.wire_len, at_least }
                     }
                     (_, None) if note.compressed => Observed::NotInflated { wire_len: message.wire_len },
-                    _ => Observed::Message {
-                        kind: note.kind,
-                        len: note.size,
-                        compressed: note.compressed,
-                        number: note.number,
-                    },
+                    _ => observed_message(&note),
                 };
                 self.observe(note.last.unwrap_or(note.first), Some(side), observed);
             }
@@ -275,12 +272,24 @@ impl Connection {
         }
     }
 
-    /// A message that may be a heartbeat, or answer one.
-    fn small_message(&mut self, side: Side, note: &MessageNote) {
-        if note.wire_len > heartbeat::SMALL {
-            return;
+    /// Takes in a message that came whole: the same as its events one by one, without what only a message in pieces
+    /// needs. Gives the note taken of it.
+    pub fn whole_message(&mut self, side: Side, whole: &WholeMessage<'_>) -> MessageNote {
+        let traffic = &mut self.traffic[side];
+        traffic.count(&whole.frame());
+        traffic.frame_end = whole.frame_end().end();
+        let note = traffic.message(&whole.message());
+        if note.wire_len <= heartbeat::SMALL {
+            let answers = traffic.heartbeats.get_or_insert_default().whole_message(&note, whole.beginning);
+            self.answered(side, answers);
         }
-        let answers = self.traffic[side].heartbeats.get_or_insert_default().message(note);
+        self.payload(side, whole.at);
+        self.observe(whole.at, Some(side), observed_message(&note));
+        note
+    }
+
+    /// A small message of `side` may answer a heartbeat.
+    fn answered(&mut self, side: Side, answers: Option<HeartbeatName>) {
         if let Some(name) = answers
             && let Some(asked) = &mut self.traffic[side.other()].heartbeats
         {
@@ -364,12 +373,23 @@ impl Connection {
         self.timeline.push(Observation { at, side, observed });
     }
 
-    /// The first sign of the end: the first Close frame, or without one the first FIN or RST.
+    /// The first sign of the end: the first Close frame, or without one the first end of a side's stream.
     ///
     /// A TLS alert or FIN that only follows a Close frame is no sign of its own.
     #[must_use]
     pub fn first_end(&self) -> Option<&EndSignal> {
-        self.first_close().or_else(|| self.tcp_end()).or_else(|| self.ending.first())
+        self.first_close().or_else(|| self.stream_end()).or_else(|| self.ending.first())
+    }
+
+    /// The first sign that a side's stream is over: FIN or RST, or of a TLS connection that was decrypted `close_notify` or
+    /// a fatal alert, which say so before TCP does.
+    #[must_use]
+    pub fn stream_end(&self) -> Option<&EndSignal> {
+        self.ending.iter().find(|signal| match signal.kind {
+            EndSignalKind::Fin | EndSignalKind::Rst | EndSignalKind::CloseNotify => true,
+            EndSignalKind::TlsAlert => !self.is_sealed(),
+            EndSignalKind::CloseFrame | EndSignalKind::HandshakeRejected => false,
+        })
     }
 
     /// The signal of the first Close frame.
@@ -397,6 +417,11 @@ impl Connection {
         let start = self.handshake.response.as_ref().map_or(self.first, |response| response.last);
         end.seconds_since(&start)
     }
+}
+
+fn observed_message(note: &MessageNote) -> Observed {
+    let MessageNote { kind, size: len, compressed, number, .. } = *note;
+    Observed::Message { kind, len, compressed, number }
 }
 
 /// The code of a Close payload that has one.

@@ -11,12 +11,13 @@ use super::early::{Crossing, Early};
 use super::held::{EARLY_BYTES, Held, HeldItem};
 use super::page::wants_tls;
 use super::websocket::WebSocketStage;
-use super::{Shared, Stage, Traffic, new_connection, record_end, record_gap, side_of};
+use super::{Shared, Stage, Traffic, new_connection, record_alert, record_end, record_gap, side_of};
 use crate::application;
 use crate::connection::{Basis, Connection, EndSignalKind, Observed, Outcome};
 use crate::http::{self, Method, Request, RequestReader, Response, ResponseReader, Step};
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd};
 use crate::tcp::FlowStart;
+use crate::tls::Alert;
 use crate::units::{PerSide, Side, StreamOffset};
 use crate::websocket::{self, Decoder, DecoderConfig, Deflate};
 use std::collections::VecDeque;
@@ -538,6 +539,12 @@ impl HttpStage {
     pub(super) fn end(&mut self, end: StreamEnd) {
         if let Some(connection) = &mut self.connection {
             record_end(connection, end, side_of(end.from, self.client));
+        }
+    }
+
+    pub(super) fn alert(&mut self, from: End, alert: &Alert) {
+        if let Some(connection) = &mut self.connection {
+            record_alert(connection, alert, side_of(from, self.client));
         }
     }
 
