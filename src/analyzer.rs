@@ -1,17 +1,19 @@
 //! The façade: packets in, one report for each connection out.
 //!
-//! No file, clock or thread is touched here: the caller reads the capture and drains the reports, so that memory stays
-//! bounded by the connections that are open.
+//! No file or clock is touched here: the caller reads the capture and drains the reports, so that memory stays bounded by
+//! the connections that are open. Threads are started in one place (`crew`), and only when the caller asks for them.
 
 mod alignment;
-mod alone;
 mod attempts;
+mod block;
 mod clocks;
 mod concluder;
+mod crew;
 mod lane;
 mod numbers;
 mod patience;
 mod ticks;
+mod work;
 
 pub use alignment::clock_shifts;
 pub use patience::Patience;
@@ -28,13 +30,13 @@ use crate::packet::Decoder;
 use crate::stack::Payload;
 use crate::tls::{KeyLog, KeyLogRead};
 use crate::units::Origin;
-use alone::Alone;
 use clocks::Clocks;
 use concluder::Concluder;
 use lane::Counts;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use ticks::Ticks;
+use work::Work;
 
 /// How to analyse.
 #[derive(Debug, Clone)]
@@ -49,6 +51,9 @@ pub struct Options {
     pub patience: Patience,
     /// The secrets that open TLS, as far as they are known beforehand.
     pub keys: KeyLog,
+    /// How many threads may work beside the one that calls. Up to one there are none, and with more what is found is the
+    /// same; only when a report comes differs. Short captures are not worth them and are read without.
+    pub jobs: usize,
 }
 
 impl Default for Options {
@@ -60,6 +65,7 @@ impl Default for Options {
             payload: Payload::Hidden,
             patience: Patience::Whole,
             keys: KeyLog::default(),
+            jobs: 1,
         }
     }
 }
@@ -86,14 +92,13 @@ impl Default for Options {
 /// ```
 pub struct Analyzer {
     limits: Limits,
-    knowledge: Arc<Knowledge>,
     decoder: Decoder,
     /// What is counted of packets.
     summary: Summary,
     last: Option<Origin>,
     clocks: Clocks,
     ticks: Ticks,
-    work: Alone,
+    work: Work,
     keys: Arc<KeyLog>,
     /// The lanes know them as they are now.
     keys_known: bool,
@@ -105,17 +110,16 @@ impl Analyzer {
     /// An analysis that has seen nothing yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { limits, knowledge, payload, patience, keys } = options;
+        let Options { limits, knowledge, payload, patience, keys, jobs } = options;
         let lanes = lane::lanes(&limits, &knowledge.tables.applications, payload);
         Self {
             limits,
             decoder: Decoder::new(&limits),
-            knowledge,
             summary: Summary::default(),
             last: None,
             clocks: Clocks::default(),
             ticks: Ticks::default(),
-            work: Alone::new(lanes, Concluder::new(&limits, patience)),
+            work: Work::new(lanes, Concluder::new(&limits, patience), knowledge, jobs),
             keys: Arc::new(keys),
             keys_known: false,
             dropped: BTreeMap::new(),
@@ -206,29 +210,24 @@ impl Analyzer {
             self.tell_keys();
         }
         let now = self.summary.span.map(|(_, latest)| latest);
-        self.work.finish(self.last);
         let (clocks, dropped) = (&self.clocks, &self.dropped);
-        self.work.concluder.finish(now, |interface| Recorder {
+        self.work.finish(self.last, now, |interface| Recorder {
             until: clocks.last(interface),
             dropped: dropped.get(&interface).copied().unwrap_or(0),
         });
     }
 
-    /// The next report that is ready, in the order in which connections ended.
+    /// The next report that is ready, in the order in which connections ended. Before the end of the capture it does not
+    /// wait for other threads.
     pub fn next_report(&mut self) -> Option<ConnectionReport> {
-        self.next_pending().map(|pending| conclude(pending, &self.knowledge))
+        self.work.next_report()
     }
 
-    /// The next connection of which all is known that the capture says, in the order in which connections ended.
-    pub fn next_pending(&mut self) -> Option<Pending> {
-        self.work.concluder.next_ready()
-    }
-
-    /// What has been seen so far.
+    /// What has been seen so far. While other threads work, what they have counted is missing, until the end.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let Counts { flows, duplicates, copied, hits, unread } = self.work.counts();
-        let concluded = &self.work.concluder.counts;
+        let concluded = self.work.concluded();
         let mut limits = self.decoder.limit_hits();
         limits.add(&hits);
         limits.tls_sessions = self.keys.left_out();
@@ -255,14 +254,13 @@ impl Analyzer {
 
 /// A connection that is over, with what the others say of it: all that its report is made of, besides what was known before.
 #[derive(Debug)]
-pub struct Pending {
+struct Pending {
     connection: Box<Connection>,
     around: Around,
 }
 
 /// What a connection says, and what it means. It depends on nothing but its arguments, so that it may be asked anywhere.
-#[must_use]
-pub fn conclude(pending: Pending, knowledge: &Knowledge) -> ConnectionReport {
+fn conclude(pending: Pending, knowledge: &Knowledge) -> ConnectionReport {
     let connection: Arc<Connection> = pending.connection.into();
     let subject = Arc::new(Subject::new(Arc::clone(&connection), pending.around, Arc::clone(&knowledge.tables)));
     let facts = Facts::of(Arc::clone(&subject));

@@ -4,6 +4,7 @@
 
 use super::Pending;
 use super::attempts::Attempts;
+use super::block::Global;
 use super::clocks::Steps;
 use super::lane::{News, Told};
 use super::numbers::Numbers;
@@ -13,7 +14,7 @@ use crate::crowd::Crowd;
 use crate::fleet::Summary;
 use crate::limits::Limits;
 use crate::stack::{Finished, Traffic};
-use crate::units::{Origin, PacketNumber, Timestamp};
+use crate::units::{PacketNumber, Timestamp};
 use std::collections::VecDeque;
 
 /// The connections that have ended.
@@ -67,27 +68,14 @@ impl Concluder {
         }
     }
 
-    /// A clock of the capture was set back before this packet.
-    pub(super) fn clock_was_set_back(&mut self, at: Origin) {
-        self.steps.add(at);
-        self.crowd.clock_was_set_back();
-    }
-
-    /// It ticks, and the latest time so far is `now`: lets those go on that have waited long enough for others that end just
-    /// after, in the order in which they came.
-    ///
-    /// What the others say is asked here and not when the report is, so that it depends on the packets alone.
-    pub(super) fn tick(&mut self, now: Option<Timestamp>) {
-        while let Some(first) = self.waiting.front() {
-            let ended = first.first_end().and_then(|end| end.at.time);
-            let waited = ended.zip(now).is_none_or(|(end, now)| now.seconds_since(end) >= Crowd::WAIT_SECONDS);
-            if !waited && self.waiting.len() <= Self::WAITING {
-                break;
+    /// Takes in what concerns all connections.
+    pub(super) fn global(&mut self, global: Global) {
+        match global {
+            Global::Step(at) => {
+                self.steps.add(at);
+                self.crowd.clock_was_set_back();
             }
-            let Some(connection) = self.waiting.pop_front() else { break };
-            let waits_on = self.patience == Patience::Whole;
-            let connection = if waits_on { self.patient.keep(connection) } else { Some(connection) };
-            connection.into_iter().for_each(|connection| self.hand_out(connection, now));
+            Global::Tick(now) => self.release(now),
         }
     }
 
@@ -115,6 +103,29 @@ impl Concluder {
             self.hand_out(next, now);
         }
         self.ready.pop_front()
+    }
+
+    /// Connections that are ready before the capture is over.
+    pub(super) fn ready_count(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// The latest time so far is `now`: lets those go on that have waited long enough for others that end just after, in the
+    /// order in which they came.
+    ///
+    /// What the others say is asked here and not when the report is, so that it depends on the packets alone.
+    fn release(&mut self, now: Option<Timestamp>) {
+        while let Some(first) = self.waiting.front() {
+            let ended = first.first_end().and_then(|end| end.at.time);
+            let waited = ended.zip(now).is_none_or(|(end, now)| now.seconds_since(end) >= Crowd::WAIT_SECONDS);
+            if !waited && self.waiting.len() <= Self::WAITING {
+                break;
+            }
+            let Some(connection) = self.waiting.pop_front() else { break };
+            let waits_on = self.patience == Patience::Whole;
+            let connection = if waits_on { self.patient.keep(connection) } else { Some(connection) };
+            connection.into_iter().for_each(|connection| self.hand_out(connection, now));
+        }
     }
 
     fn finished(&mut self, flow: PacketNumber, finished: Finished) {

@@ -148,18 +148,14 @@ impl Lane {
         self.finished(None, |of, _| Moment { of, ..Moment::tick(before.packet) });
     }
 
-    /// The capture is over, and `last` is its last packet: the flows that were over already end.
-    pub(super) fn finish_over(&mut self, last: Option<Origin>) {
+    /// The capture is over, and `last` is its last packet: everything that is still open ends, one flow after the other,
+    /// because all that are open would take twice their memory.
+    pub(super) fn finish(&mut self, last: Option<Origin>) {
         self.flows.finish_over(&mut self.shared);
         self.finished(last, Moment::end);
-    }
-
-    /// The next flow that was open when the capture ended, by its first packet; `false` when there is none. One at a time,
-    /// because all that are open would take twice their memory.
-    pub(super) fn finish_next(&mut self, last: Option<Origin>) -> bool {
-        let is_one = self.flows.finish_next(&mut self.shared);
-        self.finished(last, Moment::end);
-        is_one
+        while self.flows.finish_next(&mut self.shared) {
+            self.finished(last, Moment::end);
+        }
     }
 
     /// What there is to take in, as it came.

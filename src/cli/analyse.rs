@@ -24,6 +24,7 @@ use crate::{Analyzer, Options, Patience, Payload};
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Write};
 use std::path::Path;
+use std::thread;
 
 pub(super) fn run(
     args: &AnalysisArgs,
@@ -51,6 +52,7 @@ pub(super) fn run(
     if args.follow && inputs.failures.is_empty() {
         inputs.follow()?;
     }
+    options.jobs = jobs(args, &inputs);
     if inputs.are_live() {
         options.patience = Patience::Moment;
     }
@@ -96,6 +98,15 @@ pub(super) fn run(
         eprintln!("wsdissect: following {}; Ctrl-C prints the report", inputs.captures[0].name);
     }
     job.analyse(&inputs, options, key_logs)
+}
+
+/// How many threads to work with. What comes while it is recorded is reported at once, which one thread does best; and what
+/// JSON says of several captures depends on how far they have been read.
+fn jobs(args: &AnalysisArgs, inputs: &Inputs) -> usize {
+    if inputs.are_live() || (inputs.captures.len() > 1 && args.format != Format::Text) {
+        return 1;
+    }
+    args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from)
 }
 
 /// Reads the file that says what an application means by its codes.
