@@ -23,7 +23,7 @@ use crate::catalog::knowledge::Knowledge;
 use crate::connection::{Connection, Recorder};
 use crate::crowd::Around;
 use crate::diagnosis::diagnose;
-use crate::evidence::{self, Context};
+use crate::evidence::{Facts, Subject};
 use crate::fleet::{ConnectionReport, Summary};
 use crate::limits::Limits;
 use crate::packet::Decoder;
@@ -111,7 +111,7 @@ impl Analyzer {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let Options { limits, knowledge, payload, patience, keys, jobs } = options;
-        let lanes = lane::lanes(&limits, &knowledge.applications, payload);
+        let lanes = lane::lanes(&limits, &knowledge.tables.applications, payload);
         Self {
             limits,
             decoder: Decoder::new(&limits),
@@ -261,11 +261,9 @@ struct Pending {
 
 /// What a connection says, and what it means. It depends on nothing but its arguments, so that it may be asked anywhere.
 fn conclude(pending: Pending, knowledge: &Knowledge) -> ConnectionReport {
-    let Pending { connection, around } = pending;
-    let Knowledge { rules, applications, stacks, middleboxes } = knowledge;
-    let software = stacks.recognise(&connection);
-    let context = Context { applications, stacks, software: &software, middleboxes, around: &around };
-    let facts = evidence::collect(&connection, context);
-    let diagnosis = diagnose(rules, &facts);
-    ConnectionReport { connection, software, facts, diagnosis }
+    let connection: Arc<Connection> = pending.connection.into();
+    let subject = Arc::new(Subject::new(Arc::clone(&connection), pending.around, Arc::clone(&knowledge.tables)));
+    let facts = Facts::of(Arc::clone(&subject));
+    let diagnosis = diagnose(&knowledge.rules, &facts);
+    ConnectionReport { connection, subject, facts, diagnosis }
 }

@@ -77,7 +77,7 @@ fn with(mut given: Vec<Given>, more: &[Given]) -> Diagnosis {
 fn every_example_of_every_rule_comes_out_as_stated() {
     for rule in builtin().iter() {
         for (at, example) in rule.examples.iter().enumerate() {
-            let outcome = evaluate(rule, &example.facts);
+            let outcome = evaluate(rule, &example.facts());
             assert_eq!(outcome, example.expect, "{}: rule `{}`, example {}", rule.file, rule.id, at + 1);
         }
     }
@@ -90,14 +90,14 @@ fn every_firmer_example_makes_its_rule_surer() {
     for rule in builtin().iter() {
         for (at, example) in rule.examples.iter().enumerate().filter(|(_, example)| example.expect == Outcome::Fires) {
             assert_eq!(
-                is_firm(rule, &example.facts),
+                is_firm(rule, &example.facts()),
                 example.firmer,
                 "{}: rule `{}`, example {}",
                 rule.file,
                 rule.id,
                 at + 1
             );
-            let diagnosis = diagnose(builtin(), &example.facts);
+            let diagnosis = diagnose(builtin(), &example.facts());
             if example.firmer && diagnosis.rule == rule.id {
                 let firmer = rule.firmer.as_ref().expect("it is firm");
                 assert_eq!((diagnosis.confidence, diagnosis.firm), (firmer.confidence, true), "`{}`", rule.id);

@@ -29,7 +29,9 @@ pub(super) struct Concluder {
     attempts: Attempts,
     /// Of which something depends on how reliable the points of capture are, which is told at the end.
     held: VecDeque<Box<Connection>>,
-    pub(super) ready: VecDeque<Pending>,
+    ready: VecDeque<Pending>,
+    /// The capture is over, and this was its latest time.
+    is_over: Option<Option<Timestamp>>,
     /// What is counted of connections and other flows.
     pub(super) counts: Summary,
 }
@@ -52,6 +54,7 @@ impl Concluder {
             attempts: Attempts::default(),
             held: VecDeque::new(),
             ready: VecDeque::new(),
+            is_over: None,
             counts: Summary::default(),
         }
     }
@@ -89,10 +92,22 @@ impl Concluder {
         for connection in wanted.into_iter().chain(std::mem::take(&mut self.held)) {
             self.report(connection, &recorder);
         }
-        self.patient.take().for_each(|connection| self.hand_out(connection, now));
-        for connection in std::mem::take(&mut self.waiting) {
-            self.hand_out(connection, now);
+        self.is_over = Some(now);
+    }
+
+    /// How many connections are ready, besides those that wait for the end of the capture.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// The next connection that is ready.
+    pub(super) fn next_ready(&mut self) -> Option<Pending> {
+        if let (Some(now), true) = (self.is_over, self.ready.is_empty()) {
+            // Nothing changes any more, so that those that waited are asked about when it is their turn.
+            let next = self.patient.next().or_else(|| self.waiting.pop_front())?;
+            self.hand_out(next, now);
         }
+        self.ready.pop_front()
     }
 
     /// The latest time so far is `now`: lets those go on that have waited long enough for others that end just after, in the

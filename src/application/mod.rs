@@ -123,8 +123,7 @@ impl PathPattern {
     fn fits(&self, target: &str) -> bool {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let names = || query.split('&').filter_map(|item| item.split_once('=')).map(|(name, _)| name);
-        fits_pattern(&format!("*{}", self.ends), path)
-            && self.query.iter().all(|wanted| names().any(|name| name == &**wanted))
+        fits_end(&self.ends, path) && self.query.iter().all(|wanted| names().any(|name| name == &**wanted))
     }
 }
 
@@ -138,17 +137,34 @@ pub fn code_in(body: &[u8]) -> Option<i64> {
 
 /// Whether a text is as a pattern says, in which `*` stands for any bytes and `#` for a digit.
 fn fits_pattern(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    fits(pattern.as_bytes(), text.as_bytes(), None)
+}
+
+/// Whether a text ends as a pattern says.
+fn fits_end(pattern: &str, text: &str) -> bool {
+    fits(pattern.as_bytes(), text.as_bytes(), Some((0, 0)))
+}
+
+/// `again`: where to go on in the pattern and in the text when what follows the last `*` does not fit.
+fn fits(mut pattern: &[u8], mut text: &[u8], mut again: Option<(usize, usize)>) -> bool {
+    let is_one = |wanted: u8, byte: u8| wanted == byte || (wanted == b'#' && byte.is_ascii_digit());
+    // What stands behind the last `*` can only be the end, which tells most texts apart at once.
+    while let [before @ .., wanted] = pattern
+        && *wanted != b'*'
+    {
+        match text {
+            [left @ .., byte] if is_one(*wanted, *byte) => (pattern, text) = (before, left),
+            _ => return false,
+        }
+    }
     let (mut at, mut place) = (0, 0);
-    // Where to go on when what follows the last `*` does not fit.
-    let mut again: Option<(usize, usize)> = None;
     while place < text.len() {
         match pattern.get(at) {
             Some(b'*') => {
                 again = Some((at + 1, place));
                 at += 1;
             }
-            Some(byte) if *byte == text[place] || (*byte == b'#' && text[place].is_ascii_digit()) => {
+            Some(wanted) if is_one(*wanted, text[place]) => {
                 (at, place) = (at + 1, place + 1);
             }
             _ => match again {
@@ -342,8 +358,16 @@ mod tests {
             ("*ab", "aab", true),
             ("a*", "", false),
             ("*", "", true),
+            ("ab", "ab", true),
+            ("ab", "aab", false),
+            ("ab", "b", false),
+            ("*b*", "abc", true),
+            ("*ab", "b", false),
         ] {
             assert_eq!(fits_pattern(pattern, text), fits, "{pattern} {text}");
+            if let Some(end) = pattern.strip_prefix('*') {
+                assert_eq!(fits_end(end, text), fits, "…{end} {text}");
+            }
         }
     }
 

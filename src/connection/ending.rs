@@ -26,8 +26,10 @@ pub struct EndSignal {
 pub enum EndSignalKind {
     /// A side's first Close frame.
     CloseFrame,
-    /// A fatal or closing TLS alert.
+    /// A fatal TLS alert; of a connection that could not be decrypted any that travelled in clear.
     TlsAlert,
+    /// The TLS alert by which a side ends its stream in order, as it ends that of TCP with a FIN (RFC 8446 §6.1).
+    CloseNotify,
     /// TCP FIN.
     Fin,
     /// TCP RST.

@@ -32,7 +32,7 @@ pub struct Traffic {
     /// The message that has begun and is not complete.
     pub open_message: Option<MessageNote>,
     /// Complete data messages that may still wait for an acknowledgement of TCP.
-    pub in_flight: InFlight,
+    in_flight: InFlight,
     /// The offset after its last complete frame.
     pub(super) frame_end: StreamOffset,
     /// Its Pings and their answers.
@@ -151,13 +151,18 @@ pub struct MessageNote {
 }
 
 impl Traffic {
-    pub(super) fn frame(&mut self, frame: &Frame) {
-        let header = &frame.header;
+    /// Counts a frame that belongs to no message under way, or is the whole of one.
+    pub(super) fn count(&mut self, frame: &Frame) {
         if self.frames.close > 0 {
             self.after_close.get_or_insert_default().frame(frame.first);
         }
-        self.frames.count(header.opcode);
-        self.payload_bytes = self.payload_bytes.saturating_add(header.payload_len);
+        self.frames.count(frame.header.opcode);
+        self.payload_bytes = self.payload_bytes.saturating_add(frame.header.payload_len);
+    }
+
+    pub(super) fn frame(&mut self, frame: &Frame) {
+        self.count(frame);
+        let header = &frame.header;
         match header.opcode {
             Opcode::Text | Opcode::Binary => {
                 self.open_message = Some(MessageNote {
@@ -213,13 +218,20 @@ impl Traffic {
         self.largest_before_last = self.largest_before_last.max(self.last_message.map(|last| last.size));
         self.last_message = Some(note);
         self.sizes.count(note.size, message.last);
-        self.in_flight.sent(self.frame_end);
+        self.in_flight.sent(self.frame_end, self.acked);
         self.open_message = None;
         note
     }
 
     pub(super) fn unfinished(&mut self, unfinished: &websocket::Unfinished) {
         self.unfinished = unfinished.frame;
+    }
+
+    /// Complete data messages of which some byte lies at or after `acked` and was not acknowledged either while the
+    /// connection was followed; at most [`InFlight::MAX`].
+    #[must_use]
+    pub fn messages_beyond(&self, acked: StreamOffset) -> u64 {
+        self.in_flight.beyond(acked.max(self.acked))
     }
 
     /// What it sent after its own Close frame; `None` when that was nothing.

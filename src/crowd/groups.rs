@@ -4,6 +4,7 @@ use super::Blind;
 use crate::connection::{ClosePayload, Connection, EndSignalKind, Silence};
 use crate::limits::Limits;
 use crate::units::{Origin, PacketNumber, Side, Timestamp};
+use foldhash::fast::RandomState;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 
@@ -229,7 +230,7 @@ pub struct Alike {
 /// The hosts of one kind.
 #[derive(Debug)]
 pub(super) struct Groups<K> {
-    hosts: HashMap<K, Group>,
+    hosts: HashMap<K, Group, RandomState>,
     /// Ends remembered in one list.
     ends: usize,
     kept: usize,
@@ -248,7 +249,7 @@ struct Group {
 impl<K: Hash + Eq> Groups<K> {
     /// No hosts yet. Who follows few connections remembers few ends.
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { hosts: HashMap::new(), ends: ENDS.min(limits.flows), kept: 0 }
+        Self { hosts: HashMap::default(), ends: ENDS.min(limits.flows), kept: 0 }
     }
 
     pub(super) fn opened(&mut self, host: K, since: Timestamp, flow: u64) {

@@ -8,6 +8,7 @@
 
 use crate::limits::Limits;
 use crate::units::{Endpoint, Origin, PerSide, Side};
+use foldhash::fast::RandomState;
 use std::collections::{HashMap, VecDeque};
 
 /// Legs remembered after they ended; then the oldest are forgotten.
@@ -129,13 +130,41 @@ struct Leg {
     end: Option<LegEnd>,
 }
 
+/// The first few connections that have said the same, in the order in which they did.
+#[derive(Debug, Clone, Copy, Default)]
+struct Alike {
+    flows: [u64; ALIKE],
+    count: u8,
+}
+
+impl Alike {
+    fn flows(&self) -> &[u64] {
+        &self.flows[..usize::from(self.count)]
+    }
+
+    fn add(&mut self, flow: u64) {
+        if let Some(place) = self.flows.get_mut(usize::from(self.count)) {
+            *place = flow;
+            self.count += 1;
+        }
+    }
+
+    fn remove(&mut self, flow: u64) {
+        if let Some(place) = self.flows().iter().position(|known| *known == flow) {
+            self.flows[place..usize::from(self.count)].rotate_left(1);
+            self.count -= 1;
+        }
+    }
+}
+
 /// The legs that are open, and some that have ended.
 #[derive(Debug)]
 pub(super) struct Legs {
     /// Legs remembered after they ended.
     kept: usize,
-    legs: HashMap<u64, Leg>,
-    alike: HashMap<u64, Vec<u64>>,
+    legs: HashMap<u64, Leg, RandomState>,
+    /// The connections that have said the same, by its hash.
+    alike: HashMap<u64, Alike, RandomState>,
     ended: VecDeque<u64>,
 }
 
@@ -143,7 +172,7 @@ impl Legs {
     /// None yet. Who follows few connections remembers few.
     pub(super) fn new(limits: &Limits) -> Self {
         let kept = ENDED.min(limits.flows / 4);
-        Self { kept, legs: HashMap::new(), alike: HashMap::new(), ended: VecDeque::new() }
+        Self { kept, legs: HashMap::default(), alike: HashMap::default(), ended: VecDeque::new() }
     }
 
     /// `linked`: the flow that carries the same request, and whether this one is the front of the two.
@@ -166,10 +195,7 @@ impl Legs {
         if said.bytes < TELLING_BYTES {
             return;
         }
-        let alike = self.alike.entry(said.hash).or_default();
-        if alike.len() < ALIKE {
-            alike.push(flow);
-        }
+        self.alike.entry(said.hash).or_default().add(flow);
     }
 
     /// Only the first end counts.
@@ -191,8 +217,8 @@ impl Legs {
 
     fn forget_said(&mut self, flow: u64, hash: u64) {
         if let Some(alike) = self.alike.get_mut(&hash) {
-            alike.retain(|other| *other != flow);
-            if alike.is_empty() {
+            alike.remove(flow);
+            if alike.flows().is_empty() {
                 self.alike.remove(&hash);
             }
         }
@@ -212,7 +238,7 @@ impl Legs {
     /// The other leg by what was said, and whether this one is the front.
     fn by_words(&self, flow: u64, leg: &Leg) -> Option<(u64, bool)> {
         let said = leg.said.as_ref()?;
-        let [one, two] = self.alike.get(&said.hash)?[..] else { return None };
+        let [one, two] = *self.alike.get(&said.hash)?.flows() else { return None };
         let other_flow = if one == flow { two } else { one };
         let other = self.legs.get(&other_flow)?;
         if relays(leg, other) {

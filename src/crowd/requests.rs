@@ -6,6 +6,7 @@
 //! recorded first: the proxy has to read it before it can send its own.
 
 use crate::connection::{AcceptValue, Leg};
+use foldhash::fast::RandomState;
 use std::collections::{HashMap, VecDeque};
 
 /// Requests remembered while they wait; beyond that the oldest are forgotten, and their other leg is not found.
@@ -14,7 +15,7 @@ const WAITING: usize = 1024;
 /// The upgrade requests that wait for their answer.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
-    waiting: HashMap<AcceptValue, Waiting>,
+    waiting: HashMap<AcceptValue, Waiting, RandomState>,
     order: VecDeque<AcceptValue>,
 }
 

@@ -3,7 +3,7 @@
 use super::Value;
 use super::extract::{
     Answer, View, application, close, crowd, devices, end, handshake, hops, loss, path, peer, software, tls, tls_clear,
-    whole,
+    tls_end, whole,
 };
 use crate::connection::{IcmpKind, KnownBy, Retry};
 use crate::software::{HandlerError, KnownBy as SoftwareKnownBy, Sureness};
@@ -77,24 +77,24 @@ pub(super) type Extract = fn(&View<'_>) -> Answer;
 
 /// Position of a fact in [`FACTS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FactId(usize);
+pub struct FactId(u16);
 
 impl FactId {
     /// The fact with this name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        FACTS.iter().position(|fact| fact.name == name).map(Self)
+        Self::all().find(|fact| fact.name() == name)
     }
 
     /// All facts, in the order of [`FACTS`].
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..FACTS.len()).map(Self)
+        (0..COUNT).map(Self)
     }
 
     /// The row of the table.
     #[must_use]
     pub fn fact(self) -> &'static Fact {
-        &FACTS[self.0]
+        &FACTS[self.index()]
     }
 
     /// The stable name.
@@ -124,8 +124,36 @@ impl FactId {
     /// Position in the table.
     #[must_use]
     pub fn index(self) -> usize {
-        self.0
+        usize::from(self.0)
     }
+
+    /// The fact with this name, where the name is part of the program: one that does not exist fails to compile in a constant.
+    ///
+    /// # Panics
+    /// There is no such fact.
+    #[must_use]
+    pub const fn named(name: &str) -> Self {
+        let mut index = 0;
+        while index < COUNT {
+            if same(FACTS[index as usize].name.as_bytes(), name.as_bytes()) {
+                return Self(index);
+            }
+            index += 1;
+        }
+        panic!("no fact has this name")
+    }
+}
+
+/// Rows of the table.
+const COUNT: u16 = FACTS.len() as u16;
+
+/// What `==` does, for constants.
+const fn same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
 }
 
 const fn fact(name: &'static str, ty: FactType, extract: Extract, doc: &'static str) -> Fact {
@@ -133,6 +161,7 @@ const fn fact(name: &'static str, ty: FactType, extract: Extract, doc: &'static 
 }
 
 const SIDE: FactType = FactType::Enum(&["client", "server"]);
+const TLS_END: FactType = FactType::Enum(&["close_notify", "alert", "cut_off"]);
 const BOOL: FactType = FactType::Bool;
 const INT: FactType = FactType::Int;
 const BYTES: FactType = FactType::Bytes;
@@ -378,7 +407,16 @@ pub static FACTS: &[Fact] = &[
     fact("tls.certificate_defect", FactType::Enum(&["expired", "not_yet_valid", "name", "self_signed", "weak_key", "weak_signature", "usage", "stale_issuer", "issuer_missing", "disordered"]), tls_clear::certificate_defect, "The worst that anybody can see to be wrong with the server's certificates at the time of their packet; absent when nothing is."),
     fact("tls.refused_by_client", BOOL, tls_clear::refused_by_client, "The client said in an alert that it does not take the server's certificate, or left without a word after it was shown."),
     fact("tls.closed_by", SIDE, tls_clear::closed_by, "The first side to close: by a closing alert, which in TLS 1.3 only its length and place tell, or else by FIN or RST. Absent when TCP did not end or the TLS handshake failed."),
-    fact("tls.close_notify", FactType::Enum(&["sent", "probably_sent", "not_sent", "probably_not_sent"]), tls_clear::close_notify, "Whether `tls.closed_by` sent a closing alert (close_notify) before its FIN or RST; in TLS 1.3 its length and place say so only probably."),
+    fact("tls.close_notify", FactType::Enum(&["sent", "probably_sent", "not_sent", "probably_not_sent"]), tls_clear::close_notify, "Whether `tls.closed_by` sent a closing alert (close_notify) before its FIN or RST; in TLS 1.3 without keys its length and place say so only probably."),
+    fact("tls.client_end", TLS_END, tls_end::client_end, "How the client's stream ended inside TLS that was decrypted: by close_notify, by a fatal alert, or cut off by FIN or RST without either; absent when it did not end."),
+    fact("tls.server_end", TLS_END, tls_end::server_end, "The same of the server's stream."),
+    fact("tls.notified_first", SIDE, tls_end::notified_first, "Who sent the first close_notify that was decrypted; absent when neither side sent one."),
+    fact("tls.notify_after_close_s", SECONDS, tls_end::notify_after_close_s, "From that side's own Close frame to this close_notify; absent when it sent none."),
+    fact("tls.notify_before_end_s", SECONDS, tls_end::notify_before_end_s, "From this close_notify to the first FIN or RST; absent when TCP did not end."),
+    fact("tls.notify_answered_s", SECONDS, tls_end::notify_answered_s, "From this close_notify to the other side's; absent when the other side sent none."),
+    fact("tls.data_alert", INT, tls_end::data_alert, "First fatal TLS alert behind the handshake, which only keys show; absent when there was none."),
+    fact("tls.data_alert_name", TEXT, tls_end::data_alert_name, "Its name in the IANA registry."),
+    fact("tls.data_alert_side", SIDE, tls_end::data_alert_side, "Who sent it."),
     fact("tls.probable_alert", SIDE, tls_clear::probable_alert, "This side's last record in TLS 1.3 has the length of an alert, and TCP ended within a round trip; absent when neither side's was so."),
     fact("tls.finished_refused", BOOL, tls_clear::finished_refused, "The server of TLS 1.3 left when the client had finished, with nothing but a record of the size of an alert, or without a word when the client seems to have sent no certificate that was asked for."),
     fact("tls.answered_as_http2", BOOL, tls_clear::answered_as_http2, "The server chose HTTP/2 (ALPN), answered the client's first request with less than a response and ended TCP at once."),

@@ -72,7 +72,7 @@ impl HowEnded {
     pub(super) fn of(kind: EndSignalKind) -> Self {
         match kind {
             EndSignalKind::CloseFrame => Self::Close,
-            EndSignalKind::Fin => Self::Fin,
+            EndSignalKind::Fin | EndSignalKind::CloseNotify => Self::Fin,
             EndSignalKind::Rst => Self::Rst,
             EndSignalKind::TlsAlert | EndSignalKind::HandshakeRejected => Self::Other,
         }

@@ -12,11 +12,12 @@ pub use matching::{Candidate, Cut, Ending, Fit};
 pub use recognise::Recognised;
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// The devices that are known, in the order of the table, and the round times that people set.
 #[derive(Debug, Clone, Default)]
 pub struct Middleboxes {
-    devices: Vec<Device>,
+    devices: Vec<Arc<Device>>,
     round: Round,
 }
 
@@ -33,20 +34,20 @@ impl Middleboxes {
     /// These devices and round times.
     #[must_use]
     pub fn new(devices: Vec<Device>, round: Round) -> Self {
-        Self { devices, round }
+        Self { devices: devices.into_iter().map(Arc::new).collect(), round }
     }
 
     /// The same with more devices, which go before those known: one of a known name takes its place.
     #[must_use]
     pub fn with(&self, extra: Vec<Device>) -> Self {
-        let is_known = |device: &&Device| !extra.iter().any(|new| new.name == device.name);
+        let is_known = |device: &&Arc<Device>| !extra.iter().any(|new| new.name == device.name);
         let known: Vec<_> = self.devices.iter().filter(is_known).cloned().collect();
-        Self { devices: extra.into_iter().chain(known).collect(), round: self.round.clone() }
+        Self { devices: extra.into_iter().map(Arc::new).chain(known).collect(), round: self.round.clone() }
     }
 
     /// All of them.
     #[must_use]
-    pub fn all(&self) -> &[Device] {
+    pub fn all(&self) -> &[Arc<Device>] {
         &self.devices
     }
 }

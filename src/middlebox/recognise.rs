@@ -3,12 +3,13 @@
 use super::{Device, Head, Middleboxes, Sign};
 use crate::connection::{Connection, Request, Response};
 use crate::units::{Origin, Side};
+use std::sync::Arc;
 
 /// A device that the handshake gives away.
-#[derive(Debug, Clone, Copy)]
-pub struct Recognised<'a> {
+#[derive(Debug, Clone)]
+pub struct Recognised {
     /// Which.
-    pub device: &'a Device,
+    pub device: Arc<Device>,
     /// At which end of this connection it stands: whose packets it sends.
     pub side: Side,
     /// The packet that says so.
@@ -18,7 +19,7 @@ pub struct Recognised<'a> {
 impl Middleboxes {
     /// The devices that the handshake gives away, in the order of the table.
     #[must_use]
-    pub fn recognise(&self, connection: &Connection) -> Vec<Recognised<'_>> {
+    pub fn recognise(&self, connection: &Connection) -> Vec<Recognised> {
         let words = Words::of(connection);
         self.devices.iter().filter_map(|device| words.show(device)).collect()
     }
@@ -60,7 +61,7 @@ impl<'a> Words<'a> {
     }
 
     /// Who has its mark in the request has passed it on, and is the client of this connection.
-    fn show<'d>(&self, device: &'d Device) -> Option<Recognised<'d>> {
+    fn show(&self, device: &Arc<Device>) -> Option<Recognised> {
         let found = |side: Side| device.signs.iter().any(|sign| self.has(sign) && self.side_of(sign) == side);
         let (side, at) = if found(Side::Client) {
             (Side::Client, self.asked_at)
@@ -69,7 +70,7 @@ impl<'a> Words<'a> {
         } else {
             return None;
         };
-        Some(Recognised { device, side, at })
+        Some(Recognised { device: Arc::clone(device), side, at })
     }
 
     fn has(&self, sign: &Sign) -> bool {

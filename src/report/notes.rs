@@ -2,6 +2,8 @@
 
 use super::Speaker;
 use crate::connection::{Connection, EndSignalKind, Heartbeat, HeartbeatName, WhyNot, close_code};
+use crate::evidence::{FactId, Facts};
+use crate::fleet::ConnectionReport;
 use crate::units::{Origin, Side};
 
 /// From so many seconds on a half-closed connection is worth a remark.
@@ -11,11 +13,12 @@ const HALF_CLOSED_SECONDS: f64 = 1.0;
 pub(super) struct Notes<'a> {
     speaker: &'a Speaker,
     connection: &'a Connection,
+    facts: &'a Facts,
 }
 
 impl<'a> Notes<'a> {
-    pub(super) fn new(speaker: &'a Speaker, connection: &'a Connection) -> Self {
-        Self { speaker, connection }
+    pub(super) fn new(speaker: &'a Speaker, report: &'a ConnectionReport) -> Self {
+        Self { speaker, connection: &report.connection, facts: &report.facts }
     }
 
     /// What was lost or ignored at the end, whatever ended it.
@@ -58,7 +61,27 @@ impl<'a> Notes<'a> {
         if let (Some(seconds), Some(end)) = (times.half_closed_s.filter(|s| *s >= HALF_CLOSED_SECONDS), first_fin) {
             notes.push(self.say("half_closed", &[("side", self.name(end.by)), ("time", &self.speaker.span(seconds))]));
         }
+        notes.extend(self.tls_alert());
+        notes.extend(self.cut_off());
         notes
+    }
+
+    /// A fatal alert after Close frames; without one the verdict tells of it.
+    fn tls_alert(&self) -> Option<String> {
+        self.connection.first_close()?;
+        let alert = self.connection.tls.as_ref()?.data_alert()?;
+        let packet = alert.origin.packet.to_string();
+        Some(self.say("tls_alert", &[("side", self.name(alert.side)), ("name", alert.name()), ("packet", &packet)]))
+    }
+
+    /// That whoever ended TCP first did not end its stream inside TLS before. Many programs never do.
+    fn cut_off(&self) -> Option<String> {
+        let end = self.connection.tcp_end()?;
+        let fact = FactId::by_name(&format!("tls.{}_end", end.by.name()))?;
+        self.facts.get(fact).seen().filter(|how| how.text() == Some("cut_off"))?;
+        let closed = Side::BOTH.into_iter().all(|side| self.connection.traffic[side].close.is_some());
+        let key = if closed { "tls_cut_after_close" } else { "tls_cut" };
+        Some(self.say(key, &[("side", self.name(end.by)), ("packet", &end.at.packet.to_string())]))
     }
 
     /// Pings, heartbeats and probes, side by side.

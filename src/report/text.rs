@@ -447,7 +447,7 @@ impl<'a> TextReport<'a> {
             let lines = super::hops::lines(hops, self.all_files, self.speaker);
             self.list(out, self.speaker.say("label.way"), &lines);
         }
-        let notes = Notes::new(self.speaker, &report.connection);
+        let notes = Notes::new(self.speaker, report);
         let mut remarks: Vec<String> = notes.meaning().into_iter().chain(notes.losses()).collect();
         if detail == Detail::Whole {
             remarks.extend(notes.closing());
@@ -520,10 +520,17 @@ impl<'a> TextReport<'a> {
         (!steps.is_empty()).then(|| steps.join("   "))
     }
 
-    /// Who ended TCP, how long after the last byte, and what each side did about a Close frame, in one line.
+    /// Who ended TCP, how long after the last byte, and what each side did about a Close frame, in one line. Without a Close
+    /// frame, TLS may have said it before TCP did.
     fn ending(&self, connection: &Connection) -> Option<String> {
-        let end = connection.tcp_end()?;
-        let kind = if end.kind == EndSignalKind::Rst { "rst" } else { "fin" };
+        let early = connection.stream_end().filter(|_| connection.first_close().is_none());
+        let end = early.or_else(|| connection.tcp_end())?;
+        let kind = match end.kind {
+            EndSignalKind::Rst => "rst",
+            EndSignalKind::CloseNotify => "notify",
+            EndSignalKind::TlsAlert => "alert",
+            _ => "fin",
+        };
         // A hole may hide the last byte.
         let is_watched = connection.visibility.iter().all(|(_, sight)| sight.gap.is_none() && !sight.one_sided);
         let silence = end.quiet_since.filter(|_| is_watched).and_then(|since| end.at.seconds_since(&since));

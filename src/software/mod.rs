@@ -289,7 +289,7 @@ impl EndStyle {
     #[must_use]
     pub fn of(connection: &Connection, end: &EndSignal) -> Option<Self> {
         match end.kind {
-            EndSignalKind::Fin => Some(Self::Fin),
+            EndSignalKind::Fin | EndSignalKind::CloseNotify => Some(Self::Fin),
             EndSignalKind::Rst => Some(Self::Rst),
             EndSignalKind::CloseFrame => match &connection.traffic[end.by].close.as_ref()?.payload {
                 ClosePayload::Empty => Some(Self::Empty),

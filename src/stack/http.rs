@@ -11,12 +11,13 @@ use super::early::{Crossing, Early};
 use super::held::{EARLY_BYTES, Held, HeldItem};
 use super::page::wants_tls;
 use super::websocket::WebSocketStage;
-use super::{Shared, Stage, Traffic, new_connection, record_end, record_gap, side_of};
+use super::{Shared, Stage, Traffic, new_connection, record_alert, record_end, record_gap, side_of};
 use crate::application;
 use crate::connection::{Basis, Connection, EndSignalKind, Observed, Outcome};
 use crate::http::{self, Method, Request, RequestReader, Response, ResponseReader, Step};
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd};
 use crate::tcp::FlowStart;
+use crate::tls::Alert;
 use crate::units::{PerSide, Side, StreamOffset};
 use crate::websocket::{self, Decoder, DecoderConfig, Deflate};
 use std::collections::VecDeque;
@@ -188,7 +189,7 @@ impl HttpStage {
                     Next::Stay
                 };
             }
-            let (step, consumed) = self.requests.push(&shared.limits, chunk.offset, chunk.origin, chunk.bytes);
+            let (step, consumed) = self.requests.push(&mut shared.heads, chunk.offset, chunk.origin, chunk.bytes);
             match step {
                 Step::NeedMore => return Next::Stay,
                 Step::Failed(why) => return self.give_up(Side::Client, why, shared),
@@ -221,7 +222,7 @@ impl HttpStage {
 
     fn request(&mut self, start: &FlowStart, shared: &mut Shared, request: Box<Request>) {
         if !request.wants_websocket() {
-            self.awaited.push_back(Awaited::Ordinary(request.method));
+            self.awaited.push_back(Awaited::Ordinary(request.method.clone()));
             self.expect();
             return;
         }
@@ -253,7 +254,7 @@ impl HttpStage {
 
     fn server_bytes(&mut self, start: &FlowStart, shared: &mut Shared, mut chunk: Chunk<'_>) -> Next {
         while !chunk.bytes.is_empty() {
-            let (step, consumed) = self.responses.push(&shared.limits, chunk.offset, chunk.origin, chunk.bytes);
+            let (step, consumed) = self.responses.push(&mut shared.heads, chunk.offset, chunk.origin, chunk.bytes);
             match step {
                 Step::NeedMore => {
                     self.refused_with(chunk.bytes);
@@ -373,9 +374,7 @@ impl HttpStage {
             (false, _) => Outcome::Rejected,
         };
         connection.handshake.answered_with_other = false;
-        if switches {
-            connection.handshake.negotiated = http::negotiated(connection.handshake.request.as_deref(), &response);
-        } else {
+        if !switches {
             connection.end_signal(EndSignalKind::HandshakeRejected, Side::Server, response.last);
             self.refusal = Some(Vec::new());
         }
@@ -386,7 +385,7 @@ impl HttpStage {
     /// The 101 came: from here on both directions are frames.
     fn upgrade(&mut self, shared: &mut Shared, end: StreamOffset) -> Box<WebSocketStage> {
         let connection = self.connection.take().expect("set by the caller, `response`");
-        let deflate = connection.handshake.negotiated.deflate;
+        let deflate = connection.handshake.negotiated().deflate;
         let config = |sender: Side| {
             let deflate = deflate.map(|sides| {
                 let params = sides[sender];
@@ -540,6 +539,12 @@ impl HttpStage {
     pub(super) fn end(&mut self, end: StreamEnd) {
         if let Some(connection) = &mut self.connection {
             record_end(connection, end, side_of(end.from, self.client));
+        }
+    }
+
+    pub(super) fn alert(&mut self, from: End, alert: &Alert) {
+        if let Some(connection) = &mut self.connection {
+            record_alert(connection, alert, side_of(from, self.client));
         }
     }
 

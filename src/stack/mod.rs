@@ -20,12 +20,14 @@ pub use tls::Unread;
 use crate::application::Applications;
 use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed, Path};
 use crate::crowd::Notices;
+use crate::http::Heads;
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::tcp::{EndFacts, Flow, FlowStart, TcpFacts};
-use crate::tls::{KeyLog, looks_like_tls};
+use crate::tls::{Alert, KeyLog, looks_like_tls};
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::Scratch;
+use foldhash::fast::RandomState;
 use std::sync::Arc;
 
 /// What all connections of an analysis share: bounds, scratch buffers, counters.
@@ -39,10 +41,14 @@ pub struct Shared {
     pub scratch: Scratch,
     /// What connections tell those that compare them with others.
     pub notices: Notices,
+    /// The heads of HTTP messages that were met.
+    heads: Heads,
     /// The application protocols that are recognised.
     pub applications: Arc<Applications>,
     /// Whether reports may show what messages say.
     pub payload: Payload,
+    /// Seeds the hashes of what is said.
+    hashes: RandomState,
     /// Bytes kept for connections whose protocol is not known yet.
     probed_bytes: usize,
     /// The secrets that open TLS.
@@ -54,8 +60,16 @@ impl Shared {
     #[must_use]
     pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
         let (hits, scratch, notices) = (LimitHits::default(), Scratch::new(&limits), Notices::default());
-        let keys = tls::Keys::default();
-        Self { limits, hits, scratch, notices, applications, payload, probed_bytes: 0, keys }
+        let (heads, keys) = (Heads::new(&limits), tls::Keys::default());
+        let hashes = RandomState::default();
+        Self { limits, hits, scratch, notices, heads, applications, payload, hashes, probed_bytes: 0, keys }
+    }
+
+    /// The same for other connections of the analysis. What is said there can be compared with what is said here.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let other = Self::new(self.limits, Arc::clone(&self.applications), self.payload);
+        Self { hashes: self.hashes.clone(), ..other }
     }
 
     /// Why connections could not be decrypted, of those that are not reported.
@@ -249,6 +263,15 @@ impl Stack {
         Stage::Http(Box::new(http::HttpStage::new(client, self.start_lost[client], silent)))
     }
 
+    /// An alert of TLS, which these bytes were in, ends the stream of `from`. TCP's end is told as well, when it comes.
+    fn alert(&mut self, shared: &mut Shared, from: End, alert: &Alert) {
+        match &mut self.stage {
+            Stage::Http(stage) => stage.alert(from, alert),
+            Stage::WebSocket(stage) => stage.alert(shared, from, alert),
+            Stage::Probing { .. } | Stage::Searching(_) | Stage::Opaque(_) | Stage::Tls(_) => {}
+        }
+    }
+
     fn search_on(&mut self, next: search::Next) {
         match next {
             search::Next::Stay => {}
@@ -396,6 +419,15 @@ fn record_end(connection: &mut Connection, end: StreamEnd, side: Side) {
     connection.end_signal(kind, side, end.origin);
 }
 
+/// Notes an alert with which one side ended its stream inside TLS; the timeline has its own line of it.
+fn record_alert(connection: &mut Connection, alert: &Alert, side: Side) {
+    let kind = match alert.is_close_notify() {
+        true => EndSignalKind::CloseNotify,
+        false => EndSignalKind::TlsAlert,
+    };
+    connection.end_signal(kind, side, alert.origin);
+}
+
 /// Notes bytes that one side sent and the capture lacks.
 fn record_gap(connection: &mut Connection, gap: Gap, side: Side) {
     connection.visibility[side].note_gap(&gap);
@@ -450,14 +482,15 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, mut tcp: TcpF
     connection.copies = tcp.copies.clone().map(|seen| Copies { segments: tcp.duplicates, seen });
     connection.syn = tcp.syn.map(|(_, at)| at);
     connection.syn_ack = tcp.syn_ack.map(|(_, at)| at);
-    connection.icmp = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
-    for &(side, error) in &connection.icmp {
+    let icmp: Vec<_> = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
+    for &(side, error) in &icmp {
         connection.timeline.insert_late(Observation {
             at: error.origin,
             side: Some(side),
             observed: Observed::Icmp(error.kind),
         });
     }
+    connection.icmp = icmp;
     let unacknowledged = |end: End| tcp.unacknowledged(end).unwrap_or(0);
     let unacknowledged = PerSide { client: unacknowledged(client), server: unacknowledged(client.other()) };
     let PerEnd { a, b } = tcp.ends;

@@ -3,7 +3,7 @@
 //! Decrypted bytes take the same road as plain ones: they go into a [`Stack`] of their own, which knows nothing of TLS.
 //! Its offsets count decrypted bytes, so what TCP acknowledges is translated first.
 
-use super::{Concluded, Shared, Stack, Traffic, new_connection, record_end, record_gap, side_of};
+use super::{Concluded, Shared, Stack, Traffic, new_connection, record_alert, record_end, record_gap, side_of};
 use crate::connection::{Basis, Connection, EndSignalKind, Observation, Observed, Outcome, Transport};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamSink as _};
 use crate::tcp::{FlowStart, TcpFacts};
@@ -209,7 +209,7 @@ impl TlsStage {
         }
         part_from_closing_words(connection, &facts, ends);
         for alert in &facts.alerts {
-            connection.end_signal(EndSignalKind::TlsAlert, alert.side, alert.origin);
+            record_alert(connection, alert, alert.side);
         }
         connection.ending.sort_by_key(|signal| signal.at.packet);
         add_tls(connection, facts);
@@ -327,6 +327,9 @@ impl Plaintext for InsideSink<'_> {
     fn alert(&mut self, alert: Alert) {
         if self.alerts.len() < MAX_ALERTS {
             self.alerts.push(alert);
+        }
+        if alert.ends_stream() {
+            self.stack.alert(self.shared, self.end_of(alert.side), &alert);
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use super::early::Crossing;
 use super::inside::Inside;
-use super::{Shared, record_end, record_gap, side_of};
+use super::{Shared, record_alert, record_end, record_gap, side_of};
 use crate::connection::{Basis, Broken, Connection, Outcome};
 use crate::http;
 use crate::limits::Limits;
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd, StreamEndKind};
+use crate::tls::Alert;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::violation::{Detail, Violation, ViolationRule};
-use crate::websocket::{Decoder, DecoderStatus, Event, EventSink, Resynchronised};
+use crate::websocket::{Decoder, DecoderStatus, Event, EventSink, Resynchronised, Scratch, WholeMessage};
+use foldhash::fast::RandomState;
 
 #[derive(Debug)]
 pub(super) struct WebSocketStage {
@@ -127,8 +129,8 @@ impl WebSocketStage {
             self.connection.violation(violation, &shared.limits);
         }
         let quiet_since = self.connection.last_payload;
-        let (decoder, mut recorder) = self.parts(side, shared);
-        decoder.push(&mut shared.scratch, chunk.offset, chunk.origin, chunk.bytes, &mut recorder);
+        let (decoder, scratch, mut recorder) = self.parts(side, shared);
+        decoder.push(scratch, chunk.offset, chunk.origin, chunk.bytes, &mut recorder);
         self.note_http_status(side, &chunk);
         self.note_silence(side, quiet_since, &chunk);
         self.connection.payload(side, chunk.origin);
@@ -156,7 +158,7 @@ impl WebSocketStage {
         }
         if self.inside.heard() > self.crowd_knows.messages {
             self.crowd_knows.messages = self.inside.heard();
-            if let Some(said) = self.inside.said() {
+            if let Some(said) = self.inside.said(&shared.hashes) {
                 shared.notices.spoke(&self.connection, &said);
             }
         }
@@ -169,13 +171,13 @@ impl WebSocketStage {
     pub(super) fn gap(&mut self, shared: &mut Shared, gap: Gap) {
         let side = side_of(gap.from, self.client);
         record_gap(&mut self.connection, gap, side);
-        let (decoder, mut recorder) = self.parts(side, shared);
+        let (decoder, scratch, mut recorder) = self.parts(side, shared);
         // The one number at the end of a stream that may be a byte or the FIN: no frame is so short.
         let is_tail = gap.len.is_none() && gap.reason == GapReason::NotCaptured;
         if is_tail && decoder.open_frame().is_none() && !matches!(decoder.status(), DecoderStatus::Lost { .. }) {
             return;
         }
-        decoder.gap(&mut shared.scratch, gap.offset, gap.len, gap.origin, &mut recorder);
+        decoder.gap(scratch, gap.offset, gap.len, gap.origin, &mut recorder);
         self.note_loss(side);
     }
 
@@ -197,11 +199,7 @@ impl WebSocketStage {
 
     pub(super) fn end(&mut self, shared: &mut Shared, end: StreamEnd, tcp_ended: bool) {
         let side = side_of(end.from, self.client);
-        // What a search holds back is due before the end is noted.
-        for searching in [side, side.other()] {
-            let (decoder, mut recorder) = self.parts(searching, shared);
-            decoder.settle(&mut shared.scratch, &mut recorder);
-        }
+        self.settle(shared, side);
         if end.kind == StreamEndKind::Fin {
             // Nothing follows a FIN, while a RST may be forged and the conversation go on.
             self.finish_side(shared, side);
@@ -217,10 +215,25 @@ impl WebSocketStage {
         self.tell_crowd(shared);
     }
 
+    pub(super) fn alert(&mut self, shared: &mut Shared, from: End, alert: &Alert) {
+        let side = side_of(from, self.client);
+        self.settle(shared, side);
+        record_alert(&mut self.connection, alert, side);
+        self.tell_crowd(shared);
+    }
+
+    /// What a search holds back is due before an end is noted.
+    fn settle(&mut self, shared: &mut Shared, ended: Side) {
+        for searching in [ended, ended.other()] {
+            let (decoder, scratch, mut recorder) = self.parts(searching, shared);
+            decoder.settle(scratch, &mut recorder);
+        }
+    }
+
     fn finish_side(&mut self, shared: &mut Shared, side: Side) {
         if !std::mem::replace(&mut self.finished[side], true) {
-            let (decoder, mut recorder) = self.parts(side, shared);
-            decoder.finish(&mut shared.scratch, &mut recorder);
+            let (decoder, scratch, mut recorder) = self.parts(side, shared);
+            decoder.finish(scratch, &mut recorder);
             self.note_loss(side);
         }
     }
@@ -292,16 +305,17 @@ impl WebSocketStage {
         }
     }
 
-    fn parts(&mut self, side: Side, shared: &Shared) -> (&mut Decoder, Recorder<'_>) {
+    fn parts<'s>(&'s mut self, side: Side, shared: &'s mut Shared) -> (&'s mut Decoder, &'s mut Scratch, Recorder<'s>) {
         let cut_head_end = if side == Side::Server { self.cut_head_end } else { None };
         let recorder = Recorder {
             connection: &mut self.connection,
             inside: &mut self.inside,
             side,
-            limits: shared.limits,
+            limits: &shared.limits,
+            hashes: &shared.hashes,
             cut_head_end,
         };
-        (&mut self.decoders[side], recorder)
+        (&mut self.decoders[side], &mut shared.scratch, recorder)
     }
 }
 
@@ -349,7 +363,8 @@ struct Recorder<'a> {
     connection: &'a mut Connection,
     inside: &'a mut Inside,
     side: Side,
-    limits: Limits,
+    limits: &'a Limits,
+    hashes: &'a RandomState,
     cut_head_end: Option<StreamOffset>,
 }
 
@@ -357,19 +372,26 @@ impl Recorder<'_> {
     /// The message that the connection took note of last is looked into.
     fn message(&mut self) {
         let Some(note) = self.connection.traffic[self.side].last_message else { return };
-        if let Some(preview) = self.inside.message(self.side, &note) {
-            self.connection.previews.get_or_insert_default().push(preview, &self.limits);
+        if let Some(preview) = self.inside.message(self.side, &note, self.hashes) {
+            self.connection.previews.get_or_insert_default().push(preview, self.limits);
         }
     }
 
     /// An extension besides permessage-deflate may give the reserved bits and opcodes a meaning (RFC 6455 §5.2).
     fn may_be_an_extension(&self, rule: ViolationRule) -> bool {
         matches!(rule, ViolationRule::RsvNonzero | ViolationRule::ReservedOpcode)
-            && !self.connection.handshake.negotiated.other_extensions.is_empty()
+            && !self.connection.handshake.negotiated().other_extensions.is_empty()
     }
 }
 
 impl EventSink for Recorder<'_> {
+    fn whole_message(&mut self, whole: &WholeMessage<'_>) {
+        let note = self.connection.whole_message(self.side, whole);
+        if let Some(preview) = self.inside.whole_message(self.side, &note, whole.beginning, self.hashes) {
+            self.connection.previews.get_or_insert_default().push(preview, self.limits);
+        }
+    }
+
     fn wants_payload(&self) -> bool {
         self.inside.wants(self.side) || self.connection.wants_payload(self.side)
     }
@@ -380,13 +402,116 @@ impl EventSink for Recorder<'_> {
             // Nothing but the head was in the hole: a Close frame behind it would have been the last one.
             Event::Resynchronised(found) if Some(found.found) == self.cut_head_end => {
                 let found = Resynchronised { lost_from: found.found, ..found };
-                self.connection.websocket_event(self.side, &Event::Resynchronised(found), &self.limits);
+                self.connection.websocket_event(self.side, &Event::Resynchronised(found), self.limits);
             }
             Event::Violation(violation) if self.may_be_an_extension(violation.rule) => {}
             event => {
-                self.connection.websocket_event(self.side, &event, &self.limits);
+                self.connection.websocket_event(self.side, &event, self.limits);
                 if matches!(event, Event::Message(_)) {
                     self.message();
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::application::{Applications, Form, PathPattern, Protocol, Shape, Test};
+    use crate::connection::ConnectionId;
+    use crate::stack::Payload;
+    use crate::units::{Endpoint, PacketNumber, Timestamp};
+    use crate::websocket::DecoderConfig;
+    use std::sync::Arc;
+
+    fn at(packet: u64) -> Origin {
+        let time = Some(Timestamp::from_nanos(packet as i64 * 500_000_000));
+        Origin { packet: PacketNumber::new(packet).unwrap(), time }
+    }
+
+    fn frame(side: Side, opcode: u8, payload: &[u8]) -> Vec<u8> {
+        let mask = if side == Side::Client { 0x80 } else { 0 };
+        let mut frame = match payload.len() {
+            len @ 0..=125 => vec![0x80 | opcode, mask | len as u8],
+            len => [&[0x80 | opcode, mask | 126][..], &(len as u16).to_be_bytes()].concat(),
+        };
+        if side == Side::Server {
+            frame.extend(payload);
+        } else {
+            let key = [7, 0, 200, 33];
+            frame.extend(key);
+            frame.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+        }
+        frame
+    }
+
+    /// The connection on which these frames were sent, each in one packet, handed over in pieces of this many bytes.
+    fn followed(frames: &[(Side, Vec<u8>)], piece: usize, payload: Payload, protocol: &Protocol) -> String {
+        let applications = Arc::new(Applications::new(vec![protocol.clone()]));
+        let mut shared = Shared::new(Limits::default(), applications, payload);
+        let ends = ["10.0.0.1", "10.0.0.2"].map(|ip| Endpoint { ip: ip.parse().unwrap(), port: 80 });
+        let endpoints = PerSide { client: ends[0], server: ends[1] };
+        let id = ConnectionId { flow: 0, tunnel: None };
+        let connection = Box::new(Connection::new(id, endpoints, at(1), &shared.limits));
+        let decoder = |sender| Decoder::new(DecoderConfig { sender, deflate: None });
+        let decoders = PerSide { client: decoder(Side::Client), server: decoder(Side::Server) };
+        let mut stage = WebSocketStage::new(End::A, Basis::Upgrade, connection, decoders, &mut shared);
+        let mut offsets = PerSide { client: 0, server: 0 };
+        for (packet, (side, bytes)) in (2..).zip(frames) {
+            let from = if *side == Side::Client { End::A } else { End::B };
+            // A sign of the end looks at what came before it, and so do the pieces of one.
+            let is_control = bytes[0] & 8 != 0;
+            for bytes in bytes.chunks(if is_control { usize::MAX } else { piece }) {
+                let offset = StreamOffset(offsets[*side]);
+                stage.chunk(&mut shared, Chunk { from, offset, origin: at(packet), bytes });
+                offsets[*side] += bytes.len() as u64;
+            }
+        }
+        format!("{:?}", stage.finish(&mut shared))
+    }
+
+    #[test]
+    fn a_message_that_comes_whole_leaves_what_its_pieces_leave() {
+        let texts = ["2", "3", "", "{\"type\":\"ping\"}", "{\"type\":\"pong\"}", "gr\u{fc}\u{df}e", "[1,2]"];
+        let long = ["x".repeat(128), "{".repeat(129), "\u{20ac}".repeat(86), "y".repeat(70_000 >> 2)];
+        let mut frames = Vec::new();
+        for round in 0..3 {
+            for (index, text) in texts.iter().copied().chain(long.iter().map(String::as_str)).enumerate() {
+                let side = Side::BOTH[(index + round) % 2];
+                frames.push((side, frame(side, 1, text.as_bytes())));
+                frames.push((side.other(), frame(side.other(), 2, text.as_bytes())));
+            }
+            frames.push((Side::Server, frame(Side::Server, 9, b"ping")));
+            frames.push((Side::Client, frame(Side::Client, 10, b"ping")));
+        }
+        frames.push((Side::Client, frame(Side::Client, 1, b"\xFF")));
+        frames.push((Side::Server, frame(Side::Server, 8, &[3, 232])));
+        frames.push((Side::Server, frame(Side::Server, 1, b"late")));
+
+        let path = PathPattern { ends: "/".into(), query: Vec::new() };
+        let json = Form::Json { kind: "type".into(), detail: None };
+        let kinds = vec![("ping".into(), "ping".into()), ("pong".into(), "pong".into())];
+        let shape = |test| Shape { from: None, test, holds: Vec::new() };
+        let unknown = Protocol { name: "unknown".into(), ..Protocol::default() };
+        let known = Protocol {
+            name: "known".into(),
+            paths: vec![path],
+            first: vec![shape(Test::Starts("{\"type\"".into()))],
+            form: Some(json),
+            kinds,
+            ..Protocol::default()
+        };
+        let packets = Protocol { form: Some(Form::Mqtt), first: vec![shape(Test::Is("2".into()))], ..unknown.clone() };
+        for payload in [Payload::Hidden, Payload::Shown] {
+            for protocol in [&unknown, &known, &packets] {
+                for first in [0, 1, 7, 13] {
+                    let whole = followed(&frames[first..], usize::MAX, payload, protocol);
+                    for piece in [1, 2, 5, 100, 300] {
+                        let cut = followed(&frames[first..], piece, payload, protocol);
+                        let same = whole.bytes().zip(cut.bytes()).take_while(|(one, other)| one == other).count();
+                        assert!(whole == cut, "{piece} bytes: {}", &cut[same.saturating_sub(200)..]);
+                    }
                 }
             }
         }

@@ -26,6 +26,8 @@ pub struct FlowTable<S: StreamSink> {
     /// Flows that are over and linger, in order of ending.
     lingering: VecDeque<(u32, FlowNumber, Origin)>,
     finished: VecDeque<Flow<S>>,
+    /// When the capture is over: the open flows that are still to be ended.
+    last_open: VecDeque<u32>,
     copies: Copies,
     budget: Budget,
     /// Where the search for the next flow to evict starts.
@@ -43,6 +45,7 @@ impl<S: StreamSink> FlowTable<S> {
             index: FlowIndex::new(limits.flows),
             lingering: VecDeque::new(),
             finished: VecDeque::new(),
+            last_open: VecDeque::new(),
             copies: Copies::default(),
             budget: Budget {
                 limits: *limits,
@@ -143,16 +146,29 @@ impl<S: StreamSink> FlowTable<S> {
 
     /// Ends every flow that is still there: first those that linger, then the open ones in order of their number.
     pub fn finish(&mut self, context: &mut S::Context) {
+        self.finish_over(context);
+        while self.finish_next(context) {}
+    }
+
+    /// The capture is over: ends the flows that linger.
+    pub fn finish_over(&mut self, context: &mut S::Context) {
         while let Some((slot, number, _)) = self.lingering.pop_front() {
             if self.flows.get_mut(slot).is_some_and(|flow| flow.number == number && flow.over.is_some()) {
                 self.close(slot, FlowEnd::CaptureEnded, context);
             }
         }
-        let mut open: Vec<(FlowNumber, u32)> = self.flows.iter().map(|(slot, flow)| (flow.number, slot)).collect();
-        open.sort_unstable();
-        for (_, slot) in open {
-            self.close(slot, FlowEnd::CaptureEnded, context);
+    }
+
+    /// Ends the next of the open flows, in order of their number, so that it can be taken and let go before the one after it;
+    /// `false` when there is none.
+    pub fn finish_next(&mut self, context: &mut S::Context) -> bool {
+        if self.last_open.is_empty() {
+            let mut open: Vec<(FlowNumber, u32)> = self.flows.iter().map(|(slot, flow)| (flow.number, slot)).collect();
+            open.sort_unstable();
+            self.last_open = open.into_iter().map(|(_, slot)| slot).collect();
         }
+        let next = self.last_open.pop_front();
+        next.inspect(|slot| self.close(*slot, FlowEnd::CaptureEnded, context)).is_some()
     }
 
     /// Flows that are open or lingering.

@@ -22,12 +22,30 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// Whether its sender ends its stream in order (RFC 8446 §6.1).
+    #[must_use]
+    pub fn is_close_notify(&self) -> bool {
+        self.description == CLOSE_NOTIFY
+    }
+
+    /// Whether nothing of its sender follows: it says that it ends, or that something is wrong beyond repair. The level
+    /// tells, also in TLS 1.3, which asks for the right one though it does not need it (RFC 8446 §6).
+    #[must_use]
+    pub fn ends_stream(&self) -> bool {
+        self.is_close_notify() || self.level == FATAL
+    }
+
     /// The name of its description, `unknown` when there is none.
     #[must_use]
     pub fn name(&self) -> &'static str {
         alert_name(self.description).unwrap_or("unknown")
     }
 }
+
+const CLOSE_NOTIFY: u8 = 0;
+
+/// The level of an alert after which its sender does not go on.
+pub(super) const FATAL: u8 = 2;
 
 /// The name of an alert description in the IANA registry "TLS Alerts".
 #[must_use]

@@ -415,7 +415,7 @@ impl NotTlsKind {
 }
 
 /// Alerts kept; a connection has no use for more than two.
-const MAX_ALERTS: usize = 8;
+pub(super) const MAX_ALERTS: usize = 8;
 
 /// The name of HTTP/1.1 (RFC 7301 §6).
 pub(super) const HTTP_1_1: &str = "http/1.1";

@@ -1,7 +1,8 @@
 //! What the facts of a TLS connection amount to.
 
 use super::certificates::{Chain, NameMatch, Validity, Weakness};
-use super::{Alert, ContentType, HandshakeState, NotTlsKind, TlsFacts, TlsVersion, WhyNot};
+use super::observer::MAX_ALERTS;
+use super::{Alert, ContentType, HandshakeState, NotTlsKind, Readable, TlsFacts, TlsVersion, WhyNot};
 use crate::units::{Origin, PerSide, Side};
 
 /// An alert that ended a side's stream.
@@ -64,8 +65,8 @@ const LEAST_RESPONSE: u64 = 129;
 /// A server that cannot read a request gives up within this time.
 const AT_ONCE_S: f64 = 2.0;
 
-/// `close_notify` (RFC 8446 §6.1): the only alert that ends a connection in order.
-const CLOSE_NOTIFY: u8 = 0;
+/// Alerts about a certificate, which a side may send only after the handshake is done otherwise (RFC 8446 §4.4.2.4).
+const CERTIFICATE_ALERTS: [u8; 10] = [41, 42, 43, 44, 45, 46, 48, 49, 113, 116];
 
 impl TlsFacts {
     /// Whether the handshake visibly failed: it began here, and an alert in clear, bytes that are not TLS, or the end
@@ -144,8 +145,12 @@ impl TlsFacts {
     /// record, and TCP must have ended within a round trip: in mid-stream it may be an empty Ping.
     #[must_use]
     pub fn closing_alert(&self, side: Side, end: Option<Origin>) -> Option<ClosingAlert> {
-        if let Some(alert) = self.alerts.iter().find(|alert| alert.side == side && alert.description == CLOSE_NOTIFY) {
+        if let Some(alert) = self.alerts.iter().find(|alert| alert.side == side && alert.is_close_notify()) {
             return Some(ClosingAlert { at: alert.origin, is_certain: true });
+        }
+        // What was decrypted needs no guess.
+        if self.is_read_whole(side) {
+            return None;
         }
         let at = self.encrypted_alert_guess[side]?;
         let is_certain = self.last_record[side].is_some_and(|last| last.content_type == ContentType::Alert);
@@ -208,7 +213,39 @@ impl TlsFacts {
     /// handshake failed of.
     #[must_use]
     pub fn fatal_alert(&self) -> Option<&Alert> {
-        self.alerts.iter().find(|alert| !alert.after_data && alert.description != CLOSE_NOTIFY)
+        self.alerts.iter().find(|alert| !alert.is_close_notify() && self.is_of_handshake(alert))
+    }
+
+    /// The first fatal alert that was decrypted and that no handshake failed of: something went wrong later.
+    #[must_use]
+    pub fn data_alert(&self) -> Option<&Alert> {
+        let is_fatal = |alert: &&Alert| !alert.is_close_notify() && alert.ends_stream();
+        self.alerts.iter().filter(is_fatal).find(|alert| !self.is_of_handshake(alert))
+    }
+
+    /// Whether an alert is about the handshake: it came before data of its sender, and either the handshake was not done,
+    /// or it is about the certificate shown in it.
+    fn is_of_handshake(&self, alert: &Alert) -> bool {
+        let done = !alert.clear && self.finished_handshake == HandshakeState::Yes;
+        !alert.after_data && (!done || CERTIFICATE_ALERTS.contains(&alert.description))
+    }
+
+    /// Whether all that a side protected was decrypted.
+    #[must_use]
+    pub fn is_read_whole(&self, side: Side) -> bool {
+        self.decryption.sides[side] == Readable::All
+    }
+
+    /// The alert that ended a side's stream, `close_notify` or a fatal one, if it could be read.
+    #[must_use]
+    pub fn last_alert(&self, side: Side) -> Option<&Alert> {
+        self.alerts.iter().find(|alert| alert.side == side && alert.ends_stream())
+    }
+
+    /// Whether there may have been more alerts than are kept.
+    #[must_use]
+    pub fn may_lack_alerts(&self) -> bool {
+        self.alerts.len() >= MAX_ALERTS
     }
 
     /// Where the server answered the ClientHello with HTTP.

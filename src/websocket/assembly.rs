@@ -372,18 +372,22 @@ impl<S: EventSink> Inspector<'_, S> {
 
     /// The same, where some bytes may stand for ones we do not know. A text is checked up to the first of them.
     fn inspect_inflated(&mut self, open: &mut Open, piece: &[u8], clarity: Clarity) {
-        match piece.iter().position(|byte| *byte == UNKNOWN) {
-            Some(_) if clarity == Clarity::Blurred && open.kind == MessageKind::Binary => {
+        let unknown = match clarity {
+            Clarity::Clear => None,
+            Clarity::Blurred => piece.iter().position(|byte| *byte == UNKNOWN),
+        };
+        match unknown {
+            Some(_) if open.kind == MessageKind::Binary => {
                 open.blurred = true;
                 self.inspect(open, piece);
             }
-            Some(unknown) if clarity == Clarity::Blurred => {
+            Some(unknown) => {
                 let (clear, rest) = piece.split_at(unknown);
                 self.inspect(open, clear);
                 open.blurred = true;
                 self.inspect(open, rest);
             }
-            _ => self.inspect(open, piece),
+            None => self.inspect(open, piece),
         }
     }
 

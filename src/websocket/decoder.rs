@@ -1,6 +1,7 @@
 //! The bytes of one side, from wherever they are cut, to events.
 
 mod headers;
+mod whole;
 
 use super::assembly::{Assembly, Feed};
 use super::close::ClosePayload;
@@ -172,7 +173,10 @@ impl Decoder {
         while !rest.is_empty() {
             let mut feed = Feed { sender: self.sender, scratch: &mut *scratch, origin, sink: &mut *sink };
             let used = match self.state {
-                State::Header(_) => self.push_header(rest, at, &mut feed),
+                State::Header(_) => match self.whole_message(rest, at, &mut feed) {
+                    Some(used) => used,
+                    None => self.push_header(rest, at, &mut feed),
+                },
                 State::Payload(_) => self.push_payload(rest, &mut feed),
                 State::Lost(ref mut lost) => {
                     if lost.at.is_none() {

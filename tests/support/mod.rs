@@ -21,6 +21,7 @@
 //! - `mutate`: what goes wrong with capture files, done to one on purpose.
 //! - `impair`: loss, duplication, reordering on a list of packets.
 //! - `capture`: packets to pcap and pcapng bytes.
+//! - `traffic`: what is no WebSocket.
 //! - `workload`: large deterministic captures for benches.
 //! - `rng`: the only source of randomness.
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test crate uses its own part of this")]
@@ -32,6 +33,7 @@ pub mod impair;
 pub mod mutate;
 pub mod net;
 pub mod rng;
+pub mod traffic;
 pub mod workload;
 
 pub use capture::{Capture, PcapFormat, PcapngWriter, TimeResolution};

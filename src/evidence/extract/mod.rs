@@ -13,9 +13,11 @@ pub(super) mod peer;
 pub(super) mod software;
 pub(super) mod tls;
 pub(super) mod tls_clear;
+pub(super) mod tls_end;
 mod view;
 pub(super) mod whole;
 
+pub(super) use devices::Devices;
 pub(super) use view::View;
 
 use super::{Known, PacketRefs, Value, WhyUnknown};

@@ -168,7 +168,7 @@ pub(in crate::evidence) fn close_notify(view: &View<'_>) -> Answer {
         let told = match first.alert {
             Some(true) => "sent",
             Some(false) => "probably_sent",
-            None if tls.encrypts_certificates() => "probably_not_sent",
+            None if tls.encrypts_certificates() && !tls.is_read_whole(first.by) => "probably_not_sent",
             None => "not_sent",
         };
         Ok(word(told).at([first.at]))

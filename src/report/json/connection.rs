@@ -6,7 +6,7 @@ use super::hops::HopsObject;
 use super::inside::{ApplicationObject, MessageCounts, PayloadsObject, application};
 use super::keepalive::KeepaliveSides;
 use super::software::{StackObject, stack};
-use crate::connection::{ApiView, Connection, Copies, EndSignalKind};
+use crate::connection::{Alert, ApiView, Connection, Copies, EndSignalKind};
 use crate::connection::{CloseFrame, ClosePayload, Hole};
 use crate::evidence::{FactId, Known, Value, WhyUnknown};
 use crate::fleet::{CaptureLimit, ConnectionReport, CopyCounts, capture_limits};
@@ -145,11 +145,20 @@ struct TlsObject {
     alpn_offered: Vec<String>,
     certificate: Option<CertificateObject>,
     close_notify: Maybe<Option<String>>,
+    stream_end: StreamEndObject,
     websocket: Option<GuessObject>,
     alert: Option<AlertObject>,
+    data_alert: Option<AlertObject>,
     decrypted: &'static str,
     why_not: Option<&'static str>,
     why_not_detail: Option<String>,
+}
+
+/// How each side's stream ended inside TLS.
+#[derive(Debug, Serialize)]
+struct StreamEndObject {
+    client: Maybe<Option<String>>,
+    server: Maybe<Option<String>>,
 }
 
 /// The server's own certificate, and what is wrong with those that it showed.
@@ -386,7 +395,7 @@ impl ConnectionObject {
             duration_s: connection.last.seconds_since(&connection.first),
             handshake: handshake(report),
             tls: tls(report),
-            stacks: Sides::of(|side| stack(&report.software[side])),
+            stacks: Sides::of(|side| stack(&report.subject.software()[side])),
             application: application(report, speaker),
             messages: Sides::of(|side| MessageCounts::from(traffic(side))),
             frames: Sides::of(|side| traffic(side).frames.named().into_iter().filter(|&(_, n)| n > 0).collect()),
@@ -493,6 +502,7 @@ fn tls(report: &ConnectionReport) -> Option<TlsObject> {
             packet: shown.origin.packet.value(),
         }),
         close_notify: word(report, "tls.close_notify"),
+        stream_end: StreamEndObject { client: word(report, "tls.client_end"), server: word(report, "tls.server_end") },
         websocket: tls.websocket.map(|guess| GuessObject {
             confidence: guess.strength.name(),
             close: guess.parting.map(|parting| GuessedCloseObject {
@@ -502,16 +512,23 @@ fn tls(report: &ConnectionReport) -> Option<TlsObject> {
             }),
             ping_interval_s: guess.beat.map(|beat| beat.interval.as_secs_f64()),
         }),
-        alert: tls.fatal_alert().map(|alert| AlertObject {
-            code: alert.description,
-            name: alert.name(),
-            side: alert.side.name(),
-            packet: alert.origin.packet.value(),
-        }),
+        alert: tls.fatal_alert().map(AlertObject::new),
+        data_alert: tls.data_alert().map(AlertObject::new),
         decrypted: tls.decryption.name(),
         why_not: why_not.map(|why| why.name()),
         why_not_detail: why_not.and_then(|why| why.detail()),
     })
+}
+
+impl AlertObject {
+    fn new(alert: &Alert) -> Self {
+        Self {
+            code: alert.description,
+            name: alert.name(),
+            side: alert.side.name(),
+            packet: alert.origin.packet.value(),
+        }
+    }
 }
 
 fn close(connection: &Connection, speaker: &Speaker) -> CloseObject {
