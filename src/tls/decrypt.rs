@@ -67,6 +67,8 @@ pub trait Plaintext {
     fn gap(&mut self, gap: PlainGap);
     /// An alert that was decrypted.
     fn alert(&mut self, alert: Alert);
+    /// The body of a Certificate message of the server, in clear or decrypted; `None` when it was too long.
+    fn certificates(&mut self, origin: Origin, body: Option<Vec<u8>>);
 }
 
 /// What every call needs.
@@ -475,6 +477,7 @@ impl Decryptor {
                         }
                     }
                 },
+                Some(Message::Certificates(body)) if side == Side::Server => sink.certificates(origin, body),
                 Some(Message::Other { kind }) => self.message13(side, kind, sink),
                 _ => {}
             }
