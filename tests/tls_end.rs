@@ -206,6 +206,18 @@ fn row_91_without_the_keys_of_a_side_nothing_is_said_of_its_end() {
     assert_eq!((&ends["client"], &ends["server"]), (&json!("cut_off"), &json!({ "unknown": "encrypted" })));
 }
 
+#[test]
+fn row_93_keys_show_the_certificate_of_tls_1_3_to_the_same_judgement() {
+    // Recorded with a certificate that names itself as its issuer and has no alternative names: `openssl req -x509 -subj
+    // /CN=localhost`. As tshark 4.0.17 shows it, it is in packet 6.
+    let certificate = &recorded("tls13-fin-only")["tls"]["certificate"];
+    assert_eq!((&certificate["subject"], &certificate["issuer"]), (&json!("localhost"), &json!("localhost")));
+    assert_eq!((&certificate["count"], &certificate["packet"]), (&json!(1), &json!(6)));
+    assert!(["self_signed", "name"].contains(&certificate["defect"].as_str().unwrap()), "{certificate}");
+    let dates = |key: &str| certificate[key].as_str().unwrap()[..4].parse::<i32>().unwrap();
+    assert_eq!(dates("not_after") - dates("not_before"), 10);
+}
+
 // The same inside TLS.
 
 /// The conversations that decide most, each written once.

@@ -409,7 +409,7 @@ pub static FACTS: &[Fact] = &[
     fact("tls.sni", TEXT, tls_clear::sni, "Host name in the ClientHello; absent when it names none."),
     fact("tls.alpn_offered", TEXT, tls_clear::alpn_offered, "Application protocols that the client offered, in its order (ALPN); absent when it offered none."),
     fact("tls.alpn", TEXT, tls_clear::alpn, "The one that the server chose; unknown in TLS 1.3, which encrypts the choice, and absent when it chose none."),
-    fact("tls.certificate_validity", FactType::Enum(&["valid", "expired", "not_yet_valid"]), tls_clear::certificate_validity, "The server's certificate at the time of the packet that showed it; unknown in TLS 1.3, which encrypts certificates, and absent when none was shown."),
+    fact("tls.certificate_validity", FactType::Enum(&["valid", "expired", "not_yet_valid"]), tls_clear::certificate_validity, "The server's certificate at the time of the packet that showed it; unknown in TLS 1.3 without keys, which encrypts certificates, and absent when none was shown."),
     fact("tls.certificate_not_before", TEXT, tls_clear::certificate_not_before, "From when the server's certificate is valid."),
     fact("tls.certificate_not_after", TEXT, tls_clear::certificate_not_after, "Until when the server's certificate is valid."),
     fact("tls.certificate_covers_name", BOOL, tls_clear::certificate_covers_name, "The host name in the ClientHello is among the certificate's subject alternative names (RFC 9525); absent without such a name, or certificate."),

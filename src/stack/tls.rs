@@ -100,6 +100,8 @@ struct Inside {
     stack: Stack,
     sent: PerSide<Delivered>,
     alerts: Vec<Alert>,
+    /// The server's first Certificate message, until it is read at the end.
+    certificates: Option<(Origin, Option<Vec<u8>>)>,
     has_data: bool,
 }
 
@@ -195,6 +197,9 @@ impl TlsStage {
         if let Some(inside) = self.inside {
             facts.decryption = inside.decryptor.decryption(&shared.keys.log, &shared.keys.trials);
             facts.add_decrypted(&inside.alerts);
+            if let Some((origin, body)) = &inside.certificates {
+                facts.add_certificates(*origin, body.as_deref());
+            }
             if inside.has_data {
                 return inside.finish(facts, tcp, seen, self.client, shared);
             }
@@ -249,8 +254,8 @@ impl TlsStage {
         let limits = shared.limits;
         let Keys { log, trials, may_come, buffers, .. } = &mut keys;
         let mut tools = Tools { keys: log, trials, keys_may_come: *may_come, limits: &limits, buffers };
-        let Inside { decryptor, stack, sent, alerts, has_data } = &mut **inside;
-        let mut sink = InsideSink { client: self.client, stack, shared, sent, alerts, has_data };
+        let Inside { decryptor, stack, sent, alerts, certificates, has_data } = &mut **inside;
+        let mut sink = InsideSink { client: self.client, stack, shared, sent, alerts, certificates, has_data };
         act(decryptor, &mut tools, &mut sink);
         shared.keys = keys;
     }
@@ -263,6 +268,7 @@ impl Inside {
             stack: Stack::inside_tls(start),
             sent: PerSide::default(),
             alerts: Vec::new(),
+            certificates: None,
             has_data: false,
         }
     }
@@ -315,6 +321,7 @@ struct InsideSink<'a> {
     shared: &'a mut Shared,
     sent: &'a mut PerSide<Delivered>,
     alerts: &'a mut Vec<Alert>,
+    certificates: &'a mut Option<(Origin, Option<Vec<u8>>)>,
     has_data: &'a mut bool,
 }
 
@@ -347,6 +354,10 @@ impl Plaintext for InsideSink<'_> {
         if alert.ends_stream() {
             self.stack.alert(self.shared, self.end_of(alert.side), &alert);
         }
+    }
+
+    fn certificates(&mut self, origin: Origin, body: Option<Vec<u8>>) {
+        self.certificates.get_or_insert((origin, body));
     }
 }
 

@@ -9,7 +9,8 @@ use nom::IResult;
 use nom::Parser;
 use nom::combinator::all_consuming;
 use nom::multi::{fold_many0, length_data};
-use nom::number::complete::be_u24;
+use nom::number::complete::{be_u8, be_u16, be_u24};
+use nom::sequence::terminated;
 use std::net::IpAddr;
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
@@ -118,15 +119,21 @@ impl Certificates {
     /// Others that do not parse count as not belonging.
     pub(super) fn read(origin: Origin, body: &[u8], asked: Option<&str>) -> Option<Self> {
         let (_, list) = all_consuming_list(body).ok()?;
-        let keep = |mut kept: Vec<_>, one| {
-            if kept.len() < MAX_CERTIFICATES {
-                kept.push(one);
-            }
-            kept
-        };
         let certificates: IResult<&[u8], Vec<&[u8]>> =
             all_consuming(fold_many0(length_data(be_u24), Vec::new, keep)).parse(list);
-        let (_, encoded) = certificates.ok()?;
+        Self::judge(origin, &certificates.ok()?.1, asked)
+    }
+
+    /// The same in TLS 1.3 (RFC 8446 §4.4.2), where a context stands before the list and extensions behind each certificate.
+    pub(super) fn read_tls13(origin: Origin, body: &[u8], asked: Option<&str>) -> Option<Self> {
+        let context: IResult<&[u8], &[u8]> = length_data(be_u8).parse(body);
+        let (_, list) = all_consuming_list(context.ok()?.0).ok()?;
+        let entry = terminated(length_data(be_u24), length_data(be_u16));
+        let certificates: IResult<&[u8], Vec<&[u8]>> = all_consuming(fold_many0(entry, Vec::new, keep)).parse(list);
+        Self::judge(origin, &certificates.ok()?.1, asked)
+    }
+
+    fn judge(origin: Origin, encoded: &[&[u8]], asked: Option<&str>) -> Option<Self> {
         let (first, others) = encoded.split_first()?;
         let parsed: Vec<Parsed> =
             [Parsed::read(first)?].into_iter().chain(others.iter().filter_map(|der| Parsed::read(der))).collect();
@@ -184,6 +191,13 @@ fn covers(name: &str, host: &str) -> bool {
         Some(parent) => host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == parent),
         None => !name.is_empty() && name == host,
     }
+}
+
+fn keep<'a>(mut kept: Vec<&'a [u8]>, one: &'a [u8]) -> Vec<&'a [u8]> {
+    if kept.len() < MAX_CERTIFICATES {
+        kept.push(one);
+    }
+    kept
 }
 
 fn all_consuming_list(body: &[u8]) -> IResult<&[u8], &[u8]> {

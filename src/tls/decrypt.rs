@@ -349,6 +349,7 @@ impl Decryptor {
                         }
                     }
                 },
+                Some(Message::Certificates(body)) if side == Side::Server => sink.certificates(origin, body),
                 Some(Message::Other { kind }) => self.message13(side, kind, sink),
                 _ => {}
             }

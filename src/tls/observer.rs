@@ -21,7 +21,7 @@ pub struct TlsFacts {
     pub server_hello: Option<ServerHello>,
     /// Whether the server asked for another ClientHello first.
     pub hello_retry: bool,
-    /// The packet that completed the server's Certificate message, which is in clear up to TLS 1.2.
+    /// The packet that completed the server's Certificate message, which is in clear up to TLS 1.2, and decrypted with keys.
     pub certificates_seen: Option<Origin>,
     /// What that message said; `None` when it was too long or broke its grammar.
     pub certificates: Option<Box<Certificates>>,
@@ -74,6 +74,15 @@ impl TlsFacts {
     #[must_use]
     pub fn is_read(&self) -> bool {
         self.decryption.sides.iter().any(|(_, side)| matches!(side, Readable::All | Readable::Part(_)))
+    }
+
+    /// Adds the server's Certificate message of TLS 1.3, which was decrypted; `None` when it was too long.
+    pub fn add_certificates(&mut self, origin: Origin, body: Option<&[u8]>) {
+        if self.version() == Some(TlsVersion::TLS_1_3) && self.certificates_seen.is_none() {
+            self.certificates_seen = Some(origin);
+            let shown = body.and_then(|body| Certificates::read_tls13(origin, body, self.asked_name()));
+            self.certificates = shown.map(Box::new);
+        }
     }
 
     /// Adds alerts that were decrypted, in the order of their packets.

@@ -42,4 +42,6 @@ pub trait Plaintext {
     fn gap(&mut self, gap: PlainGap);
     /// An alert that was decrypted.
     fn alert(&mut self, alert: Alert);
+    /// The body of a Certificate message of the server, in clear or decrypted; `None` when it was too long.
+    fn certificates(&mut self, origin: Origin, body: Option<Vec<u8>>);
 }
