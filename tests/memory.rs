@@ -130,36 +130,6 @@ fn a_long_connection_is_no_heavier_than_a_short_one() {
     assert_eq!(long, short, "bytes in use after 3000 rounds and after 100");
 }
 
-/// Bytes in use for so many connections that have said a few words and are silent since.
-fn idle(count: u32) -> i64 {
-    let mut capture = Capture::new();
-    for number in 0..count {
-        let [_, a, b, c] = number.to_be_bytes();
-        let mut talk = Conversation::new(&format!("10.{a}.{b}.{c}:40000"), "192.0.2.1:80");
-        talk.connect().upgrade();
-        talk.server().text("hello");
-        talk.client().text("hi there");
-        capture.extend(talk.packets().to_vec());
-    }
-    let bytes = capture.pcap();
-    let mut reader = Reader::open(&bytes[..]).expect("a capture of our own");
-    let mut analyzer = Analyzer::new(Options::default());
-    let start = COUNTS.get().live;
-    while let Some(packet) = reader.next_packet().expect("undamaged") {
-        analyzer.packet(&packet);
-    }
-    COUNTS.get().live - start
-}
-
-/// `docs/limits.md` says what an open connection takes.
-#[test]
-fn an_idle_connection_takes_no_more_than_is_stated() {
-    // Tables grow in steps: between these two counts they grow as much as the connections do.
-    let each = (idle(6000) - idle(3000)) / 3000;
-    println!("{each} bytes for each idle connection");
-    assert!(each <= 4096, "{each} bytes for each idle connection");
-}
-
 // Hostile captures.
 
 /// The most bytes in use while a capture is read and analysed under these bounds, and whether one of them was reached.
