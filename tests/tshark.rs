@@ -137,7 +137,76 @@ const EXCEPTIONS: &[Exception] = &[
         ours: "(11, Some(1000), \"bye\")",
         why: NO_UPGRADE,
     },
+    Exception {
+        case: "tls-keys/tls12-close-with-101",
+        stream: 0,
+        field: "frames.server",
+        tshark: "",
+        ours: "close 1",
+        why: NEXT_RECORD,
+    },
+    Exception {
+        case: "tls-keys/tls12-close-with-101",
+        stream: 0,
+        field: "close.server",
+        tshark: "none",
+        ours: "(11, Some(1008), \"bad token\")",
+        why: NEXT_RECORD,
+    },
+    Exception {
+        case: "tls-keys/tls13-close-with-101",
+        stream: 0,
+        field: "frames.server",
+        tshark: "",
+        ours: "close 1",
+        why: NEXT_RECORD,
+    },
+    Exception {
+        case: "tls-keys/tls13-close-with-101",
+        stream: 0,
+        field: "close.server",
+        tshark: "none",
+        ours: "(11, Some(1008), \"bad token\")",
+        why: NEXT_RECORD,
+    },
+    Exception {
+        case: "tls-keys/unsupported-suites",
+        stream: 1,
+        field: "frames.client",
+        tshark: "close 1, text 1",
+        ours: "",
+        why: RARE_SUITE,
+    },
+    Exception {
+        case: "tls-keys/unsupported-suites",
+        stream: 1,
+        field: "close.client",
+        tshark: "(38, Some(1011), \"\")",
+        ours: "none",
+        why: RARE_SUITE,
+    },
+    Exception {
+        case: "tls-keys/unsupported-suites",
+        stream: 1,
+        field: "frames.server",
+        tshark: "close 1, text 1",
+        ours: "",
+        why: RARE_SUITE,
+    },
+    Exception {
+        case: "tls-keys/unsupported-suites",
+        stream: 1,
+        field: "close.server",
+        tshark: "(36, Some(1011), \"broken\")",
+        ours: "none",
+        why: RARE_SUITE,
+    },
 ];
+
+const NEXT_RECORD: &str = "the 101 and the Close frame are in two TLS records of one segment, where it takes the second \
+                           record for more of the response; the client's program got the frame";
+
+const RARE_SUITE: &str = "its library has Camellia; we say that the cipher suite is not supported, and which";
 
 const NO_UPGRADE: &str =
     "it shows no frame unless it saw both heads of the upgrade whole; the programs had these frames";

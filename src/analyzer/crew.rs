@@ -9,7 +9,7 @@
 
 use super::block::Block;
 use super::concluder::Concluder;
-use super::lane::{Lane, Told};
+use super::lane::{Ending, Lane, Told};
 use super::work::in_order;
 use super::{Pending, conclude};
 use crate::catalog::knowledge::Knowledge;
@@ -17,6 +17,7 @@ use crate::fleet::ConnectionReport;
 use crate::packet::Segment;
 use crate::units::Origin;
 use std::collections::VecDeque;
+use std::iter;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -73,8 +74,8 @@ enum Task {
     Lanes(Vec<(usize, Lane)>),
     /// Let them play their part of a block.
     Block(u64, Arc<Block>),
-    /// End what is open; the last packet.
-    Finish(u64, Option<Origin>),
+    /// End flows that end with the capture; the last packet.
+    Finish(u64, Option<Origin>, Ending),
     /// Give the lanes back.
     Return,
     /// Conclude what these connections amount to.
@@ -100,7 +101,8 @@ impl Crew {
             let thread = thread.spawn(move || work(&tasks_there, &done, &knowledge)).ok()?;
             Some(Worker { tasks, thread })
         };
-        let threads: Vec<Worker> = (0..jobs).map_while(start).collect();
+        // Those that get no lane conclude.
+        let threads: Vec<Worker> = (0..jobs.min(2 * lanes.len())).map_while(start).collect();
         if threads.is_empty() {
             return None;
         }
@@ -149,7 +151,10 @@ impl Crew {
 
     /// Ends what is open, and takes the lanes back. The threads stay, to conclude.
     pub(super) fn finish(&mut self, last: Option<Origin>, concluder: &mut Concluder) -> Vec<Lane> {
-        self.begin(None, |number| Task::Finish(number, last));
+        for ending in Ending::all(last) {
+            self.begin(None, |number| Task::Finish(number, last, ending));
+            self.wait(self.most_rounds(), concluder);
+        }
         self.wait(0, concluder);
         self.take_lanes(concluder)
     }
@@ -190,7 +195,7 @@ impl Crew {
     }
 
     /// Hands out the block that is being filled.
-    fn hand_out(&mut self, concluder: &mut Concluder) {
+    pub(super) fn hand_out(&mut self, concluder: &mut Concluder) {
         let next = self.spare.pop().unwrap_or_else(|| Block::new(self.lanes));
         let block = Arc::new(std::mem::replace(&mut self.block, next));
         self.begin(Some(&block), |number| Task::Block(number, Arc::clone(&block)));
@@ -198,13 +203,17 @@ impl Crew {
         while let Ok(done) = self.done.try_recv() {
             self.note(done, concluder);
         }
-        self.wait(BLOCKS * (self.threads.len() + 1), concluder);
+        self.wait(self.most_rounds(), concluder);
         self.conclude(concluder);
-        while concluder.ready_count() > WAITING && self.reports.len() < WAITING {
+        while concluder.ready() > WAITING && self.reports.len() < WAITING {
             let done = self.receive();
             self.note(done, concluder);
             self.conclude(concluder);
         }
+    }
+
+    fn most_rounds(&self) -> usize {
+        BLOCKS * (self.threads.len() + 1)
     }
 
     /// Begins a round of work.
@@ -217,9 +226,9 @@ impl Crew {
     /// Lets connections be concluded, as many as may be under way.
     fn conclude(&mut self, concluder: &mut Concluder) {
         while self.chunks.len() < CHUNKS * self.threads.len() && self.reports.len() < WAITING {
-            let chunk: Vec<Pending> = std::iter::from_fn(|| concluder.next_ready()).take(CHUNK).collect();
+            let chunk: Vec<Pending> = iter::from_fn(|| concluder.next_ready()).take(CHUNK).collect();
             if chunk.is_empty() {
-                break;
+                return;
             }
             let number = self.first_chunk + self.chunks.len() as u64;
             self.chunks.push_back(None);
@@ -330,23 +339,24 @@ impl Drop for Alarm {
 /// What a thread does until nobody has tasks for it.
 fn work(tasks: &Receiver<Task>, done: &Alarm, knowledge: &Knowledge) {
     let mut lanes: Vec<(usize, Lane)> = Vec::new();
-    let told = |lanes: &mut [(usize, Lane)]| {
-        let mut told = Vec::new();
-        lanes.iter_mut().for_each(|(_, lane)| told.append(lane.told()));
-        in_order(&mut told);
-        told
-    };
     for task in tasks {
         match task {
             Task::Lanes(mine) => lanes = mine,
             Task::Block(number, block) => {
-                lanes.iter_mut().for_each(|(at, lane)| block.play(*at, lane));
+                let mut told = Vec::new();
+                for (at, lane) in &mut lanes {
+                    block.play(*at, lane);
+                    told.append(lane.told());
+                }
                 drop(block);
-                done.say(Done::Told(number, told(&mut lanes)));
+                in_order(&mut told);
+                done.say(Done::Told(number, told));
             }
-            Task::Finish(number, last) => {
-                lanes.iter_mut().for_each(|(_, lane)| lane.finish(last));
-                done.say(Done::Told(number, told(&mut lanes)));
+            Task::Finish(number, last, ending) => {
+                let mut told = Vec::new();
+                lanes.iter_mut().for_each(|(_, lane)| told.extend(lane.finish(last, ending)));
+                in_order(&mut told);
+                done.say(Done::Told(number, told));
             }
             Task::Return => done.say(Done::Lanes(std::mem::take(&mut lanes))),
             Task::Conclude(number, chunk) => {
@@ -354,5 +364,26 @@ fn work(tasks: &Receiver<Task>, done: &Alarm, knowledge: &Knowledge) {
                 done.say(Done::Reports(number, reports));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lane::lanes;
+    use super::*;
+    use crate::limits::Limits;
+    use crate::{Patience, Payload};
+
+    #[test]
+    #[should_panic(expected = "index out of bounds")]
+    fn the_panic_of_a_thread_goes_on_where_others_wait_for_it() {
+        let (limits, knowledge) = (Limits::default(), Knowledge::builtin());
+        let mut lanes = lanes(&limits, &knowledge.tables.applications, Payload::Hidden);
+        let mut crew = Crew::call(2, knowledge, &mut lanes).expect("threads");
+        let mut concluder = Concluder::new(&limits, Patience::Whole);
+        // A block that lacks what the lanes look for in it.
+        crew.block = Block::new(0);
+        crew.hand_out(&mut concluder);
+        crew.settle(&mut concluder);
     }
 }

@@ -12,8 +12,10 @@ use crate::stack::{Finished, Payload, Shared, Stack, Unread};
 use crate::tcp::{FlowEnd, FlowTable};
 use crate::tls::KeyLog;
 use crate::units::{Endpoint, Origin, PacketNumber};
+use std::iter;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::vec::Drain;
 
 /// Lanes of an analysis with usual bounds.
 pub(super) const LANES: usize = 8;
@@ -73,6 +75,28 @@ pub(super) enum News {
     Notice(Notice),
     /// It is over.
     Finished(Finished),
+}
+
+/// Flows that end with the capture. Not all at once, because all that are open would take twice their memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ending {
+    /// Those that were over already.
+    Over,
+    /// Of those that were open, the ones that began with packets up to this.
+    Open { upto: u64 },
+}
+
+impl Ending {
+    /// Steps in which open flows end.
+    const STEPS: u64 = 128;
+
+    /// All flows of a capture with this last packet, step by step.
+    pub(super) fn all(last: Option<Origin>) -> impl Iterator<Item = Self> {
+        let packets = last.map_or(0, |last| last.packet.value());
+        let step = packets / Self::STEPS + 1;
+        let open = (1..Self::STEPS).map(move |at| Self::Open { upto: at.saturating_mul(step) });
+        iter::once(Self::Over).chain(open).chain(iter::once(Self::Open { upto: u64::MAX }))
+    }
 }
 
 /// One lane.
@@ -148,14 +172,24 @@ impl Lane {
         self.finished(None, |of, _| Moment { of, ..Moment::tick(before.packet) });
     }
 
-    /// The capture is over, and `last` is its last packet: everything that is still open ends, one flow after the other,
-    /// because all that are open would take twice their memory.
-    pub(super) fn finish(&mut self, last: Option<Origin>) {
-        self.flows.finish_over(&mut self.shared);
-        self.finished(last, Moment::end);
-        while self.flows.finish_next(&mut self.shared) {
-            self.finished(last, Moment::end);
+    /// The capture is over, and `last` is its last packet: ends some of the flows, and gives what they tell.
+    pub(super) fn finish(&mut self, last: Option<Origin>, ending: Ending) -> Drain<'_, Told> {
+        match ending {
+            Ending::Over => {
+                self.flows.finish_over(&mut self.shared);
+                self.finished(last, Moment::end);
+            }
+            // The one that is too many tells of it when it is its turn.
+            Ending::Open { upto } => {
+                while self.told.last().is_none_or(|told| told.at.of <= upto) && self.flows.finish_next(&mut self.shared)
+                {
+                    self.finished(last, Moment::end);
+                }
+            }
         }
+        let of = if let Ending::Open { upto } = ending { upto } else { 0 };
+        let count = self.told.partition_point(|told| told.at <= Moment::end(of, FlowEnd::CaptureEnded));
+        self.told.drain(..count)
     }
 
     /// What there is to take in, as it came.

@@ -4,7 +4,7 @@ use super::block::Global;
 use super::conclude;
 use super::concluder::Concluder;
 use super::crew::Crew;
-use super::lane::{Counts, Lane, Moment, Told, lane_of};
+use super::lane::{Counts, Ending, Lane, Moment, Told, lane_of};
 use crate::catalog::knowledge::Knowledge;
 use crate::connection::Recorder;
 use crate::fleet::{ConnectionReport, Summary};
@@ -67,7 +67,10 @@ impl Work {
         if let Some(crew) = &mut self.crew {
             return crew.block().tick(before, now);
         }
-        self.lanes.iter_mut().for_each(|lane| lane.tick(before));
+        for lane in &mut self.lanes {
+            lane.tick(before);
+            self.told.append(lane.told());
+        }
         self.take_in();
         self.concluder.global(Global::Tick(now));
     }
@@ -103,8 +106,10 @@ impl Work {
             }
             None => {
                 self.concluder.capture_is_over();
-                self.lanes.iter_mut().for_each(|lane| lane.finish(last));
-                self.take_in();
+                for ending in Ending::all(last) {
+                    self.lanes.iter_mut().for_each(|lane| self.told.extend(lane.finish(last, ending)));
+                    self.take_in();
+                }
             }
         }
         self.concluder.finish(now, recorder);
@@ -134,9 +139,8 @@ impl Work {
         &self.concluder.counts
     }
 
-    /// Takes in what the lanes tell.
+    /// Takes in what several lanes have told.
     fn take_in(&mut self) {
-        self.lanes.iter_mut().for_each(|lane| self.told.append(lane.told()));
         in_order(&mut self.told);
         self.told.drain(..).for_each(|told| self.concluder.take(told));
     }
@@ -159,4 +163,65 @@ impl Work {
 /// Puts in order what several lanes told. What one lane told of one moment stays as it is.
 pub(super) fn in_order(told: &mut [Told]) {
     told.sort_by_key(|told| -> Moment { told.at });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Reader;
+    use crate::catalog::language::Language;
+    use crate::report::Speaker;
+    use crate::report::json::ConnectionObject;
+    use crate::{Analyzer, Options};
+
+    const CAPTURES: [&[u8]; 2] = [
+        include_bytes!("../../fixtures/demo/mixed/capture.pcapng"),
+        include_bytes!("../../fixtures/close-codes/1008-policy/capture.pcap"),
+    ];
+
+    /// The reports on a capture as JSON. A crew is called with the first packet, and a block ends where `cut` says.
+    fn found(capture: &[u8], jobs: usize, mut cut: impl FnMut() -> bool) -> Vec<String> {
+        let speaker = Speaker::new(Language::En);
+        let mut analyzer = Analyzer::new(Options { jobs, ..Options::default() });
+        analyzer.work.alone = BEFORE_CREW;
+        let mut found = Vec::new();
+        let mut drain = |analyzer: &mut Analyzer| {
+            while let Some(report) = analyzer.next_report() {
+                found.push(serde_json::to_string(&ConnectionObject::new(&report, "", &speaker)).expect("JSON"));
+            }
+        };
+        let mut reader = Reader::open(capture).expect("a capture");
+        while let Some(packet) = reader.next_packet().expect("whole packets") {
+            analyzer.packet(&packet);
+            let Work { crew, concluder, .. } = &mut analyzer.work;
+            assert_eq!(crew.is_some(), jobs > 1);
+            if let Some(crew) = crew.as_mut().filter(|_| cut()) {
+                crew.hand_out(concluder);
+            }
+            drain(&mut analyzer);
+        }
+        analyzer.finish();
+        drain(&mut analyzer);
+        found
+    }
+
+    #[test]
+    fn borders_of_blocks_make_no_difference() {
+        for capture in CAPTURES {
+            let alone = found(capture, 1, || false);
+            assert!(!alone.is_empty());
+            for jobs in [2, 3, 8] {
+                assert_eq!(alone, found(capture, jobs, || false), "{jobs} threads, one block");
+                assert_eq!(alone, found(capture, jobs, || true), "{jobs} threads, a block for each packet");
+                for seed in 1..20_u64 {
+                    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    let cut = || {
+                        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(seed);
+                        (state >> 33).is_multiple_of(seed)
+                    };
+                    assert_eq!(alone, found(capture, jobs, cut), "{jobs} threads, seed {seed}");
+                }
+            }
+        }
+    }
 }

@@ -300,8 +300,11 @@ impl<S: StreamSink> FlowTable<S> {
     }
 
     fn has_lingered(&self, since: Origin, now: Origin) -> bool {
-        match now.seconds_since(&since) {
-            Some(seconds) if seconds >= 0.0 => seconds >= self.budget.limits.linger_seconds as f64,
+        match (since.time, now.time) {
+            (Some(since), Some(now)) if since <= now => {
+                let most = self.budget.limits.linger_seconds.saturating_mul(1_000_000_000);
+                now.nanos().saturating_sub(since.nanos()).unsigned_abs() >= most
+            }
             // No time, or a clock that stepped back.
             _ => now.packet.value().saturating_sub(since.packet.value()) >= LINGER_PACKETS,
         }

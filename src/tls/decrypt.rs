@@ -22,8 +22,9 @@ use super::cutter::{Cut, Hole, RecordBuffers, Step};
 use super::decryption::WhyNot;
 use super::handshake::{Message, MessageReader};
 use super::hello::{ClientHello, ServerHello};
+use super::join::{Joined, Trials};
 use super::keylog::KeyLog;
-use super::live::{Level, Live12};
+use super::live::{Budget, Level, Live12};
 use super::names::TlsVersion;
 use super::observer::TlsFacts;
 use super::protection::Sealed;
@@ -32,7 +33,7 @@ use crate::limits::Limits;
 use crate::stream::GapReason;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use half::{Guard, Half, Owed};
-use keys::Chosen;
+pub(super) use keys::Chosen;
 pub use plaintext::{PlainData, PlainGap, Plaintext};
 use waiting::{Waiting, WaitingRoom};
 
@@ -41,6 +42,8 @@ use waiting::{Waiting, WaitingRoom};
 pub struct Tools<'a> {
     /// The secrets.
     pub keys: &'a KeyLog,
+    /// What may be tried on connections whose ClientHello is not in the capture.
+    pub trials: &'a mut Trials,
     /// Whether there may be more later, so that it is worth keeping records that cannot be read yet.
     pub keys_may_come: bool,
     /// The bounds.
@@ -115,6 +118,27 @@ impl Decryptor {
         }
         for side in Side::BOTH.into_iter().filter(|side| facts.last_record[*side].is_some()) {
             this.gap(tools, gap(side));
+        }
+        this
+    }
+
+    /// A decryptor for a connection whose ClientHello is not in the capture, and whose session was found all the same.
+    pub fn joined(tools: &mut Tools<'_>, joined: &Joined, sink: &mut impl Plaintext) -> Self {
+        tools.trials.claim(tools.keys, &joined.client_random);
+        let mut this = Self { client_random: Some(joined.client_random), ..Self::default() };
+        let Some(place) = joined.place else { return this };
+        this.server = Some(Chosen::joined(&place));
+        this.begin13(tools, sink);
+        for side in Side::BOTH {
+            let half = &mut this.halves[side];
+            half.cutter.gap(None, tools.buffers);
+            half.lost = Some(tools.limits.tls_join_records);
+            half.budget = Budget::of_records(tools.limits.tls_join_records);
+            if let Guard::Tls13(live) = &mut half.guard
+                && side == place.side
+            {
+                live.resume(place.level, place.seq);
+            }
         }
         this
     }
@@ -316,6 +340,7 @@ impl Decryptor {
                     Side::Client => {
                         if let Some(hello) = ClientHello::read(origin, &body) {
                             self.client_random = Some(hello.random);
+                            tools.trials.claim(tools.keys, &hello.random);
                         }
                     }
                     Side::Server => {

@@ -2,6 +2,7 @@
 
 use crate::tls::decryption::WhyNot;
 use crate::tls::hello::ServerHello;
+use crate::tls::join::Place;
 use crate::tls::keylog::{KeyLog, SecretLabel};
 use crate::tls::live::Live13;
 use crate::tls::names::TlsVersion;
@@ -13,15 +14,15 @@ use crate::units::Side;
 
 /// What the server chose.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Chosen {
-    pub(super) version: TlsVersion,
-    pub(super) algorithm: Result<(Algorithm, KeyHash), WhyNot>,
-    pub(super) random: [u8; 32],
-    pub(super) encrypt_then_mac: bool,
+pub(in crate::tls) struct Chosen {
+    pub(in crate::tls) version: TlsVersion,
+    pub(in crate::tls) algorithm: Result<(Algorithm, KeyHash), WhyNot>,
+    pub(in crate::tls) random: [u8; 32],
+    pub(in crate::tls) encrypt_then_mac: bool,
 }
 
 impl Chosen {
-    pub(super) fn of(hello: &ServerHello) -> Self {
+    pub(in crate::tls) fn of(hello: &ServerHello) -> Self {
         let algorithm = match Algorithm::of(hello.cipher_suite) {
             _ if hello.version < TlsVersion::TLS_1_2 => Err(WhyNot::UnsupportedVersion(hello.version)),
             Some(algorithm) => Ok(algorithm),
@@ -31,13 +32,24 @@ impl Chosen {
         Self { version, algorithm, random, encrypt_then_mac }
     }
 
+    /// What a server of TLS 1.3 chose whose ServerHello is not in the capture.
+    pub(in crate::tls) fn joined(place: &Place) -> Self {
+        let algorithm = Ok((place.algorithm, place.hash));
+        Self { version: TlsVersion::TLS_1_3, algorithm, random: [0; 32], encrypt_then_mac: false }
+    }
+
     /// A direction of TLS 1.3, at its start.
-    pub(super) fn live13(&self, keys: &KeyLog, client_random: Option<[u8; 32]>, side: Side) -> Result<Live13, WhyNot> {
+    pub(in crate::tls) fn live13(
+        &self,
+        keys: &KeyLog,
+        client_random: Option<[u8; 32]>,
+        side: Side,
+    ) -> Result<Live13, WhyNot> {
         let (algorithm, hash) = self.algorithm?;
         Ok(Live13::new(algorithm, hash, secrets13(keys, client_random, side)?))
     }
     /// The keys of a direction of TLS 1.2.
-    pub(super) fn protection12(
+    pub(in crate::tls) fn protection12(
         &self,
         keys: &KeyLog,
         client_random: Option<[u8; 32]>,

@@ -4,6 +4,7 @@ use super::Decryptor;
 use super::half::{Guard, Tally};
 use super::keys::traffic_label;
 use crate::tls::decryption::{Decryption, Readable, WhyNot};
+use crate::tls::join::{Trials, why_not_joined};
 use crate::tls::keylog::KeyLog;
 use crate::tls::live::Level;
 use crate::units::{PerSide, Side};
@@ -11,12 +12,16 @@ use crate::units::{PerSide, Side};
 impl Decryptor {
     /// How much could be read.
     #[must_use]
-    pub fn decryption(&self, keys: &KeyLog) -> Decryption {
-        let of = |side| self.readable(side, keys);
-        Decryption { sides: PerSide { client: of(Side::Client), server: of(Side::Server) } }
+    pub fn decryption(&self, keys: &KeyLog, trials: &Trials) -> Decryption {
+        let of = |side| self.readable(side, keys, trials);
+        let any_opened = Side::BOTH.into_iter().any(|side| self.halves[side].tally.opened > 0);
+        Decryption {
+            sides: PerSide { client: of(Side::Client), server: of(Side::Server) },
+            version: self.server.filter(|_| any_opened).map(|server| server.version),
+        }
     }
 
-    fn readable(&self, side: Side, keys: &KeyLog) -> Readable {
+    fn readable(&self, side: Side, keys: &KeyLog, trials: &Trials) -> Readable {
         let half = &self.halves[side];
         let Tally { opened, failed, gaps, cut, unread, .. } = half.tally;
         if let Guard::Tls13(live) = &half.guard {
@@ -34,9 +39,9 @@ impl Decryptor {
         let why = match &half.guard {
             Guard::Blind(why) => Some(*why),
             _ if keys.is_empty() => Some(WhyNot::NoKeys),
-            _ if waits && self.server.is_none() => Some(WhyNot::HandshakeNotCaptured),
+            _ if waits && self.server.is_none() => Some(why_not_joined(keys, trials)),
             _ if waits => Some(WhyNot::ClientRandomMissing),
-            _ if half.cutter.is_searching() && self.server.is_none() => Some(WhyNot::HandshakeNotCaptured),
+            _ if half.cutter.is_searching() && self.server.is_none() => Some(why_not_joined(keys, trials)),
             _ if failed > 0 => Some(WhyNot::TagMismatch),
             _ if gaps > 0 && cut => Some(WhyNot::CutPackets),
             _ if gaps > 0 || half.owes() => Some(WhyNot::RecordsLost),
