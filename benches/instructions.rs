@@ -1,7 +1,7 @@
 //! How many instructions the program takes for small captures of each kind, against the numbers in `instructions.toml`.
 //!
 //! `cargo bench --bench instructions` fails when one of them grew by more than a tenth; `-- --update` writes the numbers of
-//! today. Counted by valgrind's callgrind, they do not depend on how busy the machine is: two runs agree to a fraction of
+//! today. Counted by valgrind's callgrind for one thread, they do not depend on how busy the machine is: two runs agree to a fraction of
 //! a percent, although hash tables are seeded at random. They do depend on the compiler, so another one than wrote the
 //! numbers is only told so; and without valgrind nothing is counted.
 
@@ -120,7 +120,7 @@ fn counted() -> Result<BTreeMap<String, f64>, String> {
 fn start(capture: &PathBuf) -> Result<std::process::Child, String> {
     Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", env!("CARGO_BIN_EXE_wsdissect"), "--no-config"])
-        .args(["--lang", "en", "-T", "jsonl"])
+        .args(["--jobs", "1", "--lang", "en", "-T", "jsonl"])
         .arg(capture)
         .env_remove("SSLKEYLOGFILE")
         .stdin(Stdio::null())

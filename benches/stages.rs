@@ -61,6 +61,7 @@ fn tcp(capture: &[u8]) -> u64 {
     };
     read(capture, |packet| {
         if let Ok(segment) = decoder.decode(packet) {
+            flows.tick(segment.origin, &mut ());
             flows.push(&segment, &mut (), |_| Counted(0));
             taken(&mut flows);
         }
