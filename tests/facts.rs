@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use support::conversation::START;
 use support::net::{Content, flags};
+use support::tls::{self, Ending, Wrapped};
 use support::{
     Acks, Capture, Conversation, Frame, Length, Link, Masking, Packet, PcapngWriter, Segment, Side, Upgrade,
 };
@@ -1353,10 +1354,55 @@ fn table() -> Vec<Row> {
         fact("tls.close_notify")
             .seen(tls_good_1_2, "sent", &["alert"])
             .seen(tls_good_1_3, "probably_sent", &["alert"])
-            .no_word("not_sent", "tests/tls_clear.rs writes it, row 91")
+            .seen(tls_cut_off, "not_sent", &["fin"])
             .seen(tls_finished_refused, "probably_not_sent", &["fin"])
             .absent(tls_unknown_ca)
             .unknown(tls_not_ended_server_hidden, OneSided),
+        fact("tls.client_end")
+            .seen(tls_shut_down, "close_notify", &["notify_answer", "fin"])
+            .seen(tls_client_alert, "alert", &["fin"])
+            .seen(tls_cut_off, "cut_off", &["client_fin"])
+            .absent(farewell)
+            .unknown(tls_good_1_3, Encrypted),
+        fact("tls.server_end")
+            .seen(tls_shut_down, "close_notify", &["notify", "rst"])
+            .seen(tls_server_alert, "alert", &["fin"])
+            .seen(tls_cut_off, "cut_off", &["fin"])
+            .absent(farewell)
+            .unknown(tls_good_1_3, Encrypted)
+            .unknown(tls_notify_lost, Gap),
+        fact("tls.notified_first")
+            .seen(tls_shut_down, "server", &["notify"])
+            .seen(tls_client_shut_down, "client", &["fin"])
+            .absent(tls_cut_off)
+            .unknown(tls_good_1_3, Encrypted)
+            .unknown(tls_notify_lost, Gap),
+        fact("tls.notify_after_close_s")
+            .seen(tls_closed, Span("close", "notify"), &["close", "notify"])
+            .absent(tls_shut_down)
+            .unknown(tls_good_1_3, Encrypted),
+        fact("tls.notify_before_end_s")
+            .seen(tls_shut_down, Span("notify", "fin"), &["notify", "fin"])
+            .absent(tls_cut_off)
+            .unknown(tls_good_1_3, Encrypted),
+        fact("tls.notify_answered_s")
+            .seen(tls_shut_down, Span("notify", "notify_answer"), &["notify", "notify_answer"])
+            .absent(tls_cut_off)
+            .unknown(tls_good_1_3, Encrypted),
+        fact("tls.data_alert")
+            .seen(tls_client_alert, 20, &["fin"])
+            .absent(tls_cut_off)
+            .unknown(tls_good_1_3, Encrypted)
+            .unknown(tls_notify_lost, Gap),
+        fact("tls.data_alert_name")
+            .seen(tls_client_alert, "bad_record_mac", &["fin"])
+            .absent(tls_cut_off)
+            .unknown(tls_good_1_3, Encrypted),
+        fact("tls.data_alert_side")
+            .seen(tls_client_alert, "client", &["fin"])
+            .seen(tls_server_alert, "server", &["fin"])
+            .absent(tls_cut_off)
+            .unknown(tls_good_1_3, Encrypted),
         fact("tls.probable_alert")
             .seen(tls_good_1_3, "server", &["alert", "fin"])
             .seen(tls_pings, "client", &["alert", "fin"])
@@ -3120,6 +3166,61 @@ fn tls_to_plain_port() -> Scene {
     Scene::recorded("tls/wss-to-plain-port", &[("client_hello", 4), ("answer", 6), ("fin", 8)])
 }
 
+/// TLS 1.3 with its keys; the server sends close_notify and no Close frame, as tshark 4.0.17 shows it.
+fn tls_shut_down() -> Scene {
+    let marks = [("notify", 16), ("notify_answer", 18), ("fin", 19), ("rst", 22)];
+    Scene::recorded("tls-keys/tls13-notify-without-close", &marks)
+}
+
+/// The same where the capture misses the server's last record.
+fn tls_notify_lost() -> Scene {
+    let mut scene = tls_shut_down();
+    scene.hidden.insert(16);
+    scene
+}
+
+/// TLS 1.3 with its keys; FIN of both sides, and nothing before.
+fn tls_cut_off() -> Scene {
+    Scene::recorded("tls-keys/tls13-fin-only", &[("fin", 14), ("client_fin", 15)])
+}
+
+/// TLS 1.2 with its keys; Close frames, then close_notify of both sides.
+fn tls_closed() -> Scene {
+    Scene::recorded("tls-keys/tls12-talk", &[("close", 52), ("notify", 55)])
+}
+
+/// The client ends with the fatal alert bad_record_mac, in the segment of its FIN.
+fn tls_client_alert() -> Scene {
+    tls_alert(Side::Client, 20)
+}
+
+/// The server ends with internal_error.
+fn tls_server_alert() -> Scene {
+    tls_alert(Side::Server, 80)
+}
+
+/// The client ends with close_notify, in the segment of its FIN.
+fn tls_client_shut_down() -> Scene {
+    tls_ended(Side::Client, Ending::CloseNotify)
+}
+
+fn tls_alert(by: Side, description: u8) -> Scene {
+    tls_ended(by, Ending::Fatal(description))
+}
+
+fn tls_ended(by: Side, ending: Ending) -> Scene {
+    let mut scene = Scene::connected();
+    scene.talk().acks(Acks::Never).upgrade();
+    scene.talk().client().text("question");
+    scene.talk().server().text("answer");
+    // The TLS handshake takes four packets.
+    let fin = scene.written().count() as u64 + 1 + 4;
+    scene.marks.insert("fin", fin);
+    scene.talk().side(by).fin();
+    scene.tls = Some(ending);
+    scene
+}
+
 // How conversations are written down and read.
 
 /// Bytes before the payload in a packet: Ethernet, IPv4, TCP without options.
@@ -3139,6 +3240,8 @@ struct Scene {
     flow: Option<u64>,
     /// These packets were recorded on a second interface.
     second: BTreeSet<u64>,
+    /// It is spoken inside TLS that ends so.
+    tls: Option<Ending>,
 }
 
 enum Source {
@@ -3154,7 +3257,7 @@ impl Scene {
 
     fn from(source: Source, marks: BTreeMap<&'static str, u64>) -> Self {
         let (hidden, second) = (BTreeSet::new(), BTreeSet::new());
-        Self { source, marks, hidden, timeless: false, clock_set_back: None, flow: None, second }
+        Self { source, marks, hidden, timeless: false, clock_set_back: None, flow: None, second, tls: None }
     }
 
     fn connected() -> Self {
@@ -3272,7 +3375,9 @@ impl Scene {
 
     fn file(&self) -> Vec<u8> {
         match &self.source {
+            Source::Recorded(case) if case.starts_with("tls-keys/") => read(case, "capture.pcap"),
             Source::Recorded(case) => std::fs::read(Case::named(case).capture).expect("a capture of the case"),
+            Source::Written(_) if self.tls.is_some() => Capture::new().extend(self.wrapped().packets).pcap(),
             Source::Written(conversation) if self.timeless => {
                 let mut writer = PcapngWriter::new();
                 writer.section(false).interface(Link::Ethernet);
@@ -3301,9 +3406,26 @@ impl Scene {
         }
     }
 
+    /// What is written, inside TLS.
+    fn wrapped(&self) -> Wrapped {
+        let ending = self.tls.expect("asked where it is");
+        tls::wrap(self.written().packets(), ending, 1, &[]).expect("written in order")
+    }
+
+    /// The secrets of TLS.
+    fn keys(&self) -> Vec<u8> {
+        match &self.source {
+            Source::Recorded(case) if case.starts_with("tls-keys/") => read(case, "keys.log"),
+            Source::Written(_) if self.tls.is_some() => self.wrapped().keys.into_bytes(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The facts of the only connection.
     fn facts(&self) -> Facts {
-        let mut analyzer = Analyzer::new(Options::default());
+        let mut options = Options::default();
+        options.keys.add(&self.keys(), &options.limits);
+        let mut analyzer = Analyzer::new(options);
         each_packet(self, |packet| analyzer.packet(packet));
         analyzer.finish();
         let mut reports: Vec<_> = std::iter::from_fn(|| analyzer.next_report()).collect();
@@ -3311,6 +3433,12 @@ impl Scene {
         reports.retain(|report| self.flow.is_none_or(|flow| flow == report.connection.id.flow));
         reports.remove(0).facts
     }
+}
+
+/// A file of a recorded case.
+fn read(case: &str, file: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(case).join(file);
+    std::fs::read(path).expect("a file of the case")
 }
 
 /// The packets that the capture has.

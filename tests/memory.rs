@@ -7,68 +7,16 @@
 //!
 //! The second claim: whatever a capture holds, the bytes in use stay within what [`Limits`] allow.
 
-#![expect(unsafe_code, reason = "a global allocator cannot be written without")]
-
+mod heap;
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use heap::{COUNTS, Counts};
 use std::io::Read;
 use support::{Acks, Capture, Conversation, Frame, Length, Side, Upgrade};
 use wsdissect::capture::Reader;
 use wsdissect::connection::Utf8State;
 use wsdissect::limits::Limits;
 use wsdissect::{Analyzer, Options};
-
-/// Counts what the current thread asks for.
-struct Counting;
-
-thread_local! {
-    static COUNTS: Cell<Counts> = const { Cell::new(Counts { allocations: 0, live: 0, peak: 0 }) };
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Counts {
-    /// Calls that got new memory, growing included.
-    allocations: u64,
-    /// Bytes handed out and not given back.
-    live: i64,
-    /// The most that `live` ever was since this was last reset.
-    peak: i64,
-}
-
-fn count(allocations: u64, bytes: i64) {
-    // While a thread ends its counters are gone; nobody asks for them any more.
-    let _ = COUNTS.try_with(|counts| {
-        let before = counts.get();
-        let live = before.live + bytes;
-        counts.set(Counts { allocations: before.allocations + allocations, live, peak: before.peak.max(live) });
-    });
-}
-
-// SAFETY: every call goes to the system allocator with the arguments it came with.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(1, layout.size() as i64);
-        // SAFETY: the caller's promises are those of the system allocator.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(0, -(layout.size() as i64));
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count(1, new_size as i64 - layout.size() as i64);
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, new_size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// What each packet of a capture cost.
 struct Costs {

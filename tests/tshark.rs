@@ -4,12 +4,15 @@
 
 mod common;
 
-use common::analyse;
+use common::analyse_with;
 use common::case::Case;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use wsdissect::Options;
 
 /// What tshark 4.0 gets wrong in our captures. An exception excuses exactly this difference, no other.
 const EXCEPTIONS: &[Exception] = &[
@@ -150,6 +153,29 @@ struct Exception {
     why: &'static str,
 }
 
+/// A capture to compare, with the key log that opens its TLS.
+struct Input {
+    name: String,
+    capture: PathBuf,
+    keys: Option<PathBuf>,
+}
+
+impl Input {
+    /// The recorded cases, and those that were recorded with keys.
+    fn all() -> Vec<Self> {
+        let plain = Case::all().into_iter().map(|case| Self { name: case.name, capture: case.capture, keys: None });
+        let family = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tls-keys");
+        let keyed = fs::read_dir(family).expect("recorded").map(|entry| {
+            let folder = entry.expect("a folder").path();
+            let name = format!("tls-keys/{}", folder.file_name().unwrap_or_default().to_string_lossy());
+            let mut files = fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("a file").path());
+            let capture = files.find(|path| path.file_stem().is_some_and(|stem| stem == "capture"));
+            Self { name, capture: capture.expect("one capture"), keys: Some(folder.join("keys.log")) }
+        });
+        plain.chain(keyed).collect()
+    }
+}
+
 /// TCP connections by `tcp.stream`.
 type Streams = BTreeMap<u64, Stream>;
 
@@ -184,7 +210,7 @@ fn tshark_sees_the_same() {
         return;
     };
     let (mut report, mut used, mut compared) = (Vec::new(), vec![false; EXCEPTIONS.len()], 0);
-    for (case, theirs) in tshark_of_all(Case::all()) {
+    for (case, theirs) in tshark_of_all(Input::all()) {
         let ours = ours(&case);
         compared += theirs.streams.values().filter(|stream| !stream.frames.is_empty()).count();
         for (stream, field, theirs, ours) in differences(&theirs, &ours) {
@@ -258,8 +284,13 @@ impl Ends {
 
 // What we see.
 
-fn ours(case: &Case) -> Seen {
-    let analysis = analyse(case.open()).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+fn ours(case: &Input) -> Seen {
+    let mut options = Options::default();
+    if let Some(keys) = &case.keys {
+        options.keys.add(&fs::read(keys).expect("a key log"), &options.limits);
+    }
+    let file = File::open(&case.capture).expect("a capture");
+    let analysis = analyse_with(file, options).unwrap_or_else(|error| panic!("{}: {error}", case.name));
     let mut streams = Streams::new();
     for connection in &analysis.connections {
         let end = |side: &str| endpoint(connection[side]["ip"].as_str(), connection[side]["port"].as_u64());
@@ -291,7 +322,7 @@ fn endpoint(ip: Option<&str>, port: Option<u64>) -> String {
 // What tshark sees.
 
 /// All cases, on as many threads as there are processors: most of the time goes into starting tshark.
-fn tshark_of_all(cases: Vec<Case>) -> Vec<(Case, Seen)> {
+fn tshark_of_all(cases: Vec<Input>) -> Vec<(Input, Seen)> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let waiting = Mutex::new(cases);
     let done = Mutex::new(Vec::new());
@@ -310,16 +341,21 @@ fn tshark_of_all(cases: Vec<Case>) -> Vec<(Case, Seen)> {
     done
 }
 
-fn take(waiting: &Mutex<Vec<Case>>) -> Option<Case> {
+fn take(waiting: &Mutex<Vec<Input>>) -> Option<Input> {
     waiting.lock().expect("no panic").pop()
 }
 
 /// One run over the file. JSON without duplicate keys, as several frames in one packet then become a list; in `-T fields`
 /// they cannot be told apart.
-fn tshark(case: &Case) -> Seen {
+fn tshark(case: &Input) -> Seen {
     let mut command = Command::new("tshark");
     command.args(["-n", "-T", "json", "--no-duplicate-keys", "-J", "frame ip ipv6 tcp http websocket", "-r"]);
-    let output = command.arg(&case.capture).stderr(Stdio::null()).output().expect("tshark starts");
+    let preference = case.keys.as_ref().map(|keys| format!("tls.keylog_file:{}", keys.display()));
+    command.arg(&case.capture);
+    if let Some(preference) = preference {
+        command.args(["-o", &preference]);
+    }
+    let output = command.stderr(Stdio::null()).output().expect("tshark starts");
     let packets: Vec<Value> =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{}: tshark: {error}", case.name));
     let mut seen = Seen { packets: packets.len() as u64, tcp_connections: 0, streams: Streams::new() };

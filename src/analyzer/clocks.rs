@@ -7,7 +7,7 @@ use crate::units::{Origin, PacketNumber, Timestamp};
 use std::collections::{HashMap, VecDeque};
 
 /// Further back than this is a step: packets that queues of a network card or a processor swapped are closer together.
-const STEP_SECONDS: f64 = 0.1;
+const STEP_NANOS: i64 = 100_000_000;
 
 /// Steps remembered, the latest ones.
 const KEPT: usize = crate::connection::Connection::CLOCK_STEPS;
@@ -35,11 +35,11 @@ impl Clocks {
         if interface != self.interface {
             self.turn_to(interface);
         }
-        let back_s = self.now.map_or(0.0, |now| now.saturating_sub(time.nanos()) as f64 / 1e9);
-        let steps = back_s > STEP_SECONDS;
+        let back_ns = self.now.map_or(0, |now| now.saturating_sub(time.nanos()));
+        let steps = back_ns > STEP_NANOS;
         if steps {
             self.count += 1;
-            self.largest_s = self.largest_s.max(back_s);
+            self.largest_s = self.largest_s.max(back_ns as f64 / 1e9);
         }
         self.now = Some(time.nanos());
         steps

@@ -245,10 +245,37 @@ pub enum LastMessage {
     },
 }
 
+/// Where a pattern stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The last byte of all that fits it, where that is always the same: one look tells most texts apart from most patterns.
+    last: Option<u8>,
+    protocol: usize,
+    /// Which of the protocol's it is.
+    index: usize,
+}
+
+impl Place {
+    /// The places of all patterns of one kind.
+    fn all(protocols: &[Protocol], of: impl Fn(&Protocol) -> Vec<&str>) -> Vec<Self> {
+        let mut places = Vec::new();
+        for (number, protocol) in protocols.iter().enumerate() {
+            for (index, pattern) in of(protocol).into_iter().enumerate() {
+                let last = pattern.bytes().next_back().filter(|byte| !matches!(byte, b'*' | b'#'));
+                places.push(Self { last, protocol: number, index });
+            }
+        }
+        places
+    }
+}
+
 /// All protocols that can be told apart.
 #[derive(Debug, Clone, Default)]
 pub struct Applications {
     protocols: Vec<Arc<Protocol>>,
+    /// Where their paths and hosts stand, in their order.
+    paths: Vec<Place>,
+    hosts: Vec<Place>,
     /// Bytes that a message begins with by which a protocol is known: most messages need no further look.
     openings: Vec<u8>,
     /// What Close frames mean that the user wrote down.
@@ -267,7 +294,10 @@ impl Applications {
         let mut openings: Vec<u8> = shapes.filter_map(Shape::opening).collect();
         openings.sort_unstable();
         openings.dedup();
-        Self { protocols: protocols.into_iter().map(Arc::new).collect(), openings, own: Vec::new() }
+        let paths = Place::all(&protocols, |protocol| protocol.paths.iter().map(|path| &*path.ends).collect());
+        let hosts = Place::all(&protocols, |protocol| protocol.hosts.iter().map(|host| &**host).collect());
+        let protocols = protocols.into_iter().map(Arc::new).collect();
+        Self { protocols, paths, hosts, openings, own: Vec::new() }
     }
 
     /// The same with what a user wrote down; of two that fit, the first counts.
@@ -301,14 +331,28 @@ impl Applications {
     /// The protocol that uses this request target.
     #[must_use]
     pub fn by_path(&self, target: &str) -> Option<&Arc<Protocol>> {
-        self.protocols.iter().find(|protocol| protocol.paths.iter().any(|path| path.fits(target)))
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        self.first_at(&self.paths, path, |protocol, index| protocol.paths[index].fits(target))
     }
 
     /// The protocol that servers of this name speak; `host` may have a port behind it.
     #[must_use]
     pub fn by_host(&self, host: &str) -> Option<&Arc<Protocol>> {
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
-        self.protocols.iter().find(|protocol| protocol.hosts.iter().any(|known| fits_pattern(known, &name)))
+        self.first_at(&self.hosts, &name, |protocol, index| fits_pattern(&protocol.hosts[index], &name))
+    }
+
+    /// The protocol of the first pattern that fits, of those that can by the last byte of `text`.
+    fn first_at(
+        &self,
+        places: &[Place],
+        text: &str,
+        fits: impl Fn(&Protocol, usize) -> bool,
+    ) -> Option<&Arc<Protocol>> {
+        let last = text.bytes().next_back();
+        let mut possible = places.iter().filter(|place| place.last.is_none() || place.last == last);
+        let place = possible.find(|place| fits(&self.protocols[place.protocol], place.index))?;
+        Some(&self.protocols[place.protocol])
     }
 
     /// The protocol of which only such a message comes; with one that is `known` already, a dialect of it.

@@ -16,6 +16,7 @@ use crate::report::{Speaker, schema};
 use anstyle::Style;
 use serde::Serialize;
 use std::io::Write;
+use std::sync::Arc;
 
 pub(super) const STRONG: Style = Style::new().bold();
 
@@ -250,7 +251,7 @@ struct FirmerRow {
     confidence: &'static str,
 }
 
-fn rules(page: &mut Page, list: &ListArgs, rules: &RuleSet, language: Language) -> Result<(), Failure> {
+fn rules(page: &mut Page, list: &ListArgs, rules: &Arc<RuleSet>, language: Language) -> Result<(), Failure> {
     let speaker = Speaker::new(language).with_rules(rules);
     if list.format == ListFormat::Json {
         let rows: Vec<_> = rules

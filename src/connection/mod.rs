@@ -13,6 +13,7 @@ mod hops;
 mod in_flight;
 mod pings;
 mod previews;
+mod rare;
 mod reaction;
 mod round_trips;
 mod silence;
@@ -31,6 +32,7 @@ pub use hops::{HopDoubt, HopLoss, HopPoint, HopReset, Hops, Path, Recorder, Rese
 pub use in_flight::InFlight;
 pub use pings::Pings;
 pub use previews::{Preview, Previews};
+pub use rare::{Blank, Rare};
 pub use reaction::Reaction;
 pub use round_trips::RoundTrips;
 pub use silence::{Broken, Silence};
@@ -320,7 +322,7 @@ impl Connection {
         }
         self.closing.close_frame(side);
         self.closing.initiator = self.first_close().map(|signal| signal.by);
-        self.traffic[side].close = Some(close.clone());
+        self.traffic[side].close = Some(Box::new(close.clone()));
     }
 
     /// Notes a broken rule.

@@ -104,6 +104,8 @@ pub struct RequestForm {
     pub authorization_present: bool,
     /// Whether there was a `Cookie`; its value is not kept.
     pub cookie_present: bool,
+    /// Whether there was a `Forwarded` or `X-Forwarded-For`; its value is not kept.
+    pub forwarded_present: bool,
     /// `Via`.
     pub via: Option<Text>,
     /// `Sec-Fetch-Mode`: browsers send `websocket`.
@@ -143,6 +145,7 @@ impl RequestForm {
             user_agent: fields.first("user-agent"),
             authorization_present: fields.has("authorization"),
             cookie_present: fields.has("cookie"),
+            forwarded_present: fields.has("forwarded") || fields.has("x-forwarded-for"),
             via: fields.joined("via"),
             sec_fetch_mode: fields.first("sec-fetch-mode"),
             accept_html: fields

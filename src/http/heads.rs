@@ -166,7 +166,7 @@ impl<T> Default for Known<T> {
 
 impl<T: Clone> Known<T> {
     /// Bytes of all outlines and of what was made of them, about; with more, all are forgotten.
-    const MAX_BYTES: usize = 2 << 20;
+    const MAX_BYTES: usize = 1 << 20;
 
     /// Bytes that one takes besides its outline: a form with short lists.
     const EACH: usize = 1024;
@@ -274,7 +274,7 @@ mod tests {
         for number in 0..10_000 {
             let _: Request = read_with(&mut heads, &format!("GET /{number} HTTP/1.1\r\nHost: {number}\r\n\r\n"));
         }
-        assert!(heads.requests.bytes <= Known::<Text>::MAX_BYTES && heads.requests.made.len() < 2048);
-        assert!(heads.paths.made.len() < 2048);
+        assert!(heads.requests.bytes <= Known::<Text>::MAX_BYTES && heads.requests.made.len() < 1024);
+        assert!(heads.paths.made.len() < 1024);
     }
 }

@@ -26,7 +26,7 @@ pub use fields::{Extension, Param};
 pub use form::{Method, ProtocolFault, RequestForm, ResponseForm};
 pub use handshake::{AcceptValue, Negotiated, expected_accept, negotiated};
 pub use heads::Heads;
-pub use message::{AcceptField, KeyState, Request, Response};
+pub use message::{AcceptField, InvalidKey, KeyState, Request, Response};
 pub use names::Names;
 pub use parameters::DeflateParams;
 pub use reader::{Head, HeadReader, RequestReader, ResponseReader, Step, WhyNotHttp};

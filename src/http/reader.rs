@@ -349,7 +349,7 @@ impl sealed::Sealed for Response {
         }
         let response = Response::new(&parsed, place, heads);
         let fields = Fields(parsed.headers);
-        let body = match (response.status, fields.is_chunked(), response.content_length) {
+        let body = match (response.status, fields.is_chunked(), fields.content_length()) {
             (100..=199 | 204 | 304, ..) => Body::None,
             (200..=299, ..) if expected == Expected::Tunnel => Body::None,
             _ if expected == Expected::NoBody => Body::None,

@@ -31,7 +31,7 @@ pub fn check_request(request: &Request) -> Vec<Violation> {
         KeyState::Valid { .. } => {}
         KeyState::Missing => broke(ViolationRule::BadKey, "no Sec-WebSocket-Key".into()),
         KeyState::Several => broke(ViolationRule::BadKey, "several Sec-WebSocket-Key fields".into()),
-        KeyState::Invalid { key, .. } => broke(ViolationRule::BadKey, key.to_string()),
+        KeyState::Invalid(invalid) => broke(ViolationRule::BadKey, invalid.key.to_string()),
     }
     match &request.version {
         Some(version) if version.as_str() == "13" => {}
@@ -150,7 +150,7 @@ fn grounds_to_refuse(request: &Request) -> Option<String> {
         KeyState::Valid { .. } => {}
         KeyState::Missing => grounds.push("no Sec-WebSocket-Key".into()),
         KeyState::Several => grounds.push("several Sec-WebSocket-Key fields".into()),
-        KeyState::Invalid { .. } => grounds.push("Sec-WebSocket-Key is not base64 of 16 bytes".into()),
+        KeyState::Invalid(_) => grounds.push("Sec-WebSocket-Key is not base64 of 16 bytes".into()),
     }
     if request.version.is_none() {
         grounds.push("no Sec-WebSocket-Version".into());

@@ -11,6 +11,8 @@ mod recognise;
 pub use matching::{Candidate, Cut, Ending, Fit};
 pub use recognise::Recognised;
 
+use crate::memo::Memo;
+use recognise::Shown;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -19,6 +21,8 @@ use std::sync::Arc;
 pub struct Middleboxes {
     devices: Vec<Arc<Device>>,
     round: Round,
+    /// The devices that heads give away, by what is looked at in them.
+    shown: Memo<Vec<Shown>>,
 }
 
 /// Times in seconds that are set by hand.
@@ -34,7 +38,7 @@ impl Middleboxes {
     /// These devices and round times.
     #[must_use]
     pub fn new(devices: Vec<Device>, round: Round) -> Self {
-        Self { devices: devices.into_iter().map(Arc::new).collect(), round }
+        Self { devices: devices.into_iter().map(Arc::new).collect(), round, shown: Memo::default() }
     }
 
     /// The same with more devices, which go before those known: one of a known name takes its place.
@@ -42,7 +46,8 @@ impl Middleboxes {
     pub fn with(&self, extra: Vec<Device>) -> Self {
         let is_known = |device: &&Arc<Device>| !extra.iter().any(|new| new.name == device.name);
         let known: Vec<_> = self.devices.iter().filter(is_known).cloned().collect();
-        Self { devices: extra.into_iter().map(Arc::new).chain(known).collect(), round: self.round.clone() }
+        let devices = extra.into_iter().map(Arc::new).chain(known).collect();
+        Self { devices, round: self.round.clone(), shown: Memo::default() }
     }
 
     /// All of them.

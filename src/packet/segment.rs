@@ -47,6 +47,12 @@ impl TcpFlags {
         self.0 & other.0 == other.0
     }
 
+    /// Whether at least one bit of `other` is set.
+    #[must_use]
+    pub const fn contains_any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// SYN is set.
     #[must_use]
     pub const fn syn(self) -> bool {

@@ -5,6 +5,7 @@
 //! side stays, and is read once, when the connection ends; else nothing more is looked at and nothing is kept. So a message
 //! costs at most a copy of its first bytes.
 
+use super::Hashes;
 use crate::application::{
     Application, Applications, Candidate, ControlPackets, FIRST_MESSAGES, Form, Glimpse, KnownBy, Label, LastMessage,
     Protocol,
@@ -13,7 +14,6 @@ use crate::connection::{Connection, MessageNote, Outcome, Preview};
 use crate::crowd::Said;
 use crate::units::{Origin, PerSide, Side};
 use crate::websocket::{Content, Event, MessageKind, Opcode, PAYLOAD_PEEK_LEN, PayloadPiece};
-use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -64,8 +64,8 @@ struct Of {
 
 #[derive(Debug)]
 struct Prefix {
-    bytes: [u8; PAYLOAD_PEEK_LEN],
-    len: u16,
+    /// At most [`PAYLOAD_PEEK_LEN`].
+    bytes: Vec<u8>,
     kind: MessageKind,
     /// The packet with its last byte, if all of the message was sent and this is its beginning for certain.
     complete: Option<Origin>,
@@ -74,24 +74,19 @@ struct Prefix {
 
 impl Prefix {
     fn empty(kind: MessageKind) -> Box<Self> {
-        Box::new(Self { bytes: [0; PAYLOAD_PEEK_LEN], len: 0, kind, complete: None, is_whole: false })
+        Box::new(Self { bytes: Vec::new(), kind, complete: None, is_whole: false })
     }
 
     fn fill(&mut self, position: u16, bytes: &[u8], kind: MessageKind) {
-        let (from, to) = (usize::from(position), usize::from(position) + bytes.len());
-        if let Some(place) = self.bytes.get_mut(from..to) {
-            place.copy_from_slice(bytes);
-            // No more than PAYLOAD_PEEK_LEN.
-            (self.len, self.kind) = (to as u16, kind);
+        if usize::from(position) + bytes.len() <= PAYLOAD_PEEK_LEN {
+            self.bytes.resize(position.into(), 0);
+            self.bytes.extend_from_slice(bytes);
+            self.kind = kind;
         }
     }
 
     fn glimpse(&self) -> Glimpse<'_> {
-        Glimpse {
-            is_text: self.kind == MessageKind::Text,
-            bytes: self.bytes.get(..usize::from(self.len)).unwrap_or_default(),
-            is_whole: self.is_whole,
-        }
+        Glimpse { is_text: self.kind == MessageKind::Text, bytes: &self.bytes, is_whole: self.is_whole }
     }
 }
 
@@ -107,7 +102,7 @@ struct Opening {
 }
 
 impl Opening {
-    fn add(&mut self, note: &MessageNote, glimpse: Glimpse<'_>, hashes: &RandomState) {
+    fn add(&mut self, note: &MessageNote, glimpse: Glimpse<'_>, hashes: &Hashes) {
         self.hash = hashes.hash_one((self.hash, glimpse.is_text, note.size, glimpse.bytes));
         self.unread |= note.content != Content::Whole;
         self.bytes = self.bytes.saturating_add(note.size);
@@ -122,7 +117,7 @@ impl Inside {
     }
 
     /// What was said first, by which another leg of the connection is recognised.
-    pub(super) fn said(&self, hashes: &RandomState) -> Option<Said> {
+    pub(super) fn said(&self, hashes: &Hashes) -> Option<Said> {
         let PerSide { client, server } = &self.sides;
         let readable = !client.opening.unread && !server.opening.unread;
         readable.then(|| {
@@ -156,9 +151,11 @@ impl Inside {
 
     /// Bytes kept until the next message comes.
     pub(super) fn kept_bytes(&self) -> usize {
-        let prefixes = Side::BOTH.into_iter().filter(|side| self.sides[*side].prefix.is_some()).count();
-        let followed = Side::BOTH.into_iter().filter(|side| self.sides[*side].mqtt.is_some()).count();
-        prefixes * size_of::<Prefix>() + followed * size_of::<ControlPackets>()
+        let of = |of: &Of| {
+            let prefix = of.prefix.as_ref().map_or(0, |prefix| size_of::<Prefix>() + prefix.bytes.capacity());
+            prefix + of.mqtt.as_ref().map_or(0, |_| size_of::<ControlPackets>())
+        };
+        of(&self.sides.client) + of(&self.sides.server)
     }
 
     /// Whether the next message of a side will be looked at.
@@ -193,7 +190,8 @@ impl Inside {
                 // A message without a byte has no piece either.
                 let of = &mut self.sides[side];
                 if let Some(prefix) = of.prefix.as_mut().filter(|_| !of.closed) {
-                    (prefix.len, prefix.complete) = (0, None);
+                    prefix.bytes.clear();
+                    prefix.complete = None;
                 }
             }
             // Others may have asked for it.
@@ -211,13 +209,13 @@ impl Inside {
     }
 
     /// A message of `side` is complete that came in pieces; gives its beginning if that is to be shown.
-    pub(super) fn message(&mut self, side: Side, note: &MessageNote, hashes: &RandomState) -> Option<Preview> {
+    pub(super) fn message(&mut self, side: Side, note: &MessageNote, hashes: &Hashes) -> Option<Preview> {
         let of = &mut self.sides[side];
         if of.closed {
             return None;
         }
         let mut prefix = of.prefix.take()?;
-        prefix.is_whole = note.content == Content::Whole && note.size == u64::from(prefix.len);
+        prefix.is_whole = note.content == Content::Whole && note.size == prefix.bytes.len() as u64;
         // Where earlier data is missing, some bytes of it are not the message's.
         prefix.complete =
             note.last.filter(|_| !matches!(note.content, Content::ContextLost | Content::UnknownExtension));
@@ -234,7 +232,7 @@ impl Inside {
         side: Side,
         note: &MessageNote,
         beginning: &[u8],
-        hashes: &RandomState,
+        hashes: &Hashes,
     ) -> Option<Preview> {
         let of = &mut self.sides[side];
         // A message without a byte has no piece to look at, unless there is room for it already.
@@ -267,7 +265,7 @@ impl Inside {
         note: &MessageNote,
         glimpse: Glimpse<'_>,
         complete: Option<Origin>,
-        hashes: &RandomState,
+        hashes: &Hashes,
     ) -> Option<Preview> {
         let of = &mut self.sides[side];
         if of.compared < FIRST_MESSAGES {

@@ -27,7 +27,8 @@ use crate::tcp::{EndFacts, Flow, FlowStart, TcpFacts};
 use crate::tls::{Alert, KeyLog, looks_like_tls};
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::Scratch;
-use foldhash::fast::RandomState;
+use foldhash::SharedSeed;
+use foldhash::quality::SeedableRandomState as Hashes;
 use std::sync::Arc;
 
 /// What all connections of an analysis share: bounds, scratch buffers, counters.
@@ -47,8 +48,8 @@ pub struct Shared {
     pub applications: Arc<Applications>,
     /// Whether reports may show what messages say.
     pub payload: Payload,
-    /// Seeds the hashes of what is said.
-    hashes: RandomState,
+    /// Hashes what is said: the same way in all of a process, so that connections can be compared whoever follows them.
+    hashes: Hashes,
     /// Bytes kept for connections whose protocol is not known yet.
     probed_bytes: usize,
     /// The secrets that open TLS.
@@ -61,7 +62,7 @@ impl Shared {
     pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
         let (hits, scratch, notices) = (LimitHits::default(), Scratch::new(&limits), Notices::default());
         let (heads, keys) = (Heads::new(&limits), tls::Keys::default());
-        let hashes = RandomState::default();
+        let hashes = Hashes::with_seed(0, SharedSeed::global_random());
         Self { limits, hits, scratch, notices, heads, applications, payload, hashes, probed_bytes: 0, keys }
     }
 
@@ -384,6 +385,10 @@ impl StreamSink for Stack {
             Stage::Searching(stage) => stage.kept_bytes(),
             Stage::WebSocket(stage) => stage.kept_bytes(),
         }
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Opaque(_))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::early::Crossing;
 use super::inside::Inside;
-use super::{Shared, record_alert, record_end, record_gap, side_of};
+use super::{Hashes, Shared, record_alert, record_end, record_gap, side_of};
 use crate::connection::{Basis, Broken, Connection, Outcome};
 use crate::http;
 use crate::limits::Limits;
@@ -11,7 +11,6 @@ use crate::tls::Alert;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::violation::{Detail, Violation, ViolationRule};
 use crate::websocket::{Decoder, DecoderStatus, Event, EventSink, Resynchronised, Scratch, WholeMessage};
-use foldhash::fast::RandomState;
 
 #[derive(Debug)]
 pub(super) struct WebSocketStage {
@@ -27,9 +26,9 @@ pub(super) struct WebSocketStage {
     answer_unseen: bool,
     recent: PerSide<Recent>,
     /// The client has not sent anything behind the 101 yet.
-    crossing: Option<Crossing>,
+    crossing: Option<Box<Crossing>>,
     /// The last silence that was broken, until it is known to be survived.
-    broken: Option<Broken>,
+    broken: Option<Box<Broken>>,
     crowd_knows: CrowdKnows,
 }
 
@@ -112,7 +111,7 @@ impl WebSocketStage {
 
     /// The client's next bytes are its first behind the 101.
     pub(super) fn watch_crossing(&mut self, crossing: Crossing) {
-        self.crossing = Some(crossing);
+        self.crossing = Some(Box::new(crossing));
     }
 
     pub(super) fn kept_bytes(&self) -> usize {
@@ -141,8 +140,9 @@ impl WebSocketStage {
     fn note_silence(&mut self, side: Side, since: Option<Origin>, chunk: &Chunk<'_>) {
         if self.connection.ending.is_empty() {
             let end = chunk.offset.plus(chunk.bytes.len() as u64);
-            let broken = Broken::between(since, chunk.origin, side, end);
-            self.broken = broken.or(self.broken);
+            if let Some(broken) = Broken::between(since, chunk.origin, side, end) {
+                self.broken = Some(Box::new(broken));
+            }
         }
     }
 
@@ -323,7 +323,7 @@ impl WebSocketStage {
 #[derive(Debug, Default)]
 struct Recent {
     bytes: [u8; STATUS_LINE],
-    len: usize,
+    len: u8,
     end: StreamOffset,
 }
 
@@ -337,12 +337,16 @@ impl Recent {
         match at.0.checked_sub(chunk.offset.0) {
             Some(skipped) => line.extend(chunk.bytes.iter().skip(usize::try_from(skipped).ok()?).take(STATUS_LINE)),
             None if self.end == chunk.offset => {
-                let kept = self.bytes[..self.len].len().checked_sub(usize::try_from(self.end.0 - at.0).ok()?)?;
-                line.extend(self.bytes[kept..self.len].iter().chain(chunk.bytes).take(STATUS_LINE));
+                let kept = self.kept().len().checked_sub(usize::try_from(self.end.0 - at.0).ok()?)?;
+                line.extend(self.kept()[kept..].iter().chain(chunk.bytes).take(STATUS_LINE));
             }
             None => return None,
         }
         http::status_of(&line)
+    }
+
+    fn kept(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
     }
 
     fn keep(&mut self, chunk: &Chunk<'_>) {
@@ -350,10 +354,12 @@ impl Recent {
             self.len = 0;
         }
         let last = &chunk.bytes[chunk.bytes.len().saturating_sub(STATUS_LINE)..];
-        let left = self.len.min(STATUS_LINE - last.len());
-        self.bytes.copy_within(self.len - left..self.len, 0);
+        let kept = self.kept().len();
+        let left = kept.min(STATUS_LINE - last.len());
+        self.bytes.copy_within(kept - left..kept, 0);
         self.bytes[left..left + last.len()].copy_from_slice(last);
-        self.len = left + last.len();
+        // At most STATUS_LINE.
+        self.len = (left + last.len()) as u8;
         self.end = chunk.offset.plus(chunk.bytes.len() as u64);
     }
 }
@@ -364,7 +370,7 @@ struct Recorder<'a> {
     inside: &'a mut Inside,
     side: Side,
     limits: &'a Limits,
-    hashes: &'a RandomState,
+    hashes: &'a Hashes,
     cut_head_end: Option<StreamOffset>,
 }
 
@@ -419,7 +425,7 @@ impl EventSink for Recorder<'_> {
 mod tests {
     use super::*;
     use crate::application::{Applications, Form, PathPattern, Protocol, Shape, Test};
-    use crate::connection::ConnectionId;
+    use crate::connection::{ConnectionId, MessageNote, Observation, Timeline, Traffic, Visibility};
     use crate::stack::Payload;
     use crate::units::{Endpoint, PacketNumber, Timestamp};
     use crate::websocket::DecoderConfig;
@@ -469,6 +475,25 @@ mod tests {
             }
         }
         format!("{:?}", stage.finish(&mut shared))
+    }
+
+    /// What a connection that says nothing takes; what it has said comes on top.
+    #[test]
+    fn an_idle_connection_is_small() {
+        let sizes = [
+            ("stage", size_of::<WebSocketStage>(), 640),
+            ("decoder", size_of::<Decoder>(), 48),
+            ("inside", size_of::<Inside>(), 200),
+            ("connection", size_of::<Connection>(), 1400),
+            ("traffic", size_of::<Traffic>(), 368),
+            ("visibility", size_of::<Visibility>(), 72),
+            ("timeline", size_of::<Timeline>(), 80),
+            ("observation", size_of::<Observation>(), 48),
+            ("note", size_of::<MessageNote>(), 96),
+        ];
+        let too_large: Vec<_> = sizes.iter().filter(|(_, size, most)| size > most).collect();
+        println!("{sizes:?}");
+        assert!(too_large.is_empty(), "{too_large:?}");
     }
 
     #[test]

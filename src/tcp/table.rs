@@ -25,6 +25,8 @@ pub struct FlowTable<S: StreamSink> {
     index: FlowIndex,
     /// Flows that are over and linger, in order of ending.
     lingering: VecDeque<(u32, FlowNumber, Origin)>,
+    /// The flow of the last segment, which is often that of the next one too.
+    recent: Option<(FlowKey, u32)>,
     finished: VecDeque<Flow<S>>,
     /// When the capture is over: the open flows that are still to be ended.
     last_open: VecDeque<u32>,
@@ -44,6 +46,7 @@ impl<S: StreamSink> FlowTable<S> {
             flows: Slab::new(),
             index: FlowIndex::new(limits.flows),
             lingering: VecDeque::new(),
+            recent: None,
             finished: VecDeque::new(),
             last_open: VecDeque::new(),
             copies: Copies::default(),
@@ -53,6 +56,7 @@ impl<S: StreamSink> FlowTable<S> {
                 waiting: 0,
                 kept: 0,
                 passages: 0,
+                told: false,
                 delivered: Delivered::new(),
             },
             hand: 0,
@@ -64,40 +68,21 @@ impl<S: StreamSink> FlowTable<S> {
     /// Adds the next segment of the capture. `open` makes the consumer of a new flow; all consumers share `context`.
     pub fn push(&mut self, segment: &Segment<'_>, context: &mut S::Context, open: impl FnOnce(&FlowStart) -> S) {
         let key = FlowKey::new(segment.source, segment.destination);
-        let slot = match self.index.latest(&key) {
-            None => self.open(&key, Network::FIRST, segment, context, open),
-            Some(Latest::Open(slot)) => {
-                let Some(flow) = self.flows.get_mut(slot) else { return };
-                let elsewhere = flow.is_of_another_network(segment);
-                let reused = flow.bases.reused_by(segment);
-                // A SYN to a flow that is over reuses its ports, wherever it comes from.
-                let over = reused && flow.over.is_some();
-                if let Some(other) = self.other_network(&key, slot, segment) {
-                    other
-                } else if let Some(network) = self.index.free_network(&key).filter(|_| elsewhere && !over) {
-                    self.open(&key, network, segment, context, open)
-                } else if reused {
-                    self.close(slot, FlowEnd::Replaced, context);
-                    self.open(&key, Network::FIRST, segment, context, open)
-                } else {
-                    slot
-                }
-            }
-            Some(Latest::Gone(bases)) if bases.reused_by(segment) => {
-                self.open(&key, Network::FIRST, segment, context, open)
-            }
-            Some(Latest::Gone(bases)) => {
-                bases.note(segment);
-                let Some(other) = self.continued(&key, segment) else {
-                    self.late += 1;
-                    return;
-                };
-                other
+        let slot = match self.recent {
+            Some((recent, slot)) if recent == key && segment.tunnel.is_none() && !segment.flags.syn() => slot,
+            _ => {
+                let Some(slot) = self.place(&key, segment, context, open) else { return };
+                // Where networks share addresses, the next segment may be of another one.
+                let alone = segment.tunnel.is_none() && !self.index.has_others();
+                self.recent = alone.then_some((key, slot));
+                slot
             }
         };
         let Some(flow) = self.flows.get_mut(slot) else { return };
         flow.push(segment, &mut self.copies, &mut self.budget, context);
-        flow.count_kept(&mut self.budget);
+        if std::mem::take(&mut self.budget.told) {
+            flow.ask_consumer(&mut self.budget);
+        }
         if flow.over.is_some() && !flow.queued {
             flow.queued = true;
             let entry = (slot, flow.number, flow.lingers_since);
@@ -207,6 +192,48 @@ impl<S: StreamSink> FlowTable<S> {
         self.lingering.len()
     }
 
+    /// The slot of the flow that `segment` belongs to, which may have to be opened; `None` if that flow is gone.
+    fn place(
+        &mut self,
+        key: &FlowKey,
+        segment: &Segment<'_>,
+        context: &mut S::Context,
+        open: impl FnOnce(&FlowStart) -> S,
+    ) -> Option<u32> {
+        match self.index.latest(key) {
+            None => Some(self.open(key, Network::FIRST, segment, context, open)),
+            Some(Latest::Open(slot)) => {
+                let flow = self.flows.get_mut(slot)?;
+                let elsewhere = flow.is_of_another_network(segment);
+                let reused = flow.bases.reused_by(segment);
+                if !elsewhere && !reused && !self.index.has_others() {
+                    return Some(slot);
+                }
+                // A SYN to a flow that is over reuses its ports, wherever it comes from.
+                let over = reused && flow.over.is_some();
+                if let Some(other) = self.other_network(key, slot, segment) {
+                    Some(other)
+                } else if let Some(network) = self.index.free_network(key).filter(|_| elsewhere && !over) {
+                    Some(self.open(key, network, segment, context, open))
+                } else if reused {
+                    self.close(slot, FlowEnd::Replaced, context);
+                    Some(self.open(key, Network::FIRST, segment, context, open))
+                } else {
+                    Some(slot)
+                }
+            }
+            Some(Latest::Gone(bases)) if bases.reused_by(segment) => {
+                Some(self.open(key, Network::FIRST, segment, context, open))
+            }
+            Some(Latest::Gone(bases)) => {
+                bases.note(segment);
+                let other = self.continued(key, segment);
+                self.late += u64::from(other.is_none());
+                other
+            }
+        }
+    }
+
     /// The flow of another network that `segment` continues, unless it continues the first one, in `slot`.
     fn other_network(&mut self, key: &FlowKey, slot: u32, segment: &Segment<'_>) -> Option<u32> {
         let other = self.continued(key, segment)?;
@@ -228,7 +255,7 @@ impl<S: StreamSink> FlowTable<S> {
         context: &mut S::Context,
         open: impl FnOnce(&FlowStart) -> S,
     ) -> u32 {
-        // Slots and tombstones share the 32 bits of an index value.
+        // Slots are numbers of 32 bits.
         let most = self.budget.limits.flows.clamp(1, 1 << 30);
         while self.flows.len() >= most && self.evict(context, |_| true) {
             self.budget.hits.flows += 1;
@@ -282,8 +309,9 @@ impl<S: StreamSink> FlowTable<S> {
 
     /// Hands out the flow in `slot`.
     fn close(&mut self, slot: u32, why: FlowEnd, context: &mut S::Context) {
+        self.recent = None;
         if let Some(flow) = self.flows.remove(slot) {
-            self.index.bury(flow.bases, flow.network);
+            self.index.bury(flow.bases.clone(), flow.network);
             self.budget.kept = self.budget.kept.saturating_sub(flow.kept());
             self.finished.push_back(flow.finish(why, &mut self.budget, context));
         }

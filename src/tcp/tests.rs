@@ -921,8 +921,8 @@ fn flow_numbers_equal_those_of_tshark() {
 /// The memory of an idle flow, beside its consumer and the index.
 #[test]
 fn a_flow_is_small() {
-    assert!(size_of::<open::OpenFlow<()>>() <= 936, "{}", size_of::<open::OpenFlow<()>>());
-    assert_eq!(size_of::<reorder::Piece>(), 64);
+    assert!(size_of::<open::OpenFlow<()>>() <= 600, "{}", size_of::<open::OpenFlow<()>>());
+    assert_eq!(size_of::<reorder::Piece>(), 56);
 }
 
 /// A conversation with data both ways and a close, in segments of various lengths.

@@ -36,9 +36,17 @@ impl Analysis {
 /// # Errors
 /// When not even the start of the input is a capture. What is wrong further on is [`Analysis::damage`].
 pub fn analyse(input: impl Read) -> Result<Analysis, CaptureError> {
+    analyse_with(input, Options::default())
+}
+
+/// The same with options of one's own.
+///
+/// # Errors
+/// As [`analyse`].
+pub fn analyse_with(input: impl Read, options: Options) -> Result<Analysis, CaptureError> {
     static SPEAKER: LazyLock<Speaker> = LazyLock::new(|| Speaker::new(Language::En));
     let mut reader = Reader::open(input)?;
-    let mut analyzer = Analyzer::new(Options::default());
+    let mut analyzer = Analyzer::new(options);
     let mut connections = Vec::new();
     let mut drain = |analyzer: &mut Analyzer| {
         while let Some(report) = analyzer.next_report() {

@@ -24,6 +24,7 @@
 //! - `traffic`: what is no WebSocket.
 //! - `workload`: large deterministic captures for benches.
 //! - `rng`: the only source of randomness.
+//! - `tls`: the same conversation as `wss`, with the secrets that open it.
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test crate uses its own part of this")]
 
 pub mod capture;
@@ -33,6 +34,7 @@ pub mod impair;
 pub mod mutate;
 pub mod net;
 pub mod rng;
+pub mod tls;
 pub mod traffic;
 pub mod workload;
 

@@ -18,9 +18,8 @@ impl Positions {
     /// All of so many rules.
     #[must_use]
     pub fn all(count: usize) -> Self {
-        let mut all = Self::none(count);
-        (0..count).for_each(|at| all.insert(at));
-        all
+        let rest = |word: usize| u64::MAX >> (64 - (count - word * 64).min(64));
+        Self((0..count.div_ceil(64)).map(rest).collect())
     }
 
     /// Adds one.
@@ -36,6 +35,7 @@ impl Positions {
 
     /// Whether both have one in common.
     #[must_use]
+    #[inline]
     pub fn meets(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).any(|(one, other)| one & other != 0)
     }
@@ -46,6 +46,7 @@ impl Positions {
     }
 
     /// Takes those of another set away.
+    #[inline]
     pub fn remove(&mut self, other: &Self) {
         self.0.iter_mut().zip(&other.0).for_each(|(one, other)| *one &= !other);
     }
@@ -73,7 +74,8 @@ pub struct Question {
     pub conditions: Vec<(Condition, Positions)>,
 }
 
-/// What the rules ask, in the order in which it is to be asked: what decides most rules goes first.
+/// What the rules ask, in the order in which it is to be asked: what decides most rules goes first, and what tables must be
+/// searched for goes last.
 pub(super) fn questions(rules: &[Rule]) -> Vec<Question> {
     let mut by_fact: BTreeMap<FactId, Question> = BTreeMap::new();
     for (at, rule) in rules.iter().enumerate() {
@@ -93,7 +95,10 @@ pub(super) fn questions(rules: &[Rule]) -> Vec<Question> {
         }
     }
     let mut questions: Vec<Question> = by_fact.into_values().collect();
-    questions.sort_by_key(|question| std::cmp::Reverse(question.asked_by.iter().count()));
+    questions.sort_by_cached_key(|question| {
+        let looked_up = question.conditions.iter().any(|(condition, _)| condition.fact.fact().is_looked_up);
+        (looked_up, std::cmp::Reverse(question.asked_by.iter().count()))
+    });
     questions
 }
 

@@ -33,7 +33,7 @@ impl LoadError {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
             file: file.to_owned(),
-            line: before.matches('\n').count() + 1,
+            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
             message: message.into(),
         }
@@ -128,7 +128,8 @@ pub(super) fn load(files: &[(&str, &str)], own_from: usize) -> Result<RuleSet, L
     let mut drafts: BTreeMap<String, Draft> = BTreeMap::new();
     for (index, (file, text)) in files.iter().enumerate() {
         let parsed: File = toml::from_str(text).map_err(|error| LoadError::toml(file, text, &error))?;
-        let reader = Reader { file, text, index, is_own: index >= own_from };
+        let line_ends = text.match_indices('\n').map(|(at, _)| at).collect();
+        let reader = Reader { file, text, line_ends, index, is_own: index >= own_from };
         for table in parsed.rule {
             let draft = reader.rule(table)?;
             let id = draft.rule.id.as_str().to_owned();
@@ -144,6 +145,7 @@ pub(super) fn load(files: &[(&str, &str)], own_from: usize) -> Result<RuleSet, L
 struct Reader<'a> {
     file: &'a str,
     text: &'a str,
+    line_ends: Vec<usize>,
     index: usize,
     /// The file is a user's.
     is_own: bool,
@@ -299,7 +301,7 @@ impl Reader<'_> {
                 };
                 changes.push((fact, value));
             }
-            let line = self.error(spanned.span(), "").line;
+            let line = self.line_ends.partition_point(|end| *end < spanned.span().start) + 1;
             examples.push(DraftExample { expect, line, firmer: table.firmer, changes });
         }
         Ok(examples)

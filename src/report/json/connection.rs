@@ -533,7 +533,7 @@ impl AlertObject {
 
 fn close(connection: &Connection, speaker: &Speaker) -> CloseObject {
     let first = connection.first_close();
-    let frame = first.and_then(|signal| connection.traffic[signal.by].close.as_ref());
+    let frame = first.and_then(|signal| connection.traffic[signal.by].close.as_deref());
     let code = frame.and_then(code_of);
     let tcp_end = connection.tcp_end();
     CloseObject {

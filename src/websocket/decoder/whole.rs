@@ -26,8 +26,7 @@ impl Decoder {
             0x82 => MessageKind::Binary,
             _ => return None,
         };
-        let State::Header(partial) = &self.state else { return None };
-        if partial.first.is_some() || self.close_sent || self.assembly.is_open() {
+        if !matches!(self.state, State::Header(None)) || self.close_sent || self.assembly.is_open() {
             return None;
         }
         let header = FrameHeader::parse(rest)?;
