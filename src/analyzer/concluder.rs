@@ -95,11 +95,6 @@ impl Concluder {
         self.is_over = Some(now);
     }
 
-    /// How many connections are ready, besides those that wait for the end of the capture.
-    pub(super) fn ready(&self) -> usize {
-        self.ready.len()
-    }
-
     /// The next connection that is ready.
     pub(super) fn next_ready(&mut self) -> Option<Pending> {
         if let (Some(now), true) = (self.is_over, self.ready.is_empty()) {
@@ -108,6 +103,11 @@ impl Concluder {
             self.hand_out(next, now);
         }
         self.ready.pop_front()
+    }
+
+    /// Connections that are ready before the capture is over.
+    pub(super) fn ready_count(&self) -> usize {
+        self.ready.len()
     }
 
     /// The latest time so far is `now`: lets those go on that have waited long enough for others that end just after, in the

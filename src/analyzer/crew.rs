@@ -205,7 +205,7 @@ impl Crew {
         }
         self.wait(self.most_rounds(), concluder);
         self.conclude(concluder);
-        while concluder.ready() > WAITING && self.reports.len() < WAITING {
+        while concluder.ready_count() > WAITING && self.reports.len() < WAITING {
             let done = self.receive();
             self.note(done, concluder);
             self.conclude(concluder);
