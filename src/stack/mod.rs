@@ -28,7 +28,6 @@ use crate::tcp::{EndFacts, Flow, FlowStart, TcpFacts};
 use crate::tls::{Alert, Attempt, Joiner, KeyLog, looks_like_client_hello, looks_like_tls};
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::Scratch;
-use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState as Hashes;
 use std::sync::Arc;
 
@@ -49,7 +48,7 @@ pub struct Shared {
     pub applications: Arc<Applications>,
     /// Whether reports may show what messages say.
     pub payload: Payload,
-    /// Hashes what is said: the same way in all of a process, so that connections can be compared whoever follows them.
+    /// Hashes what is said, in the same way for all connections of the analysis.
     hashes: Hashes,
     /// Bytes kept for connections whose protocol is not known yet.
     probed_bytes: usize,
@@ -63,7 +62,7 @@ impl Shared {
     pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
         let (hits, scratch, notices) = (LimitHits::default(), Scratch::new(&limits), Notices::default());
         let (heads, keys) = (Heads::new(&limits), tls::Keys::new(&limits));
-        let hashes = Hashes::with_seed(0, SharedSeed::global_random());
+        let hashes = Hashes::random();
         Self { limits, hits, scratch, notices, heads, applications, payload, hashes, probed_bytes: 0, keys }
     }
 
