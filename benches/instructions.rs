@@ -55,7 +55,10 @@ fn run(is_update: bool) -> Result<ExitCode, String> {
         std::fs::write(RECORDED, format!("{head}{text}")).map_err(|error| format!("{RECORDED}: {error}"))?;
         return Ok(compare(&now, &now));
     }
-    let text = std::fs::read_to_string(RECORDED).map_err(|error| format!("{RECORDED}: {error}"))?;
+    let Ok(text) = std::fs::read_to_string(RECORDED) else {
+        println!("WARNING: nothing is recorded yet; benches/instructions.toml comes with `-- --update`");
+        return Ok(compare(&now, &now));
+    };
     let recorded: Recorded = toml::from_str(&text).map_err(|error| format!("{RECORDED}: {error}"))?;
     let code = compare(&recorded, &now);
     if recorded.rustc != now.rustc {

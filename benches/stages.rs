@@ -152,11 +152,11 @@ fn main() {
 
     let mut group = criterion.benchmark_group("packets");
     group.throughput(Throughput::Elements(truth.packets));
-    group.bench_function("capture", |b| b.iter(|| read(capture, |packet| drop(black_box(packet.bytes)))));
+    group.bench_function("capture", |b| b.iter(|| read(capture, |packet| _ = black_box(packet.bytes))));
     group.bench_function("packet", |b| {
         b.iter(|| {
             let mut decoder = PacketDecoder::new(&Limits::default());
-            read(capture, |packet| drop(black_box(decoder.decode(packet))));
+            read(capture, |packet| _ = black_box(decoder.decode(packet)));
         });
     });
     group.bench_function("tcp", |b| b.iter(|| tcp(capture)));
