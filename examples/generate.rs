@@ -1,7 +1,7 @@
 //! Writes a large synthetic capture: `cargo run --release --example generate -- chat chat.pcap 1000`.
 //!
-//! Kinds: chat, bulk, deflate, needle, lossy. The size is in megabytes (10⁶ bytes). What a perfect reader must find in it goes to
-//! stdout as one line of JSON.
+//! Kinds: chat, bulk, deflate, needle, many, lossy. The size is in megabytes (10⁶ bytes). What a perfect reader must find in
+//! it goes to stdout as one line of JSON.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -25,10 +25,7 @@ fn main() -> ExitCode {
     });
     match written {
         Ok(truth) => {
-            println!(
-                "{{\"kind\":\"{kind}\",\"bytes\":{},\"packets\":{},\"flows\":{},\"connections\":{},\"frames\":{},\"close_frames\":{}}}",
-                truth.bytes, truth.packets, truth.flows, truth.connections, truth.frames, truth.close_frames
-            );
+            println!("{}", truth.manifest(workload));
             ExitCode::SUCCESS
         }
         Err(error) => {

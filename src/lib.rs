@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod fleet;
 pub mod http;
 pub mod limits;
+mod memo;
 pub mod middlebox;
 pub mod packet;
 pub mod report;

@@ -48,6 +48,11 @@ pub struct Limits {
     pub tls_handshake_bytes: usize,
     /// TLS sessions whose secrets are kept; those of further ones are left out.
     pub tls_sessions: usize,
+    /// Records that may have gone by before the capture began on a TLS 1.3 connection that keys are to open all the same.
+    /// Reaching it is a decision, that the keys are another's, and not counted.
+    pub tls_join_records: u64,
+    /// Trials of keys on such connections, all of them together; beyond it they are not opened.
+    pub tls_join_trials: u64,
     /// Violations kept for one connection; further ones are only counted.
     pub violations: usize,
     /// Observations kept from the start of a connection's timeline.
@@ -80,12 +85,41 @@ impl Default for Limits {
             inflated_message_bytes: 256 << 20,
             tls_handshake_bytes: 64 << 10,
             tls_sessions: 250_000,
+            tls_join_records: 1 << 16,
+            tls_join_trials: 1 << 24,
             violations: 32,
             timeline_first: 8,
             timeline_last: 32,
             linger_seconds: 5,
         }
     }
+}
+
+impl Limits {
+    /// The same bounds for each of `parts` that share the connections among them; `None` when too little would be left for
+    /// one connection of each.
+    #[must_use]
+    pub fn share(&self, parts: usize) -> Option<Self> {
+        let share = Self {
+            flows: self.flows / parts,
+            reorder_bytes_total: self.reorder_bytes_total / parts,
+            kept_bytes_total: self.kept_bytes_total / parts,
+            resync_bytes_total: self.resync_bytes_total / parts,
+            probe_bytes_total: self.probe_bytes_total / parts,
+            tls_join_trials: self.tls_join_trials / parts as u64,
+            ..*self
+        };
+        let at_once = Self::AT_ONCE;
+        let is_enough = share.flows >= 1024
+            && share.reorder_bytes_total / at_once >= share.reorder_bytes_per_end
+            && share.resync_bytes_total / at_once >= share.resync_bytes_per_end
+            && share.probe_bytes_total / at_once >= share.probe_bytes
+            && share.kept_bytes_total >= 16 << 20;
+        is_enough.then_some(share)
+    }
+
+    /// Connections that may reach their own bounds in each part before the bound of the part is reached.
+    const AT_ONCE: usize = 4;
 }
 
 /// Bounds on what a capture file can make its reader hold. Except where said otherwise, a file that goes beyond is
@@ -159,9 +193,30 @@ pub struct LimitHits {
     pub tls_handshake: u64,
     /// Secrets in key logs that were left out ([`Limits::tls_sessions`]).
     pub tls_sessions: u64,
+    /// TLS connections joined late for which keys were not all tried ([`Limits::tls_join_trials`]).
+    pub tls_join: u64,
 }
 
 impl LimitHits {
+    /// Adds what was reached elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        let Self { flows, kept, reorder, fragments, tunnels, http_head, resync, probe, .. } = other;
+        let Self { inflate, tls_handshake, tls_sessions, tls_join, .. } = other;
+        self.add_capture(other);
+        self.flows += flows;
+        self.kept += kept;
+        self.reorder += reorder;
+        self.fragments += fragments;
+        self.tunnels += tunnels;
+        self.http_head += http_head;
+        self.resync += resync;
+        self.probe += probe;
+        self.inflate += inflate;
+        self.tls_handshake += tls_handshake;
+        self.tls_sessions += tls_sessions;
+        self.tls_join += tls_join;
+    }
+
     /// Adds what reading the captures has reached.
     pub fn add_capture(&mut self, read: &Self) {
         self.packet_bytes += read.packet_bytes;
@@ -174,7 +229,7 @@ impl LimitHits {
 
     /// Each bound's name and how often it was reached, in a fixed order.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 17] {
+    pub fn named(&self) -> [(&'static str, u64); 18] {
         [
             ("packet_bytes", self.packet_bytes),
             ("block_bytes", self.block_bytes),
@@ -193,6 +248,7 @@ impl LimitHits {
             ("inflate", self.inflate),
             ("tls_handshake", self.tls_handshake),
             ("tls_sessions", self.tls_sessions),
+            ("tls_join", self.tls_join),
         ]
     }
 }

@@ -144,8 +144,15 @@ pub trait StreamSink {
     fn end(&mut self, context: &mut Self::Context, end: StreamEnd);
 
     /// About how many bytes are kept until more come, beside what every connection takes: for
-    /// [`Limits::kept_bytes_total`](crate::limits::Limits::kept_bytes_total). Asked after every segment.
+    /// [`Limits::kept_bytes_total`](crate::limits::Limits::kept_bytes_total). Asked after every segment that told it
+    /// something.
     fn kept_bytes(&self) -> usize {
         0
+    }
+
+    /// Nothing more that this connection says matters, and it need not be told. Asked as [`Self::kept_bytes`] is; a yes is
+    /// for good.
+    fn is_done(&self) -> bool {
+        false
     }
 }

@@ -24,12 +24,14 @@ impl PacketNumber {
 
     /// The packet after this one (saturating at the end of `u64`, which no file reaches).
     #[must_use]
+    #[inline]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
     /// The 1-based number.
     #[must_use]
+    #[inline]
     pub fn value(self) -> u64 {
         self.0.get()
     }
@@ -42,34 +44,52 @@ impl fmt::Display for PacketNumber {
 }
 
 /// A moment as the capture recorded it: nanoseconds since the Unix epoch. Never read from a clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+///
+/// Held with the sign bit turned over, which keeps the order and leaves 0 for "none": there are many of them for each
+/// connection, and most may be missing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(NonZeroU64);
 
 impl Timestamp {
-    /// The moment `nanos` nanoseconds after (or before) 1970-01-01T00:00:00Z.
+    /// The moment `nanos` nanoseconds after (or before) 1970-01-01T00:00:00Z. The earliest of all, in 1677, is taken for
+    /// the one after it.
     #[must_use]
+    #[inline]
     pub const fn from_nanos(nanos: i64) -> Self {
-        Self(nanos)
+        match NonZeroU64::new(nanos.cast_unsigned() ^ SIGN) {
+            Some(turned) => Self(turned),
+            None => Self(NonZeroU64::MIN),
+        }
     }
 
     /// Nanoseconds since 1970-01-01T00:00:00Z.
     #[must_use]
+    #[inline]
     pub const fn nanos(self) -> i64 {
-        self.0
+        (self.0.get() ^ SIGN).cast_signed()
     }
 
     /// Seconds from `earlier` to `self`; negative when the capture's clock stepped back.
     #[must_use]
+    #[inline]
     pub fn seconds_since(self, earlier: Self) -> f64 {
-        self.0.saturating_sub(earlier.0) as f64 / 1e9
+        self.nanos().saturating_sub(earlier.nanos()) as f64 / 1e9
+    }
+}
+
+const SIGN: u64 = 1 << 63;
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timestamp").field(&self.nanos()).finish()
     }
 }
 
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC with nanoseconds: `2026-11-21T06:34:02.000000000Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.div_euclid(1_000_000_000);
-        let nanos = self.0.rem_euclid(1_000_000_000);
+        let seconds = self.nanos().div_euclid(1_000_000_000);
+        let nanos = self.nanos().rem_euclid(1_000_000_000);
         let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
         let of_day = seconds.rem_euclid(86_400);
         write!(
@@ -113,6 +133,7 @@ pub struct Origin {
 impl Origin {
     /// Seconds from `earlier` to this moment, when both have a time.
     #[must_use]
+    #[inline]
     pub fn seconds_since(&self, earlier: &Self) -> Option<f64> {
         Some(self.time?.seconds_since(earlier.time?))
     }
@@ -245,6 +266,15 @@ mod tests {
             assert_eq!(Timestamp::from_nanos(seconds * 1_000_000_000).to_string(), format!("{text}.000000000Z"));
         }
         assert_eq!(Timestamp::from_nanos(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
+    }
+
+    #[test]
+    fn timestamps_keep_their_order_and_leave_room_for_none() {
+        let nanos = [i64::MIN + 1, -1, 0, 1, i64::MAX];
+        assert_eq!(nanos.map(|nanos| Timestamp::from_nanos(nanos).nanos()), nanos);
+        assert!(nanos.map(Timestamp::from_nanos).is_sorted());
+        assert_eq!(Timestamp::from_nanos(i64::MIN).nanos(), i64::MIN + 1);
+        assert_eq!(size_of::<Option<Origin>>(), 16);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::sync::Arc;
 use support::conversation::Sender;
 use support::frames::{Deflater, Frame, opcode, rsv};
 use support::{Capture, Conversation, Upgrade};
@@ -49,7 +50,7 @@ fn report(capture: &Capture) -> ConnectionReport {
     reports.remove(0)
 }
 
-fn connection_of(c: Conversation) -> Box<Connection> {
+fn connection_of(c: Conversation) -> Arc<Connection> {
     report(&Capture::of([c])).connection
 }
 

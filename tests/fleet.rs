@@ -11,6 +11,7 @@ use common::program::{Run, feed, folder, run};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use support::conversation::START;
 use support::{Acks, Capture, Conversation, Rng, Upgrade};
 
@@ -804,7 +805,7 @@ fn many_connections_cost_little_together() {
     let mut rng = Rng::new(9);
     const MANY: u64 = 100_000;
     for number in 0..MANY {
-        let connection = &mut report.connection;
+        let connection = Arc::make_mut(&mut report.connection);
         // Bursts of ten at thousands of servers, too far apart to be a row, and ever other clients.
         let moment = at((number / 10) as f64 * 400.0 + rng.below(300) as f64 / 1000.0);
         connection.endpoints.server.ip = IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + (number / 10 % 6000) as u32));

@@ -27,13 +27,14 @@ enum Import {
 use Import::{Items, Module as All, Root};
 
 /// Importable from everywhere, importing nothing but each other.
-const GROUND_FLOOR: [&str; 4] = ["units", "stream", "limits", "violation"];
+const GROUND_FLOOR: [&str; 5] = ["units", "stream", "limits", "violation", "memo"];
 
 const MODULES: &[Module] = &[
     Module { name: "units", imports: &[] },
     Module { name: "stream", imports: &[] },
     Module { name: "limits", imports: &[] },
     Module { name: "violation", imports: &[] },
+    Module { name: "memo", imports: &[] },
     Module { name: "capture", imports: &[] },
     Module { name: "packet", imports: &[Items("capture", &["Packet", "LinkType"])] },
     Module { name: "tcp", imports: &[All("packet")] },
@@ -123,9 +124,11 @@ const CRATES: &[(&str, Option<&[&str]>)] = &[
     ("flate2", Some(&["capture", "websocket"])),
     ("liblzma", Some(&["capture"])),
     ("etherparse", Some(&["packet"])),
-    ("foldhash", Some(&["tcp"])),
+    ("foldhash", Some(&["tcp", "http", "stack", "crowd"])),
+    ("simdutf8", Some(&["websocket"])),
     ("httparse", Some(&["http"])),
-    ("nom", Some(&["websocket", "tls", "http"])),
+    ("memchr", Some(&["http"])),
+    ("nom", Some(&["tls", "http"])),
     ("x509_cert", Some(&["tls"])),
     ("sha1", Some(&["http", "report", "tls"])),
     ("sha2", Some(&["tls"])),

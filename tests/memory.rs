@@ -7,68 +7,16 @@
 //!
 //! The second claim: whatever a capture holds, the bytes in use stay within what [`Limits`] allow.
 
-#![expect(unsafe_code, reason = "a global allocator cannot be written without")]
-
+mod heap;
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use heap::{COUNTS, Counts};
 use std::io::Read;
 use support::{Acks, Capture, Conversation, Frame, Length, Side, Upgrade};
 use wsdissect::capture::Reader;
 use wsdissect::connection::Utf8State;
 use wsdissect::limits::Limits;
 use wsdissect::{Analyzer, Options};
-
-/// Counts what the current thread asks for.
-struct Counting;
-
-thread_local! {
-    static COUNTS: Cell<Counts> = const { Cell::new(Counts { allocations: 0, live: 0, peak: 0 }) };
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Counts {
-    /// Calls that got new memory, growing included.
-    allocations: u64,
-    /// Bytes handed out and not given back.
-    live: i64,
-    /// The most that `live` ever was since this was last reset.
-    peak: i64,
-}
-
-fn count(allocations: u64, bytes: i64) {
-    // While a thread ends its counters are gone; nobody asks for them any more.
-    let _ = COUNTS.try_with(|counts| {
-        let before = counts.get();
-        let live = before.live + bytes;
-        counts.set(Counts { allocations: before.allocations + allocations, live, peak: before.peak.max(live) });
-    });
-}
-
-// SAFETY: every call goes to the system allocator with the arguments it came with.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(1, layout.size() as i64);
-        // SAFETY: the caller's promises are those of the system allocator.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(0, -(layout.size() as i64));
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count(1, new_size as i64 - layout.size() as i64);
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, new_size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// What each packet of a capture cost.
 struct Costs {
@@ -180,6 +128,36 @@ fn a_long_connection_is_no_heavier_than_a_short_one() {
     let (short, long) = (talk(100), talk(3000));
     assert!(short > 0, "the counter counts");
     assert_eq!(long, short, "bytes in use after 3000 rounds and after 100");
+}
+
+/// Bytes in use for so many connections that have said a few words and are silent since.
+fn idle(count: u32) -> i64 {
+    let mut capture = Capture::new();
+    for number in 0..count {
+        let [_, a, b, c] = number.to_be_bytes();
+        let mut talk = Conversation::new(&format!("10.{a}.{b}.{c}:40000"), "192.0.2.1:80");
+        talk.connect().upgrade();
+        talk.server().text("hello");
+        talk.client().text("hi there");
+        capture.extend(talk.packets().to_vec());
+    }
+    let bytes = capture.pcap();
+    let mut reader = Reader::open(&bytes[..]).expect("a capture of our own");
+    let mut analyzer = Analyzer::new(Options::default());
+    let start = COUNTS.get().live;
+    while let Some(packet) = reader.next_packet().expect("undamaged") {
+        analyzer.packet(&packet);
+    }
+    COUNTS.get().live - start
+}
+
+/// `docs/limits.md` says what an open connection takes.
+#[test]
+fn an_idle_connection_takes_no_more_than_is_stated() {
+    // Tables grow in steps: between these two counts they grow as much as the connections do.
+    let each = (idle(6000) - idle(3000)) / 3000;
+    println!("{each} bytes for each idle connection");
+    assert!(each <= 4096, "{each} bytes for each idle connection");
 }
 
 // Hostile captures.

@@ -183,7 +183,7 @@ fn row_103_whatever_is_not_certain_says_what_would_refute_it() {
     let rules = RuleSet::builtin().expect("the rules load");
     for rule in rules.iter() {
         for example in rule.examples.iter().filter(|example| example.expect != Outcome::Fails) {
-            let diagnosis = diagnose(&rules, &example.facts);
+            let diagnosis = diagnose(&rules, &example.facts());
             check(diagnosis.confidence == Confidence::Certain, diagnosis.refuted_by.len(), rule.id.as_str());
             for language in Language::all() {
                 let speaker = Speaker::new(language);

@@ -356,12 +356,12 @@ fn tshark_reads_every_shape_of_pcapng() {
 
 #[test]
 fn tshark_counts_what_the_workloads_claim() {
-    for workload in [Workload::Chat, Workload::Bulk, Workload::Deflate, Workload::Needle] {
+    for workload in [Workload::Chat, Workload::Bulk, Workload::Deflate, Workload::Needle, Workload::Many] {
         let (bytes, truth) = workload.capture(300_000);
         let fields = ["-Ywebsocket", "-Tfields", "-ewebsocket.opcode", "-ewebsocket.payload.close.status_code"];
         let Some(lines) = tshark(workload.name(), &bytes, &fields) else { return };
         let opcodes = || lines.iter().flat_map(|line| line.split('\t').next().unwrap().split(','));
-        assert_eq!(opcodes().count() as u64, truth.frames, "{workload:?}");
-        assert_eq!(opcodes().filter(|&opcode| opcode == "8").count() as u64, truth.close_frames, "{workload:?}");
+        assert_eq!(opcodes().count() as u64, truth.frames(), "{workload:?}");
+        assert_eq!(opcodes().filter(|&opcode| opcode == "8").count() as u64, truth.close_frames(), "{workload:?}");
     }
 }

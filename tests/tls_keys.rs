@@ -71,6 +71,11 @@ impl Recorded {
         Self { packets: packets.map(|(_, packet)| packet.clone()).collect(), ..self.clone() }.pcap()
     }
 
+    /// The capture from behind this many packets.
+    fn behind(&self, packets: usize) -> Vec<u8> {
+        self.without(&(1..=packets).collect::<Vec<_>>())
+    }
+
     /// The key log without lines that begin so.
     fn keys_without(&self, label: &str) -> String {
         self.keys.lines().filter(|line| !line.starts_with(label)).map(|line| format!("{line}\n")).collect()
@@ -320,7 +325,10 @@ fn row_89_why_nothing_could_be_decrypted() {
     assert_eq!(why(&case.pcap(), &mixed), shut("tag_mismatch", None));
 
     let hello = 4;
-    assert_eq!(why(&case.without(&[1, 2, 3, hello]), &case.keys), shut("handshake_not_captured", None));
+    assert_eq!(why(&case.without(&[1, 2, 3, hello]), others), shut("handshake_not_captured", None));
+    assert_eq!(why(&case.behind(20), others), shut("handshake_not_captured", None));
+    // The keys of TLS 1.2 need what the hellos say; what the log has cannot be tried without.
+    assert_eq!(why(&other.behind(20), &other.keys), shut("server_random_missing", None));
 
     let unsupported = Recorded::named("unsupported-suites");
     let suites: Vec<_> = unsupported
@@ -349,6 +357,56 @@ fn row_89_partial_keys_give_the_side_that_can_be_read() {
         assert_eq!(connection["close"][format!("{hidden}_frame")], json!({ "unknown": "encrypted" }), "{label}");
         assert_eq!(connection["violations"], json!([]), "{label}");
         assert_eq!(connection["close"]["code"], 1013, "{label}");
+    }
+}
+
+/// Lines of sessions that are not in any capture.
+fn strangers(count: u32) -> String {
+    let session = |number: u32| {
+        let line = |label: &str, len: usize| format!("{label} {number:064x} {}\n", "5a".repeat(len));
+        line("CLIENT_TRAFFIC_SECRET_0", 32) + &line("SERVER_TRAFFIC_SECRET_0", 32) + &line("CLIENT_RANDOM", 48)
+    };
+    (0..count).map(session).collect()
+}
+
+#[test]
+fn row_89_joined_late_with_the_secrets_at_hand() {
+    for name in ["tls13-talk", "tls13-aes-256-gcm-sha384", "tls13-chacha20-poly1305-sha256", "tls13-aes-128-ccm-sha256"]
+    {
+        let case = Recorded::named(name);
+        let whole = one(&case.pcap(), &case.keys);
+        let number = |key: &str| at_key(&whole, key).and_then(Value::as_u64).unwrap() as usize;
+        let (asked, opened) = (number("handshake.request_packet"), number("handshake.response_packet"));
+        let closing = number("close.server_frame.packet").min(number("close.client_frame.packet"));
+        // Behind the SYNs, the ClientHello, the ServerHello, the request and the answer; then in the middle of the talk.
+        for cut in [3, 4, 6, opened - 1, opened, (opened + closing) / 2, closing - 1] {
+            let what = format!("{name} behind {cut}");
+            let connection = one(&case.behind(cut), &format!("{}{}", case.keys, strangers(50)));
+            assert_eq!(connection["close"]["code"], case.truth[0]["close.code"].as_integer().unwrap(), "{what}");
+            assert_eq!(connection["tls"]["decrypted"], "yes", "{what}: {connection:#}");
+            assert_eq!(connection["tls"]["version"], "1.3", "{what}");
+            assert_eq!(connection["violations"], json!([]), "{what}");
+            let texts = |side: &str| connection["messages"][side]["text"].as_i64().unwrap();
+            let all = |side: &str| case.truth[0].get(&format!("{side}.text")).and_then(toml::Value::as_integer);
+            for side in ["client", "server"] {
+                let Some(all) = all(side) else { continue };
+                assert!(
+                    if cut < asked { texts(side) == all } else { texts(side) <= all },
+                    "{what}: {side}\n{connection:#}"
+                );
+            }
+            assert_eq!(connection["client"], whole["client"], "{what}: who is the client");
+        }
+    }
+}
+
+#[test]
+fn row_89_tls_1_2_is_joined_when_its_server_hello_is_there() {
+    for name in ["tls12-talk", "tls12-client-certificate", "tls12-big-messages"] {
+        let case = Recorded::named(name);
+        let hello = 4;
+        let connection = one(&case.behind(hello), &format!("{}{}", case.keys, strangers(50)));
+        check(name, &case.truth[0], &connection);
     }
 }
 

@@ -34,6 +34,8 @@ pub fn small_limits() -> Limits {
         inflated_message_bytes: 64 << 10,
         tls_handshake_bytes: 1 << 10,
         tls_sessions: 4,
+        tls_join_records: 256,
+        tls_join_trials: 65_536,
         violations: 4,
         timeline_first: 2,
         timeline_last: 4,

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 use wsdissect::capture::{LinkType, Reader};
-use wsdissect::http::{HeadReader, RequestReader, ResponseReader, Role, Step, looks_like_http};
+use wsdissect::http::{HeadReader, Heads, RequestReader, ResponseReader, Role, Step, looks_like_http};
 use wsdissect::limits::Limits;
 use wsdissect::packet::{Decoder, Segment};
 use wsdissect::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamSink};
@@ -166,7 +166,7 @@ fn stream<H: wsdissect::http::Head>(
 ) -> io::Result<()> {
     let short = &bytes[..bytes.len().min(MOST_INPUT - 16)];
     add("http", &StreamInput::write(side, &[20, 100], &[], short))?;
-    if let (Step::Head(_), head) = reader.push(&Limits::default(), StreamOffset(0), ORIGIN, bytes)
+    if let (Step::Head(_), head) = reader.push(&mut Heads::default(), StreamOffset(0), ORIGIN, bytes)
         && let frames @ [_, ..] = &bytes[head..]
     {
         let frames = &frames[..frames.len().min(MOST_INPUT - 16)];

@@ -7,7 +7,7 @@ use crate::units::{Origin, PacketNumber, Timestamp};
 use std::collections::{HashMap, VecDeque};
 
 /// Further back than this is a step: packets that queues of a network card or a processor swapped are closer together.
-const STEP_SECONDS: f64 = 0.1;
+const STEP_NANOS: i64 = 100_000_000;
 
 /// Steps remembered, the latest ones.
 const KEPT: usize = crate::connection::Connection::CLOCK_STEPS;
@@ -15,42 +15,34 @@ const KEPT: usize = crate::connection::Connection::CLOCK_STEPS;
 /// Interfaces told apart; further ones are taken for the last of them and never step.
 const INTERFACES: usize = 4096;
 
-/// The latest time of each interface, and the steps so far.
+/// The latest time of each interface, and how often one stepped back.
 #[derive(Debug, Default)]
 pub(super) struct Clocks {
     interface: u32,
     /// The last packet of that interface with a time, in nanoseconds.
     now: Option<i64>,
     others: HashMap<u32, i64>,
-    steps: VecDeque<Origin>,
-    /// All steps, also those no longer remembered.
+    /// Steps.
     pub(super) count: u64,
     /// The largest of them in seconds.
     pub(super) largest_s: f64,
 }
 
 impl Clocks {
-    /// Takes note of a packet's time.
-    pub(super) fn note(&mut self, interface: u32, at: Origin) {
-        let Some(time) = at.time else { return };
+    /// Takes note of a packet's time. True when the clock was set back before it.
+    pub(super) fn note(&mut self, interface: u32, at: Origin) -> bool {
+        let Some(time) = at.time else { return false };
         if interface != self.interface {
             self.turn_to(interface);
         }
-        let back_s = self.now.map_or(0.0, |now| now.saturating_sub(time.nanos()) as f64 / 1e9);
-        if back_s > STEP_SECONDS {
+        let back_ns = self.now.map_or(0, |now| now.saturating_sub(time.nanos()));
+        let steps = back_ns > STEP_NANOS;
+        if steps {
             self.count += 1;
-            self.largest_s = self.largest_s.max(back_s);
-            if self.steps.len() == KEPT {
-                self.steps.pop_front();
-            }
-            self.steps.push_back(at);
+            self.largest_s = self.largest_s.max(back_ns as f64 / 1e9);
         }
         self.now = Some(time.nanos());
-    }
-
-    /// The steps after the packet `first`, up to and with `last`; [`KEPT`] of them when there may have been more.
-    pub(super) fn between(&self, first: PacketNumber, last: PacketNumber) -> Vec<Origin> {
-        self.steps.iter().filter(|step| first < step.packet && step.packet <= last).copied().collect()
+        steps
     }
 
     /// The time of the last packet of an interface.
@@ -71,17 +63,46 @@ impl Clocks {
     }
 }
 
+/// The packets before which a clock was set back.
+#[derive(Debug, Default)]
+pub(super) struct Steps {
+    steps: VecDeque<Origin>,
+}
+
+impl Steps {
+    /// A clock was set back before this packet.
+    pub(super) fn add(&mut self, at: Origin) {
+        if self.steps.len() == KEPT {
+            self.steps.pop_front();
+        }
+        self.steps.push_back(at);
+    }
+
+    /// Whether there was any.
+    pub(super) fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The steps after the packet `first`, up to and with `last`; [`KEPT`] of them when there may have been more.
+    pub(super) fn between(&self, first: PacketNumber, last: PacketNumber) -> Vec<Origin> {
+        self.steps.iter().filter(|step| first < step.packet && step.packet <= last).copied().collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn steps(packets: &[(u32, i64)]) -> Vec<u64> {
         let mut clocks = Clocks::default();
+        let mut steps = Vec::new();
         for (number, (interface, milliseconds)) in (1..).zip(packets) {
             let time = Some(Timestamp::from_nanos(milliseconds * 1_000_000));
-            clocks.note(*interface, Origin { packet: PacketNumber::new(number).unwrap(), time });
+            if clocks.note(*interface, Origin { packet: PacketNumber::new(number).unwrap(), time }) {
+                steps.push(number);
+            }
         }
-        clocks.steps.iter().map(|step| step.packet.value()).collect()
+        steps
     }
 
     #[test]
@@ -99,13 +120,11 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let mut clocks = Clocks::default();
+        let mut steps = Steps::default();
         for number in 1..10_000_u64 {
-            let time = Some(Timestamp::from_nanos(-(number as i64) * 1_000_000_000));
-            clocks.note(0, Origin { packet: PacketNumber::new(number).unwrap(), time });
+            steps.add(Origin { packet: PacketNumber::new(number).unwrap(), time: None });
         }
-        assert_eq!((clocks.count, clocks.steps.len()), (9998, KEPT));
-        let all = clocks.between(PacketNumber::FIRST, PacketNumber::new(10_000).unwrap());
-        assert_eq!(all.len(), KEPT);
+        let all = steps.between(PacketNumber::FIRST, PacketNumber::new(10_000).unwrap());
+        assert_eq!((steps.steps.len(), all.len()), (KEPT, KEPT));
     }
 }

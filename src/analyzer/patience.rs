@@ -5,7 +5,7 @@
 
 use crate::connection::{Connection, EndSignalKind};
 use crate::units::{Endpoint, Side};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 /// How long to wait for what other connections tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,8 +20,7 @@ pub enum Patience {
 /// The connections that wait.
 #[derive(Debug, Default)]
 pub(super) struct Patient {
-    #[expect(clippy::vec_box, reason = "they come in boxes")]
-    waiting: Vec<Box<Connection>>,
+    waiting: VecDeque<Box<Connection>>,
     of_server: HashMap<Endpoint, usize>,
 }
 
@@ -41,14 +40,13 @@ impl Patient {
             return Some(connection);
         }
         *waiting += 1;
-        self.waiting.push(connection);
+        self.waiting.push_back(connection);
         None
     }
 
-    /// All that waited, in the order in which they ended.
-    pub(super) fn take(&mut self) -> impl Iterator<Item = Box<Connection>> + use<> {
-        self.of_server.clear();
-        std::mem::take(&mut self.waiting).into_iter()
+    /// The next that waits, in the order in which they ended, once the capture is over.
+    pub(super) fn next(&mut self) -> Option<Box<Connection>> {
+        self.waiting.pop_front()
     }
 }
 

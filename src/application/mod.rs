@@ -123,8 +123,7 @@ impl PathPattern {
     fn fits(&self, target: &str) -> bool {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let names = || query.split('&').filter_map(|item| item.split_once('=')).map(|(name, _)| name);
-        fits_pattern(&format!("*{}", self.ends), path)
-            && self.query.iter().all(|wanted| names().any(|name| name == &**wanted))
+        fits_end(&self.ends, path) && self.query.iter().all(|wanted| names().any(|name| name == &**wanted))
     }
 }
 
@@ -138,17 +137,34 @@ pub fn code_in(body: &[u8]) -> Option<i64> {
 
 /// Whether a text is as a pattern says, in which `*` stands for any bytes and `#` for a digit.
 fn fits_pattern(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    fits(pattern.as_bytes(), text.as_bytes(), None)
+}
+
+/// Whether a text ends as a pattern says.
+fn fits_end(pattern: &str, text: &str) -> bool {
+    fits(pattern.as_bytes(), text.as_bytes(), Some((0, 0)))
+}
+
+/// `again`: where to go on in the pattern and in the text when what follows the last `*` does not fit.
+fn fits(mut pattern: &[u8], mut text: &[u8], mut again: Option<(usize, usize)>) -> bool {
+    let is_one = |wanted: u8, byte: u8| wanted == byte || (wanted == b'#' && byte.is_ascii_digit());
+    // What stands behind the last `*` can only be the end, which tells most texts apart at once.
+    while let [before @ .., wanted] = pattern
+        && *wanted != b'*'
+    {
+        match text {
+            [left @ .., byte] if is_one(*wanted, *byte) => (pattern, text) = (before, left),
+            _ => return false,
+        }
+    }
     let (mut at, mut place) = (0, 0);
-    // Where to go on when what follows the last `*` does not fit.
-    let mut again: Option<(usize, usize)> = None;
     while place < text.len() {
         match pattern.get(at) {
             Some(b'*') => {
                 again = Some((at + 1, place));
                 at += 1;
             }
-            Some(byte) if *byte == text[place] || (*byte == b'#' && text[place].is_ascii_digit()) => {
+            Some(wanted) if is_one(*wanted, text[place]) => {
                 (at, place) = (at + 1, place + 1);
             }
             _ => match again {
@@ -229,10 +245,37 @@ pub enum LastMessage {
     },
 }
 
+/// Where a pattern stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The last byte of all that fits it, where that is always the same: one look tells most texts apart from most patterns.
+    last: Option<u8>,
+    protocol: usize,
+    /// Which of the protocol's it is.
+    index: usize,
+}
+
+impl Place {
+    /// The places of all patterns of one kind.
+    fn all(protocols: &[Protocol], of: impl Fn(&Protocol) -> Vec<&str>) -> Vec<Self> {
+        let mut places = Vec::new();
+        for (number, protocol) in protocols.iter().enumerate() {
+            for (index, pattern) in of(protocol).into_iter().enumerate() {
+                let last = pattern.bytes().next_back().filter(|byte| !matches!(byte, b'*' | b'#'));
+                places.push(Self { last, protocol: number, index });
+            }
+        }
+        places
+    }
+}
+
 /// All protocols that can be told apart.
 #[derive(Debug, Clone, Default)]
 pub struct Applications {
     protocols: Vec<Arc<Protocol>>,
+    /// Where their paths and hosts stand, in their order.
+    paths: Vec<Place>,
+    hosts: Vec<Place>,
     /// Bytes that a message begins with by which a protocol is known: most messages need no further look.
     openings: Vec<u8>,
     /// What Close frames mean that the user wrote down.
@@ -251,7 +294,10 @@ impl Applications {
         let mut openings: Vec<u8> = shapes.filter_map(Shape::opening).collect();
         openings.sort_unstable();
         openings.dedup();
-        Self { protocols: protocols.into_iter().map(Arc::new).collect(), openings, own: Vec::new() }
+        let paths = Place::all(&protocols, |protocol| protocol.paths.iter().map(|path| &*path.ends).collect());
+        let hosts = Place::all(&protocols, |protocol| protocol.hosts.iter().map(|host| &**host).collect());
+        let protocols = protocols.into_iter().map(Arc::new).collect();
+        Self { protocols, paths, hosts, openings, own: Vec::new() }
     }
 
     /// The same with what a user wrote down; of two that fit, the first counts.
@@ -285,14 +331,28 @@ impl Applications {
     /// The protocol that uses this request target.
     #[must_use]
     pub fn by_path(&self, target: &str) -> Option<&Arc<Protocol>> {
-        self.protocols.iter().find(|protocol| protocol.paths.iter().any(|path| path.fits(target)))
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        self.first_at(&self.paths, path, |protocol, index| protocol.paths[index].fits(target))
     }
 
     /// The protocol that servers of this name speak; `host` may have a port behind it.
     #[must_use]
     pub fn by_host(&self, host: &str) -> Option<&Arc<Protocol>> {
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
-        self.protocols.iter().find(|protocol| protocol.hosts.iter().any(|known| fits_pattern(known, &name)))
+        self.first_at(&self.hosts, &name, |protocol, index| fits_pattern(&protocol.hosts[index], &name))
+    }
+
+    /// The protocol of the first pattern that fits, of those that can by the last byte of `text`.
+    fn first_at(
+        &self,
+        places: &[Place],
+        text: &str,
+        fits: impl Fn(&Protocol, usize) -> bool,
+    ) -> Option<&Arc<Protocol>> {
+        let last = text.bytes().next_back();
+        let mut possible = places.iter().filter(|place| place.last.is_none() || place.last == last);
+        let place = possible.find(|place| fits(&self.protocols[place.protocol], place.index))?;
+        Some(&self.protocols[place.protocol])
     }
 
     /// The protocol of which only such a message comes; with one that is `known` already, a dialect of it.
@@ -342,8 +402,16 @@ mod tests {
             ("*ab", "aab", true),
             ("a*", "", false),
             ("*", "", true),
+            ("ab", "ab", true),
+            ("ab", "aab", false),
+            ("ab", "b", false),
+            ("*b*", "abc", true),
+            ("*ab", "b", false),
         ] {
             assert_eq!(fits_pattern(pattern, text), fits, "{pattern} {text}");
+            if let Some(end) = pattern.strip_prefix('*') {
+                assert_eq!(fits_end(end, text), fits, "…{end} {text}");
+            }
         }
     }
 

@@ -122,6 +122,8 @@ pub struct Sequence<S: Source> {
     numbered: u64,
     /// Time of the last packet.
     now: i64,
+    /// The open capture with the earliest packet, if that has been looked for.
+    found: Option<(usize, i64)>,
     /// Secrets behind the last packet of captures that are over.
     last_secrets: Vec<Secrets>,
 }
@@ -166,6 +168,7 @@ impl<S: Source> Sequence<S> {
             late: 0,
             numbered: 0,
             now: i64::MIN,
+            found: None,
             last_secrets: Vec::new(),
         };
         let sources: Vec<S> = sources.into_iter().collect();
@@ -187,7 +190,11 @@ impl<S: Source> Sequence<S> {
         if let Some(problem) = self.problems.pop_front() {
             return Err(problem);
         }
-        let Some((at, time)) = self.earliest()? else { return Ok(None) };
+        let found = match self.found.take() {
+            Some(found) => Some(found),
+            None => self.earliest()?,
+        };
+        let Some((at, time)) = found else { return Ok(None) };
         let open = &mut self.open[at];
         (open.now, open.next, self.now) = (time, None, time);
         let told = |error| Problem { source_index: open.index, error };
@@ -210,7 +217,7 @@ impl<S: Source> Sequence<S> {
     #[inline]
     pub fn next_secrets(&mut self) -> Result<Vec<Secrets>, Problem> {
         if self.problems.is_empty() {
-            self.earliest()?;
+            self.found = self.earliest()?;
         }
         let mut secrets = std::mem::take(&mut self.last_secrets);
         for open in self.open.iter_mut().filter(|open| !open.reader.summary().secrets.is_empty()) {

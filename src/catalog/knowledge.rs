@@ -5,8 +5,7 @@ use super::rules::{LoadError, RuleSet};
 use super::user::UserCatalog;
 use super::{middleboxes, stacks};
 use crate::application::Applications;
-use crate::middlebox::Middleboxes;
-use crate::software::Stacks;
+use crate::evidence::Tables;
 use std::sync::{Arc, OnceLock};
 
 /// The rules and tables that an analysis goes by.
@@ -14,12 +13,8 @@ use std::sync::{Arc, OnceLock};
 pub struct Knowledge {
     /// The rules to diagnose by.
     pub rules: Arc<RuleSet>,
-    /// The application protocols to recognise.
-    pub applications: Arc<Applications>,
-    /// The WebSocket libraries to recognise.
-    pub stacks: Arc<Stacks>,
-    /// The devices on the path whose limits are known.
-    pub middleboxes: Arc<Middleboxes>,
+    /// Who is known: application protocols, WebSocket libraries, devices.
+    pub tables: Arc<Tables>,
 }
 
 impl Knowledge {
@@ -30,9 +25,11 @@ impl Knowledge {
         BUILTIN.get_or_init(|| {
             Arc::new(Self {
                 rules: Arc::clone(RuleSet::shared()),
-                applications: Arc::clone(applications::builtin()),
-                stacks: Arc::clone(stacks::builtin()),
-                middleboxes: Arc::clone(middleboxes::builtin()),
+                tables: Arc::new(Tables {
+                    applications: Arc::clone(applications::builtin()),
+                    stacks: Arc::clone(stacks::builtin()),
+                    middleboxes: Arc::clone(middleboxes::builtin()),
+                }),
             })
         })
     }
@@ -43,7 +40,7 @@ impl Knowledge {
     /// # Errors
     /// The first mistake, with file, line and column.
     pub fn with(catalogs: &[UserCatalog]) -> Result<Self, LoadError> {
-        let builtin = Self::builtin();
+        let Tables { stacks, middleboxes, .. } = &*Self::builtin().tables;
         let (mut protocols, mut own, mut rules) = (applications::builtin_protocols(), Vec::new(), Vec::new());
         let mut devices = Vec::new();
         let mut of_users = Vec::new();
@@ -58,9 +55,11 @@ impl Knowledge {
         let rules: Vec<(&str, &str)> = rules.iter().map(|(file, text)| (*file, text.as_str())).collect();
         Ok(Self {
             rules: Arc::new(RuleSet::with_own(&rules)?),
-            applications: Arc::new(Applications::new(of_users).with_own(own)),
-            middleboxes: Arc::new(builtin.middleboxes.with(devices)),
-            stacks: Arc::clone(&builtin.stacks),
+            tables: Arc::new(Tables {
+                applications: Arc::new(Applications::new(of_users).with_own(own)),
+                middleboxes: Arc::new(middleboxes.with(devices)),
+                stacks: Arc::clone(stacks),
+            }),
         })
     }
 }

@@ -141,8 +141,8 @@ pub fn rows<'a>(table: &'a Middleboxes) -> Vec<DeviceRow<'a>> {
             source: &limit.source,
         }
     }
-    let device = |device: &'a Device| {
-        let Device { name, title, layer, limits, .. } = device;
+    let device = |device: &'a Arc<Device>| {
+        let Device { name, title, layer, limits, .. } = &**device;
         DeviceRow { name, title, layer: layer.name(), limits: limits.iter().map(limit).collect() }
     };
     table.all().iter().map(device).collect()

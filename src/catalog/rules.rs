@@ -18,16 +18,18 @@
 //! others have `but`: in what they differ from this rule's first, so that a near miss shows just what it misses.
 
 mod condition;
+mod index;
 mod load;
 mod refutations;
 mod show;
 pub mod words;
 
 pub use condition::{Condition, Test};
+pub use index::{Positions, Question};
 pub use load::LoadError;
 use words::OwnWords;
 
-use crate::evidence::{FactId, Facts};
+use crate::evidence::{FactId, Facts, Known, PacketRefs, Value};
 use std::fmt;
 use std::sync::Arc;
 
@@ -287,14 +289,26 @@ pub struct Firmer {
 /// A set of facts and what the rule must make of it.
 #[derive(Debug, Clone)]
 pub struct Example {
-    /// The facts.
-    pub facts: Facts,
+    /// The facts that are not absent.
+    given: Vec<(FactId, Known<Value>)>,
     /// The demanded outcome.
     pub expect: Outcome,
     /// Line of its file, from 1.
     pub line: usize,
     /// Whether the conditions under which the rule is surer must hold as well.
     pub firmer: bool,
+}
+
+impl Example {
+    /// The facts: those not given are absent.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let mut facts = Facts::all(&Known::Absent);
+        for (fact, value) in &self.given {
+            facts.set(*fact, value.clone(), PacketRefs::default());
+        }
+        facts
+    }
 }
 
 /// One rule.
@@ -319,9 +333,9 @@ pub struct Rule {
     /// What to do, best first.
     pub fixes: Vec<RuleFix>,
     /// What would refute it, as keys of the words under `refute.<key>`.
-    pub refuted_by: Vec<Arc<str>>,
+    pub refuted_by: Arc<[Arc<str>]>,
     /// Where the standard speaks of it.
-    pub references: Vec<Arc<str>>,
+    pub references: Arc<[Arc<str>]>,
     /// Where the knowledge behind it comes from.
     pub source: Arc<str>,
     /// Its words, when a user wrote it.
@@ -330,15 +344,27 @@ pub struct Rule {
     pub examples: Vec<Example>,
     /// Its position in the set.
     index: usize,
-    /// One bit for the position of each rule it is more specific than, directly or through others.
-    ancestors: Box<[u64]>,
+    /// The rules it is more specific than, directly or through others.
+    ancestors: Positions,
 }
 
 impl Rule {
     /// Whether this rule is more specific than `other`, a rule of the same set, directly or through others.
     #[must_use]
     pub fn is_refinement_of(&self, other: &Self) -> bool {
-        self.ancestors.get(other.index / 64).is_some_and(|bits| bits >> (other.index % 64) & 1 == 1)
+        self.ancestors.contains(other.index)
+    }
+
+    /// Its position in the set.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.index
+    }
+
+    /// The positions of the rules that it is more specific than, directly or through others.
+    #[must_use]
+    pub fn refined(&self) -> &Positions {
+        &self.ancestors
     }
 
     /// Whether this fact has a value whenever the rule fires, so that a sentence may rely on it.
@@ -353,6 +379,7 @@ impl Rule {
 pub struct RuleSet {
     rules: Vec<Rule>,
     catch_all: usize,
+    questions: Vec<Question>,
 }
 
 impl RuleSet {
@@ -385,6 +412,23 @@ impl RuleSet {
     /// All rules, ordered by id.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter()
+    }
+
+    /// How many they are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// The rules at these positions.
+    pub fn at(&self, positions: &Positions) -> impl Iterator<Item = &Rule> {
+        positions.iter().filter_map(|at| self.rules.get(at))
+    }
+
+    /// What all of them ask, each condition once: what decides most rules goes first.
+    #[must_use]
+    pub fn questions(&self) -> &[Question] {
+        &self.questions
     }
 
     /// The rule with this id.

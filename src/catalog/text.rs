@@ -6,7 +6,7 @@
 //! language lacks is answered in English, and a test finds every such key before that happens.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use super::language::Language;
 
@@ -42,17 +42,20 @@ const FILES: &[TextFile] = &[
 
 /// The text for a key, in English when the language lacks it; `None` when no language has it.
 pub fn find(language: Language, key: &str) -> Option<&'static str> {
-    static TEXTS: LazyLock<Vec<Texts>> = LazyLock::new(|| {
-        Language::all()
-            .enumerate()
-            .map(|(index, _)| {
-                let sources = FILES.iter().filter_map(|file| Some((file.name, *file.sources.get(index)?)));
-                Texts::parse(sources).expect("the embedded texts are valid: a unit test loads them")
-            })
-            .collect()
-    });
-    let in_language = |language: Language| TEXTS.get(language as usize)?.get(key);
-    in_language(language).or_else(|| in_language(Language::En))
+    let (name, _) = key.split_once('.')?;
+    let file = FILES.iter().position(|file| file.name == name)?;
+    texts(language, file).get(key).or_else(|| texts(Language::En, file).get(key))
+}
+
+/// The texts of a file, which is read when the first of them is asked for: few runs need all files, and none all languages.
+fn texts(language: Language, file: usize) -> &'static Texts {
+    static TEXTS: [[OnceLock<Texts>; FILES.len()]; Language::ALL.len()] =
+        [const { [const { OnceLock::new() }; FILES.len()] }; Language::ALL.len()];
+    let index = language as usize;
+    TEXTS[index][file].get_or_init(|| {
+        let TextFile { name, sources } = &FILES[file];
+        Texts::parse([(*name, sources[index])]).expect("the embedded texts are valid: a unit test loads them")
+    })
 }
 
 /// The text for a key that the catalogue is known to have; empty if it has not.

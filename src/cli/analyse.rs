@@ -7,6 +7,7 @@ use super::interrupt::Interrupt;
 use super::kept::{self, Kept};
 use super::keylogs::{self, KeyLogs};
 use super::known::{self, Ignore};
+use super::progress::Progress;
 use super::{ExitStatus, Failure};
 use crate::analyzer::clock_shifts;
 use crate::capture::{CaptureError, Part, Problem, Secrets, Sequence};
@@ -23,6 +24,7 @@ use crate::{Analyzer, Options, Patience, Payload};
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Write};
 use std::path::Path;
+use std::thread;
 
 pub(super) fn run(
     args: &AnalysisArgs,
@@ -50,6 +52,7 @@ pub(super) fn run(
     if args.follow && inputs.failures.is_empty() {
         inputs.follow()?;
     }
+    options.jobs = jobs(args, &inputs);
     if inputs.are_live() {
         options.patience = Patience::Moment;
     }
@@ -95,6 +98,15 @@ pub(super) fn run(
         eprintln!("wsdissect: following {}; Ctrl-C prints the report", inputs.captures[0].name);
     }
     job.analyse(&inputs, options, key_logs)
+}
+
+/// How many threads to work with. What comes while it is recorded is reported at once, which one thread does best; and what
+/// JSON says of several captures depends on how far they have been read.
+fn jobs(args: &AnalysisArgs, inputs: &Inputs) -> usize {
+    if inputs.are_live() || (inputs.captures.len() > 1 && args.format != Format::Text) {
+        return 1;
+    }
+    args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from)
 }
 
 /// Reads the file that says what an application means by its codes.
@@ -152,13 +164,20 @@ impl<W: Write> Job<'_, W> {
         }
         let mut fleet = Fleet::default();
         let mut kept = Kept::new(kept::MAX_KEPT);
+        // Lines of results on the same terminal tell as much, and would be cut by it.
+        let prints_now = self.args.format != Format::Text && io::stdout().is_terminal();
+        let mut progress = Progress::new(self.speaker, inputs, !self.args.follow && !prints_now);
+        let mut ended = 0;
         loop {
             let secrets = packets.next_secrets();
             if follows_keys {
-                key_logs.follow(analyzer.key_log(), &limits);
+                key_logs.follow(&mut analyzer, &limits);
             }
             let next = match secrets {
                 Ok(secrets) => {
+                    if !secrets.is_empty() {
+                        progress.clear();
+                    }
                     secrets.iter().for_each(|secrets| take_secrets(secrets, &mut analyzer));
                     packets.next_packet()
                 }
@@ -171,10 +190,15 @@ impl<W: Write> Job<'_, W> {
             match next {
                 Ok(Some(packet)) => analyzer.packet(&packet),
                 Ok(None) => break,
-                Err(problem) => self.problem(problem, inputs, packets.parts())?,
+                Err(problem) => {
+                    progress.clear();
+                    self.problem(problem, inputs, packets.parts())?;
+                }
             }
-            self.drain(&mut analyzer, &mut fleet, &mut kept, &Places { inputs, parts: packets.parts() })?;
+            ended += self.drain(&mut analyzer, &mut fleet, &mut kept, &Places { inputs, parts: packets.parts() })?;
+            progress.tick(ended);
         }
+        drop(progress);
         let places = Places { inputs, parts: packets.parts() };
         if !places.parts.iter().any(|part| part.opened) {
             if self.interrupt.came() {
@@ -271,15 +295,17 @@ impl<W: Write> Job<'_, W> {
         }
     }
 
-    /// Takes in the reports that are ready.
+    /// Takes in the reports that are ready, and tells how many they are.
     fn drain(
         &mut self,
         analyzer: &mut Analyzer,
         fleet: &mut Fleet,
         kept: &mut Kept,
         places: &Places<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<u64, Failure> {
+        let mut reports = 0;
         while let Some(report) = analyzer.next_report() {
+            reports += 1;
             if !self.args.only.iter().all(|selector| selector.matches(&report)) {
                 continue;
             }
@@ -310,7 +336,7 @@ impl<W: Write> Job<'_, W> {
                 }
             }
         }
-        Ok(())
+        Ok(reports)
     }
 
     /// The end of the report.

@@ -90,6 +90,11 @@ pub(super) struct AnalysisArgs {
     #[arg(short = 'o', value_name = "NAME:VALUE")]
     pub(super) preferences: Vec<Preference>,
 
+    /// Threads that may work beside the one that reads [default: one for each processor]; with 1 there are none. The output
+    /// is the same for any number
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: Option<u16>,
+
     /// Format of the output
     #[arg(short = 'T', long = "format", value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,

@@ -67,7 +67,7 @@ fn wrong(error: LoadError) -> Failure {
 fn check_examples(knowledge: &Knowledge) -> Result<(), Failure> {
     for rule in knowledge.rules.iter().filter(|rule| rule.own.is_some()) {
         for example in &rule.examples {
-            let found = evaluate(rule, &example.facts);
+            let found = evaluate(rule, &example.facts());
             if found != example.expect {
                 let (file, line) = (&rule.file, example.line);
                 let what =

@@ -4,6 +4,7 @@ use super::args::{DiffArgs, FailOnChange, KnowledgeArgs, ListFormat};
 use super::catalog;
 use super::inputs::{Inputs, listed};
 use super::interrupt::Interrupt;
+use super::progress::Progress;
 use super::{ExitStatus, Failure};
 use crate::analyzer::clock_shifts;
 use crate::capture::Sequence;
@@ -25,11 +26,11 @@ pub(super) fn run(
 ) -> Result<ExitStatus, Failure> {
     let interrupt = Interrupt::listen();
     let options = Options { knowledge: catalog::knowledge(known)?, ..Options::default() };
-    let before = survey(&args.before, &options, &interrupt)?;
-    let after = survey(&args.after, &options, &interrupt)?;
+    let speaker = Speaker::new(language).with_rules(&options.knowledge.rules);
+    let before = survey(&args.before, &options, &interrupt, &speaker)?;
+    let after = survey(&args.after, &options, &interrupt, &speaker)?;
     let incomplete = before.incomplete || after.incomplete;
     let compared = Compared::new(before, after);
-    let speaker = Speaker::new(language).with_rules(&options.knowledge.rules);
     match args.format {
         ListFormat::Text => out.write_all(compared.text(&speaker, width).as_bytes())?,
         ListFormat::Json => {
@@ -49,7 +50,7 @@ pub(super) fn run(
 }
 
 /// Counts what the connections of one side ended with.
-fn survey(path: &PathBuf, options: &Options, interrupt: &Interrupt) -> Result<Surveyed, Failure> {
+fn survey(path: &PathBuf, options: &Options, interrupt: &Interrupt, speaker: &Speaker) -> Result<Surveyed, Failure> {
     let mut inputs = Inputs::find(std::iter::once(path), interrupt);
     if let Some(failure) = inputs.failures.pop() {
         return Err(failure);
@@ -59,11 +60,14 @@ fn survey(path: &PathBuf, options: &Options, interrupt: &Interrupt) -> Result<Su
     let mut analyzer = Analyzer::new(options.clone());
     let (mut counts, mut incomplete) = (Counts::default(), false);
     let mut drain = |analyzer: &mut Analyzer| {
-        std::iter::from_fn(|| analyzer.next_report()).for_each(|report| counts.add(&report));
+        std::iter::from_fn(|| analyzer.next_report()).map(|report| counts.add(&report)).count() as u64
     };
+    let mut progress = Progress::new(speaker, &inputs, true);
+    let mut ended = 0;
     loop {
         let next = packets.next_packet();
         if interrupt.came() {
+            progress.clear();
             eprintln!("wsdissect: interrupted; comparing what was read");
             incomplete = true;
             break;
@@ -72,6 +76,7 @@ fn survey(path: &PathBuf, options: &Options, interrupt: &Interrupt) -> Result<Su
             Ok(Some(packet)) => analyzer.packet(&packet),
             Ok(None) => break,
             Err(problem) => {
+                progress.clear();
                 let name = &inputs.captures[problem.source_index].name;
                 if !packets.parts()[problem.source_index].opened && inputs.is_single() {
                     return Err(Failure::Input { name: name.clone(), error: problem.error });
@@ -80,8 +85,10 @@ fn survey(path: &PathBuf, options: &Options, interrupt: &Interrupt) -> Result<Su
                 incomplete = true;
             }
         }
-        drain(&mut analyzer);
+        ended += drain(&mut analyzer);
+        progress.tick(ended);
     }
+    drop(progress);
     for (interface, lost) in packets.losses() {
         analyzer.lost_while_recording(interface, lost);
     }

@@ -16,6 +16,8 @@ use std::time::Duration;
 pub(super) struct Input {
     file: File,
     interrupt: Interrupt,
+    /// Bytes read so far.
+    position: Rc<Cell<u64>>,
     /// Reads never wait long.
     is_regular: bool,
     following: Option<Following>,
@@ -25,21 +27,20 @@ pub(super) struct Input {
 struct Following {
     /// `None` for standard input.
     path: Option<PathBuf>,
-    /// Bytes read so far.
-    position: u64,
     replaced: Rc<Cell<bool>>,
 }
 
 impl Input {
-    /// Reads `file` to its end.
-    pub(super) fn new(file: File, interrupt: Interrupt) -> Self {
+    /// Reads `file` to its end, and tells in `position` how far it is.
+    pub(super) fn new(file: File, interrupt: Interrupt, position: Rc<Cell<u64>>) -> Self {
         let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
-        Self { file, interrupt, is_regular, following: None }
+        position.set(0);
+        Self { file, interrupt, position, is_regular, following: None }
     }
 
     /// Goes on at the end of a regular file until it is replaced, which sets `replaced`. `path` leads to it.
     pub(super) fn following(mut self, path: Option<PathBuf>, replaced: Rc<Cell<bool>>) -> Self {
-        self.following = self.is_regular.then_some(Following { path, position: 0, replaced });
+        self.following = self.is_regular.then_some(Following { path, replaced });
         self
     }
 
@@ -73,14 +74,17 @@ impl Read for Input {
             if !self.is_ready()? {
                 continue;
             }
-            let len = self.file.read(to)?;
-            let Some(following) = self.following.as_mut().filter(|_| !to.is_empty()) else { return Ok(len) };
-            following.position = following.position.saturating_add(len as u64);
+            let len = match self.file.read(to) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                read => read?,
+            };
+            self.position.set(self.position.get().saturating_add(len as u64));
+            let Some(following) = self.following.as_ref().filter(|_| !to.is_empty()) else { return Ok(len) };
             if len > 0 || following.replaced.get() {
                 return Ok(len);
             }
             // What was written before it was replaced is read first: the next read tells the end.
-            following.look(&self.file.metadata()?)?;
+            following.look(&self.file.metadata()?, self.position.get())?;
             if !following.replaced.get() {
                 std::thread::sleep(WAIT);
             }
@@ -90,8 +94,8 @@ impl Read for Input {
 
 impl Following {
     /// Looks whether the file is still the one that is written.
-    fn look(&self, opened: &Metadata) -> io::Result<()> {
-        if opened.len() < self.position {
+    fn look(&self, opened: &Metadata, position: u64) -> io::Result<()> {
+        if opened.len() < position {
             return Err(io::Error::other("the file became shorter while it was followed"));
         }
         if let Some(path) = &self.path {

@@ -30,6 +30,8 @@ pub(super) struct Capture {
     pub(super) name: String,
     path: PathBuf,
     interrupt: Interrupt,
+    /// Bytes read so far.
+    position: Rc<Cell<u64>>,
     /// Read on as it grows.
     follow: bool,
     /// It was followed until another file took its name.
@@ -65,6 +67,16 @@ impl Inputs {
     /// Whether one of them may still be written while it is read: a pipe, or a file that is followed.
     pub(super) fn are_live(&self) -> bool {
         !self.captures.iter().all(Source::reopens)
+    }
+
+    /// Bytes of all captures as they lie there; `None` when one of them is no file, which has no size yet.
+    pub(super) fn size(&self) -> Option<u64> {
+        self.captures.iter().map(Capture::size).sum()
+    }
+
+    /// How many of them have been read.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.captures.iter().map(|capture| capture.position.get()).sum()
     }
 
     /// Reads on where the one capture ends; an error when there is not just one.
@@ -105,7 +117,8 @@ impl Inputs {
 impl Capture {
     fn new(path: PathBuf, interrupt: &Interrupt) -> Self {
         let name = printable(&path.display().to_string());
-        Self { name, path, interrupt: interrupt.clone(), follow: false, replaced: Rc::default() }
+        let (position, replaced) = (Rc::default(), Rc::default());
+        Self { name, path, interrupt: interrupt.clone(), position, follow: false, replaced }
     }
 
     /// Whether it was followed until another file took its name.
@@ -126,6 +139,14 @@ impl Capture {
         !matches!(refused, Some(CaptureError::NotACapture { .. } | CaptureError::Empty { .. }))
     }
 
+    fn size(&self) -> Option<u64> {
+        let metadata = match self.is_standard_input() {
+            true => standard_input().and_then(|file| file.metadata()),
+            false => self.path.metadata(),
+        };
+        metadata.ok().filter(|metadata| metadata.is_file()).map(|metadata| metadata.len())
+    }
+
     fn is_standard_input(&self) -> bool {
         self.path == Path::new("-")
     }
@@ -137,15 +158,29 @@ impl Source for Capture {
     fn open(&mut self) -> io::Result<Input> {
         let (file, path) = match self.is_standard_input() {
             true => (standard_input()?, None),
-            false => (File::open(&self.path)?, Some(self.path.clone())),
+            false => (open(&self.path)?, Some(self.path.clone())),
         };
-        let input = Input::new(file, self.interrupt.clone());
+        let input = Input::new(file, self.interrupt.clone(), Rc::clone(&self.position));
         Ok(if self.follow { input.following(path, Rc::clone(&self.replaced)) } else { input })
     }
 
     fn reopens(&self) -> bool {
         !self.follow && !self.is_standard_input() && self.path.metadata().is_ok_and(|metadata| metadata.is_file())
     }
+}
+
+/// Opens a file, or a named pipe without waiting for a writer, during which no Ctrl-C would be heard.
+#[cfg(target_os = "linux")]
+fn open(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    Ok(File::from(open(path, flags, Mode::empty())?))
+}
+
+/// Elsewhere a pipe without a writer looks like one that has ended.
+#[cfg(not(target_os = "linux"))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
 }
 
 /// Standard input without a buffer in between: what has arrived is never held back.

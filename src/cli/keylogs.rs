@@ -6,7 +6,7 @@ use super::Failure;
 use super::args::AnalysisArgs;
 use crate::diagnosis::printable;
 use crate::limits::Limits;
-use crate::{KeyLog, KeyLogRead, KeyLogReader};
+use crate::{Analyzer, KeyLog, KeyLogRead, KeyLogReader};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -53,10 +53,10 @@ impl KeyLogs {
     }
 
     /// Reads what was written since, a few times a second.
-    pub(super) fn follow(&mut self, keys: &mut KeyLog, limits: &Limits) {
+    pub(super) fn follow(&mut self, analyzer: &mut Analyzer, limits: &Limits) {
         if self.looked.elapsed() >= PAUSE {
             self.looked = Instant::now();
-            if let Err(error) = self.read_on(keys, limits) {
+            if let Err(error) = self.read_on(analyzer.key_log(), limits) {
                 eprintln!("wsdissect: {error}");
                 self.open.clear();
             }

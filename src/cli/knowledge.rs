@@ -16,6 +16,7 @@ use crate::report::{Speaker, schema};
 use anstyle::Style;
 use serde::Serialize;
 use std::io::Write;
+use std::sync::Arc;
 
 pub(super) const STRONG: Style = Style::new().bold();
 
@@ -40,7 +41,7 @@ pub(super) fn run(
             }
             compared.both.iter().for_each(|section| page.section(section));
         }
-        Command::Codes(list) => codes(&mut page, list, &knowledge.applications, language)?,
+        Command::Codes(list) => codes(&mut page, list, &knowledge.tables.applications, language)?,
         Command::Rules(list) => rules(&mut page, list, &knowledge.rules, language)?,
         Command::Facts(list) => facts(&mut page, list)?,
         Command::Stacks(list) => super::stacks::list(&mut page, list)?,
@@ -115,7 +116,7 @@ fn explain(
     knowledge: &Knowledge,
     language: Language,
 ) -> Result<(), Failure> {
-    let applications = &knowledge.applications;
+    let applications = &knowledge.tables.applications;
     let application = |name: &str| applications.all().find(|protocol| *protocol.name == *name);
     if let Some(name) = app
         && application(name).is_none()
@@ -206,7 +207,7 @@ fn explain_rule(page: &mut Page, rule: &Rule, speaker: &Speaker) {
         page.item("-", &format!("{}: {}", speaker.word(fix.who.name()), speaker.fix_text(&fix.id)));
     }
     page.heading(text::text(language, "codes.heading.learn_more"));
-    for reference in &rule.references {
+    for reference in rule.references.iter() {
         page.item("-", reference);
     }
     page.item("-", &format!("{}: {}", label("source"), rule.source));
@@ -250,7 +251,7 @@ struct FirmerRow {
     confidence: &'static str,
 }
 
-fn rules(page: &mut Page, list: &ListArgs, rules: &RuleSet, language: Language) -> Result<(), Failure> {
+fn rules(page: &mut Page, list: &ListArgs, rules: &Arc<RuleSet>, language: Language) -> Result<(), Failure> {
     let speaker = Speaker::new(language).with_rules(rules);
     if list.format == ListFormat::Json {
         let rows: Vec<_> = rules

@@ -13,6 +13,7 @@ mod kept;
 mod keylogs;
 mod knowledge;
 mod known;
+mod progress;
 mod select;
 mod stacks;
 

@@ -1,6 +1,6 @@
 //! The opening handshake of one connection, as far as the capture shows it (RFC 6455 §4).
 
-use crate::http::{Negotiated, Request, Response};
+use crate::http::{self, Negotiated, Request, Response};
 use crate::units::Endpoint;
 
 /// How the opening handshake ended.
@@ -44,8 +44,6 @@ pub struct Handshake {
     pub response: Option<Box<Response>>,
     /// The number that a JSON object in the response calls its code, when it refused the upgrade.
     pub body_code: Option<i64>,
-    /// Subprotocol and extensions in force; meaningful when accepted.
-    pub negotiated: Negotiated,
     /// The server answered the plain request with TLS records.
     pub answered_with_tls: bool,
     /// The server refused the plain request with a page that says that its port wants TLS.
@@ -53,9 +51,18 @@ pub struct Handshake {
     /// The server answered the plain request with bytes that are neither HTTP nor TLS.
     pub answered_with_other: bool,
     /// The connection of which a proxy passed this request on.
-    pub front: Option<Leg>,
+    pub front: Option<Box<Leg>>,
     /// The connection on which a proxy passed this request on.
-    pub behind: Option<Leg>,
+    pub behind: Option<Box<Leg>>,
+}
+
+impl Handshake {
+    /// Subprotocol and extensions in force; meaningful when accepted.
+    #[must_use]
+    pub fn negotiated(&self) -> Negotiated {
+        let settled = self.response.as_deref().map(|response| http::negotiated(self.request.as_deref(), response));
+        settled.unwrap_or_default()
+    }
 }
 
 /// Another TCP connection with the same upgrade request.

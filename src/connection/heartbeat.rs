@@ -96,10 +96,12 @@ impl Heartbeat {
     }
 }
 
-/// The rhythms in the small messages of one side. Takes all its memory (1.5 KB) at once and none later.
-#[derive(Debug, Clone)]
+/// The rhythms in the small messages of one side.
+#[derive(Debug, Clone, Default)]
 pub struct Heartbeats {
     rhythms: Vec<Rhythm>,
+    /// How many rhythms were begun, those included that gave way.
+    begun: u64,
     /// Content of the message under way.
     peek: Vec<u8>,
     /// It was longer than what is looked at.
@@ -116,6 +118,8 @@ enum Key {
 /// Messages of one key.
 #[derive(Debug, Clone)]
 struct Rhythm {
+    /// Which of its side's it is, in the order in which they began.
+    number: u64,
     key: Key,
     size: u64,
     /// Every message.
@@ -163,12 +167,6 @@ impl Run {
     }
 }
 
-impl Default for Heartbeats {
-    fn default() -> Self {
-        Self { rhythms: Vec::with_capacity(Self::RHYTHMS), peek: Vec::with_capacity(SMALL as usize), too_long: false }
-    }
-}
-
 impl Heartbeats {
     /// Rhythms followed at once.
     pub const RHYTHMS: usize = 4;
@@ -204,15 +202,23 @@ impl Heartbeats {
         }
     }
 
-    /// A small message is complete. Tells whose answer it is, if it is one.
+    /// A small message is complete, which came in pieces. Tells whose answer it is, if it is one.
     pub(super) fn message(&mut self, note: &MessageNote) -> Option<HeartbeatName> {
-        let at = note.last.unwrap_or(note.first);
         let is_read = !self.too_long && self.peek.len() as u64 == note.size;
         let named = if is_read { recognise(note.kind, &self.peek) } else { None };
         self.peek.clear();
         self.too_long = false;
+        self.note(note, named)
+    }
+
+    /// The same of a message that came at once.
+    pub(super) fn whole_message(&mut self, note: &MessageNote, content: &[u8]) -> Option<HeartbeatName> {
+        self.note(note, recognise(note.kind, content))
+    }
+
+    fn note(&mut self, note: &MessageNote, named: Option<(HeartbeatName, HeartbeatRole)>) -> Option<HeartbeatName> {
         let key = named.map_or(Key::Sized(note.kind, note.size), |(name, role)| Key::Named(name, role));
-        self.beat(key, note.size, at);
+        self.beat(key, note.size, note.last.unwrap_or(note.first));
         named.and_then(|(name, role)| (role == HeartbeatRole::Pong).then_some(name))
     }
 
@@ -230,27 +236,29 @@ impl Heartbeats {
             rhythm.beat(size, at);
             return;
         }
-        if self.rhythms.len() == Self::RHYTHMS {
-            let weakest = self.rhythms.iter().enumerate().min_by_key(|(_, rhythm)| rhythm.weight());
-            if let Some((index, _)) = weakest {
-                self.rhythms.remove(index);
-            }
+        self.begun += 1;
+        let rhythm = Rhythm::beginning(self.begun, key, size, at);
+        if self.rhythms.len() < Self::RHYTHMS {
+            // Most connections have one or two.
+            self.rhythms.reserve_exact(1);
+            self.rhythms.push(rhythm);
+        } else if let Some(weakest) = self.rhythms.iter_mut().min_by_key(|rhythm| rhythm.weight()) {
+            *weakest = rhythm;
         }
-        self.rhythms.push(Rhythm::beginning(key, size, at));
     }
 
-    /// The heartbeats, those of known protocols first.
+    /// The heartbeats, those of known protocols first, in the order in which they began.
     pub fn found(&self) -> impl Iterator<Item = Heartbeat> {
-        let named = self.rhythms.iter().filter(|rhythm| matches!(rhythm.key, Key::Named(..)));
-        let sized = self.rhythms.iter().filter(|rhythm| matches!(rhythm.key, Key::Sized(..)));
-        named.chain(sized).filter_map(Rhythm::heartbeat)
+        let mut rhythms: Vec<&Rhythm> = self.rhythms.iter().collect();
+        rhythms.sort_by_key(|rhythm| (matches!(rhythm.key, Key::Sized(..)), rhythm.number));
+        rhythms.into_iter().filter_map(Rhythm::heartbeat)
     }
 }
 
 impl Rhythm {
-    fn beginning(key: Key, size: u64, at: Origin) -> Self {
+    fn beginning(number: u64, key: Key, size: u64, at: Origin) -> Self {
         let run = Run::beginning(at);
-        Self { key, size, whole: run, run, best: None, answers: 0, unanswered: Some(at) }
+        Self { number, key, size, whole: run, run, best: None, answers: 0, unanswered: Some(at) }
     }
 
     fn beat(&mut self, size: u64, at: Origin) {
@@ -281,9 +289,9 @@ impl Rhythm {
     }
 
     /// How much is lost when it gives way to another: known words most of all.
-    fn weight(&self) -> (bool, u64, u64) {
+    fn weight(&self) -> (bool, u64, u64, u64) {
         let longest = self.run.beats.max(self.best.map_or(0, |best| best.beats));
-        (matches!(self.key, Key::Named(..)), longest, self.whole.last.packet.value())
+        (matches!(self.key, Key::Named(..)), longest, self.whole.last.packet.value(), self.number)
     }
 
     fn heartbeat(&self) -> Option<Heartbeat> {

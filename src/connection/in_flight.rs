@@ -5,44 +5,31 @@ use std::collections::VecDeque;
 
 /// The complete data messages of one side that TCP had not acknowledged when they were noted.
 ///
-/// At most [`InFlight::MAX`] are kept, the latest; the count of those that gave way is a bound for what is missing.
+/// At most [`InFlight::MAX`] are kept, the latest. Those that were acknowledged since go when the next one comes, so that
+/// an acknowledgement by itself costs nothing.
 #[derive(Debug, Clone, Default)]
 pub struct InFlight {
     ends: VecDeque<StreamOffset>,
-    forgotten: bool,
 }
 
 impl InFlight {
     /// Messages kept at once.
     pub const MAX: usize = 256;
 
-    /// A message ends before `end`.
-    pub(super) fn sent(&mut self, end: StreamOffset) {
+    /// A message ends before `end`, and the receiver has everything before `acked`.
+    pub(super) fn sent(&mut self, end: StreamOffset, acked: StreamOffset) {
+        while self.ends.front().is_some_and(|end| *end <= acked) {
+            self.ends.pop_front();
+        }
         if self.ends.len() == Self::MAX {
             self.ends.pop_front();
-            self.forgotten = true;
         }
         self.ends.push_back(end);
     }
 
-    /// The receiver has everything before `upto`.
-    pub(super) fn acknowledged(&mut self, upto: StreamOffset) {
-        while self.ends.front().is_some_and(|end| *end <= upto) {
-            self.ends.pop_front();
-        }
-        self.forgotten &= !self.ends.is_empty();
-    }
-
     /// Messages of which some byte lies at or after `acked`.
-    #[must_use]
-    pub fn beyond(&self, acked: StreamOffset) -> u64 {
+    pub(super) fn beyond(&self, acked: StreamOffset) -> u64 {
         self.ends.iter().filter(|end| **end > acked).count() as u64
-    }
-
-    /// There may be more than [`Self::beyond`] counts.
-    #[must_use]
-    pub fn is_cut_short(&self) -> bool {
-        self.forgotten
     }
 }
 
@@ -54,23 +41,21 @@ mod tests {
     fn a_message_is_under_way_until_its_last_byte_is_acknowledged() {
         let mut messages = InFlight::default();
         for end in [10, 20, 30] {
-            messages.sent(StreamOffset(end));
+            messages.sent(StreamOffset(end), StreamOffset(0));
         }
-        messages.acknowledged(StreamOffset(19));
         assert_eq!(messages.beyond(StreamOffset(19)), 2);
         assert_eq!(messages.beyond(StreamOffset(20)), 1);
-        messages.acknowledged(StreamOffset(30));
-        assert_eq!(messages.beyond(StreamOffset(0)), 0);
+        assert_eq!(messages.beyond(StreamOffset(30)), 0);
+        messages.sent(StreamOffset(40), StreamOffset(30));
+        assert_eq!((messages.beyond(StreamOffset(0)), messages.ends.len()), (1, 1));
     }
 
     #[test]
-    fn a_flood_is_bounded_and_says_so() {
+    fn a_flood_is_bounded() {
         let mut messages = InFlight::default();
         for end in 1..=InFlight::MAX as u64 + 5 {
-            messages.sent(StreamOffset(end));
+            messages.sent(StreamOffset(end), StreamOffset(0));
         }
-        assert_eq!((messages.beyond(StreamOffset(0)), messages.is_cut_short()), (InFlight::MAX as u64, true));
-        messages.acknowledged(StreamOffset(u64::MAX));
-        assert!(!messages.is_cut_short());
+        assert_eq!(messages.beyond(StreamOffset(0)), InFlight::MAX as u64);
     }
 }

@@ -6,12 +6,14 @@
 mod api_view;
 mod closing;
 mod ending;
+mod epilogue;
 mod handshake;
 mod heartbeat;
 mod hops;
 mod in_flight;
 mod pings;
 mod previews;
+mod rare;
 mod reaction;
 mod round_trips;
 mod silence;
@@ -23,12 +25,14 @@ mod visibility;
 pub use api_view::ApiView;
 pub use closing::{ClosingEvent, ClosingHandshake, ClosingState, ClosingTimes, TRANSITIONS, Transition};
 pub use ending::{EndSignal, EndSignalKind, LastWord};
+pub use epilogue::{Copies, Epilogue};
 pub use handshake::{Handshake, Leg, Outcome};
 pub use heartbeat::{Heartbeat, HeartbeatName, HeartbeatRole, Heartbeats};
 pub use hops::{HopDoubt, HopLoss, HopPoint, HopReset, Hops, Path, Recorder, ResetSource, WhyDoubt};
 pub use in_flight::InFlight;
 pub use pings::Pings;
 pub use previews::{Preview, Previews};
+pub use rare::{Blank, Rare};
 pub use reaction::Reaction;
 pub use round_trips::RoundTrips;
 pub use silence::{Broken, Silence};
@@ -41,7 +45,7 @@ pub use visibility::{Blind, Hole, Visibility};
 pub use crate::application::{
     Application, Applications, Fault, Group, KnownBy, Label, LabelClass, LastMessage, Meaning, Reading, Retry,
 };
-pub use crate::http::{Extension, Names, Request, Response, Text};
+pub use crate::http::{AcceptValue, Extension, Names, Request, Response, Text};
 pub use crate::tcp::{FlowEnd, HopLimits, IcmpError, IcmpKind, LostTail, Pending, Resent, Reset};
 pub use crate::tls::{Alert, Certificates, NameMatch, Readable, TlsFacts, Validity, WhyNot, alert_name};
 pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State};
@@ -49,10 +53,10 @@ pub use crate::websocket::{CloseFrame, ClosePayload, Content, Opcode, Utf8State}
 use crate::limits::Limits;
 pub use crate::tcp::{CopyKinds, Point, PointFacts as PointSeen};
 
-use crate::tcp::{CopyFacts, EndFacts};
 use crate::units::{Endpoint, Origin, PacketNumber, PerSide, Side, StreamOffset};
 use crate::violation::Violation;
-use crate::websocket::{self, Event};
+use crate::websocket::{self, Event, WholeMessage};
+use std::ops::{Deref, DerefMut};
 
 /// Which connection of the capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,16 +102,8 @@ pub enum Basis {
     FirstPacket,
 }
 
-/// Packets of a connection that were recorded more than once; each was used once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copies {
-    /// Segments recorded again, counted without the first time.
-    pub segments: u32,
-    /// Where, and what lies between the points.
-    pub seen: Box<CopyFacts>,
-}
-
-/// Everything known about one connection.
+/// Everything known about one connection. What comes with its end is the [`Epilogue`], whose fields read as if they were its
+/// own.
 #[derive(Debug, Clone)]
 pub struct Connection {
     /// Its number.
@@ -145,20 +141,6 @@ pub struct Connection {
     pub timeline: Timeline,
     /// What the capture shows of each side's bytes.
     pub visibility: PerSide<Visibility>,
-    /// What TCP showed of each side.
-    pub tcp: PerSide<EndFacts>,
-    /// Where its packets were recorded more than once.
-    pub copies: Option<Copies>,
-    /// What each of several points of capture saw, until it is interpreted.
-    pub path: Option<Path>,
-    /// What happened between those points; `None` when all was recorded at one.
-    pub hops: Option<Box<Hops>>,
-    /// The packet that opened TCP.
-    pub syn: Option<Origin>,
-    /// The packet that accepted it.
-    pub syn_ack: Option<Origin>,
-    /// ICMP errors about its segments, with the side that had sent the segment; the first few.
-    pub icmp: Vec<(Side, IcmpError)>,
     /// The last packet that carried a payload byte of either side.
     pub last_payload: Option<Origin>,
     /// The same of each side.
@@ -166,15 +148,21 @@ pub struct Connection {
     /// The longest silence that it survived: neither side sent a payload byte, then one did before the first sign of the
     /// end, and it was acknowledged. `None` below [`Silence::LEAST_SECONDS`].
     pub longest_silence: Option<Silence>,
-    /// How many other upgraded connections of the host that ended it were open at that moment; `None` when nobody counted.
-    pub others_open: Option<u64>,
-    /// The last packet of the capture, when the TCP connection was still open then.
-    pub open_until: Option<Origin>,
-    /// The packets before which the capture's clock stepped back while this connection lasted, at most
-    /// [`Connection::CLOCK_STEPS`].
-    pub clock_steps: Vec<Origin>,
-    /// What made us stop following the TCP connection.
-    pub flow_end: FlowEnd,
+    epilogue: Option<Box<Epilogue>>,
+}
+
+impl Deref for Connection {
+    type Target = Epilogue;
+
+    fn deref(&self) -> &Epilogue {
+        self.epilogue.as_deref().unwrap_or_else(|| Epilogue::unwritten())
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut Epilogue {
+        self.epilogue.get_or_insert_default()
+    }
 }
 
 impl Connection {
@@ -209,20 +197,10 @@ impl Connection {
             violations_dropped: 0,
             timeline: Timeline::new(limits),
             visibility: PerSide::default(),
-            tcp: PerSide::default(),
-            copies: None,
-            path: None,
-            hops: None,
-            syn: None,
-            syn_ack: None,
-            icmp: Vec::new(),
             last_payload: None,
             last_payload_of: PerSide::default(),
             longest_silence: None,
-            others_open: None,
-            open_until: None,
-            clock_steps: Vec::new(),
-            flow_end: FlowEnd::CaptureEnded,
+            epilogue: None,
         }
     }
 
@@ -243,7 +221,6 @@ impl Connection {
     pub fn acknowledged(&mut self, side: Side, upto: StreamOffset) {
         let traffic = &mut self.traffic[side];
         traffic.acked = traffic.acked.max(upto);
-        traffic.in_flight.acknowledged(upto);
     }
 
     /// Whether the bytes of `side`'s message under way are wanted ([`Event::Payload`]).
@@ -263,18 +240,16 @@ impl Connection {
             }
             Event::Message(message) => {
                 let note = self.traffic[side].message(message);
-                self.small_message(side, &note);
+                if note.wire_len <= heartbeat::SMALL {
+                    let answers = self.traffic[side].heartbeats.get_or_insert_default().message(&note);
+                    self.answered(side, answers);
+                }
                 let observed = match (message.content, message.inflated_len) {
                     (Content::Limit, Some(at_least)) => {
                         Observed::InflatedInPart { wire_len: message.wire_len, at_least }
                     }
                     (_, None) if note.compressed => Observed::NotInflated { wire_len: message.wire_len },
-                    _ => Observed::Message {
-                        kind: note.kind,
-                        len: note.size,
-                        compressed: note.compressed,
-                        number: note.number,
-                    },
+                    _ => observed_message(&note),
                 };
                 self.observe(note.last.unwrap_or(note.first), Some(side), observed);
             }
@@ -299,12 +274,24 @@ impl Connection {
         }
     }
 
-    /// A message that may be a heartbeat, or answer one.
-    fn small_message(&mut self, side: Side, note: &MessageNote) {
-        if note.wire_len > heartbeat::SMALL {
-            return;
+    /// Takes in a message that came whole: the same as its events one by one, without what only a message in pieces
+    /// needs. Gives the note taken of it.
+    pub fn whole_message(&mut self, side: Side, whole: &WholeMessage<'_>) -> MessageNote {
+        let traffic = &mut self.traffic[side];
+        traffic.count(&whole.frame());
+        traffic.frame_end = whole.frame_end().end();
+        let note = traffic.message(&whole.message());
+        if note.wire_len <= heartbeat::SMALL {
+            let answers = traffic.heartbeats.get_or_insert_default().whole_message(&note, whole.beginning);
+            self.answered(side, answers);
         }
-        let answers = self.traffic[side].heartbeats.get_or_insert_default().message(note);
+        self.payload(side, whole.at);
+        self.observe(whole.at, Some(side), observed_message(&note));
+        note
+    }
+
+    /// A small message of `side` may answer a heartbeat.
+    fn answered(&mut self, side: Side, answers: Option<HeartbeatName>) {
         if let Some(name) = answers
             && let Some(asked) = &mut self.traffic[side.other()].heartbeats
         {
@@ -335,7 +322,7 @@ impl Connection {
         }
         self.closing.close_frame(side);
         self.closing.initiator = self.first_close().map(|signal| signal.by);
-        self.traffic[side].close = Some(close.clone());
+        self.traffic[side].close = Some(Box::new(close.clone()));
     }
 
     /// Notes a broken rule.
@@ -432,6 +419,11 @@ impl Connection {
         let start = self.handshake.response.as_ref().map_or(self.first, |response| response.last);
         end.seconds_since(&start)
     }
+}
+
+fn observed_message(note: &MessageNote) -> Observed {
+    let MessageNote { kind, size: len, compressed, number, .. } = *note;
+    Observed::Message { kind, len, compressed, number }
 }
 
 /// The code of a Close payload that has one.

@@ -1,5 +1,6 @@
 //! Pings of one side matched to the Pongs that answer them (RFC 6455 §5.5.2, §5.5.3).
 
+use super::rare::Blank;
 use super::round_trips::RoundTrips;
 use crate::units::Origin;
 use std::collections::VecDeque;
@@ -34,6 +35,23 @@ pub struct Pings {
     outstanding: VecDeque<(Origin, u64)>,
     /// Unanswered Pings after the oldest of which nothing is remembered.
     forgotten: u64,
+}
+
+impl Blank for Pings {
+    const BLANK: &'static Self = &Self {
+        count: 0,
+        answered: 0,
+        payload_bytes: None,
+        first: None,
+        last: None,
+        last_but_one: None,
+        last_answered: None,
+        last_pong: None,
+        unsolicited: 0,
+        round_trips: None,
+        outstanding: VecDeque::new(),
+        forgotten: 0,
+    };
 }
 
 impl Pings {

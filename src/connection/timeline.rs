@@ -130,6 +130,10 @@ impl Timeline {
             self.last.pop_front();
             self.skipped += 1;
         }
+        if self.last.back().is_none_or(|last| last.at.packet <= observation.at.packet) {
+            self.last.push_back(observation);
+            return;
+        }
         // What is only noticed later, like a fault of the request that its response brings up, goes where it belongs.
         let place = self.last.partition_point(|seen| seen.at.packet <= observation.at.packet);
         self.last.insert(place, observation);

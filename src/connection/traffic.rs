@@ -3,6 +3,7 @@
 use super::heartbeat::{Heartbeat, Heartbeats, SMALL};
 use super::in_flight::InFlight;
 use super::pings::Pings;
+use super::rare::Rare;
 use super::sizes::MessageSizes;
 use crate::application::Label;
 use crate::units::{Origin, PacketNumber, StreamOffset};
@@ -30,17 +31,17 @@ pub struct Traffic {
     /// Payload bytes of the largest message before the last one.
     largest_before_last: Option<u64>,
     /// The message that has begun and is not complete.
-    pub open_message: Option<MessageNote>,
+    pub open_message: Option<Box<MessageNote>>,
     /// Complete data messages that may still wait for an acknowledgement of TCP.
-    pub in_flight: InFlight,
+    in_flight: InFlight,
     /// The offset after its last complete frame.
     pub(super) frame_end: StreamOffset,
     /// Its Pings and their answers.
-    pub pings: Pings,
+    pub pings: Rare<Pings>,
     /// The rhythms in its small messages; takes memory from the first of them on.
     pub(super) heartbeats: Option<Box<Heartbeats>>,
     /// Its first Close frame.
-    pub close: Option<CloseFrame>,
+    pub close: Option<Box<CloseFrame>>,
     /// What it sent after that; takes memory only when there is something.
     after_close: Option<Box<AfterClose>>,
     /// The other side's TCP has everything before this.
@@ -50,7 +51,7 @@ pub struct Traffic {
     /// Why the last of them that a fault may hide in could not.
     pub unread: Option<Content>,
     /// The frame it began and never finished.
-    pub unfinished: Option<OpenFrame>,
+    pub unfinished: Option<Box<OpenFrame>>,
 }
 
 /// What a side sent after its own Close frame: its peer ignores it (RFC 6455 §1.4, §5.5.1).
@@ -151,16 +152,21 @@ pub struct MessageNote {
 }
 
 impl Traffic {
-    pub(super) fn frame(&mut self, frame: &Frame) {
-        let header = &frame.header;
+    /// Counts a frame that belongs to no message under way, or is the whole of one.
+    pub(super) fn count(&mut self, frame: &Frame) {
         if self.frames.close > 0 {
             self.after_close.get_or_insert_default().frame(frame.first);
         }
-        self.frames.count(header.opcode);
-        self.payload_bytes = self.payload_bytes.saturating_add(header.payload_len);
+        self.frames.count(frame.header.opcode);
+        self.payload_bytes = self.payload_bytes.saturating_add(frame.header.payload_len);
+    }
+
+    pub(super) fn frame(&mut self, frame: &Frame) {
+        self.count(frame);
+        let header = &frame.header;
         match header.opcode {
             Opcode::Text | Opcode::Binary => {
-                self.open_message = Some(MessageNote {
+                self.open_message = Some(Box::new(MessageNote {
                     kind: header.opcode,
                     number: self.text_messages + self.binary_messages + 1,
                     size: header.payload_len,
@@ -171,7 +177,7 @@ impl Traffic {
                     utf8: Utf8State::Unknown,
                     first: frame.first,
                     last: None,
-                });
+                }));
             }
             Opcode::Continuation => {
                 if let Some(open) = &mut self.open_message {
@@ -213,13 +219,20 @@ impl Traffic {
         self.largest_before_last = self.largest_before_last.max(self.last_message.map(|last| last.size));
         self.last_message = Some(note);
         self.sizes.count(note.size, message.last);
-        self.in_flight.sent(self.frame_end);
+        self.in_flight.sent(self.frame_end, self.acked);
         self.open_message = None;
         note
     }
 
     pub(super) fn unfinished(&mut self, unfinished: &websocket::Unfinished) {
-        self.unfinished = unfinished.frame;
+        self.unfinished = unfinished.frame.map(Box::new);
+    }
+
+    /// Complete data messages of which some byte lies at or after `acked` and was not acknowledged either while the
+    /// connection was followed; at most [`InFlight::MAX`].
+    #[must_use]
+    pub fn messages_beyond(&self, acked: StreamOffset) -> u64 {
+        self.in_flight.beyond(acked.max(self.acked))
     }
 
     /// What it sent after its own Close frame; `None` when that was nothing.
@@ -235,13 +248,13 @@ impl Traffic {
 
     /// Whether the data message under way is so small that it may be a heartbeat.
     pub(super) fn is_small_message_open(&self) -> bool {
-        self.open_message.is_some_and(|open| open.wire_len <= SMALL)
+        self.open_message.as_ref().is_some_and(|open| open.wire_len <= SMALL)
     }
 
     /// The message under way, or else the last complete one.
     #[must_use]
     pub fn current_or_last(&self) -> Option<MessageNote> {
-        self.open_message.or(self.last_message)
+        self.open_message.as_deref().copied().or(self.last_message)
     }
 
     /// Payload bytes of the largest complete message before `message`.

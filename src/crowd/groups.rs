@@ -4,6 +4,7 @@ use super::Blind;
 use crate::connection::{ClosePayload, Connection, EndSignalKind, Silence};
 use crate::limits::Limits;
 use crate::units::{Origin, PacketNumber, Side, Timestamp};
+use foldhash::fast::RandomState;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 
@@ -119,7 +120,7 @@ impl Ended {
             time: end.at.time?,
             packet: end.at.packet,
             flow: connection.id.flow,
-            opened: super::opened_at(connection).time?,
+            opened: opened_at(connection).time?,
             age_known: connection.handshake.response.is_some(),
             quiet_since: end.quiet_since.and_then(|since| since.time),
         })
@@ -141,6 +142,11 @@ impl Ended {
     fn origin(&self) -> Origin {
         Origin { packet: self.packet, time: Some(self.time) }
     }
+}
+
+/// Since when a connection counts as open: its 101 or, where that was not seen, its first packet.
+pub(super) fn opened_at(connection: &Connection) -> Origin {
+    connection.handshake.response.as_ref().map_or(connection.first, |response| response.last)
 }
 
 fn nanos_between(earlier: Timestamp, later: Timestamp) -> i64 {
@@ -224,7 +230,7 @@ pub struct Alike {
 /// The hosts of one kind.
 #[derive(Debug)]
 pub(super) struct Groups<K> {
-    hosts: HashMap<K, Group>,
+    hosts: HashMap<K, Group, RandomState>,
     /// Ends remembered in one list.
     ends: usize,
     kept: usize,
@@ -243,7 +249,7 @@ struct Group {
 impl<K: Hash + Eq> Groups<K> {
     /// No hosts yet. Who follows few connections remembers few ends.
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { hosts: HashMap::new(), ends: ENDS.min(limits.flows), kept: 0 }
+        Self { hosts: HashMap::default(), ends: ENDS.min(limits.flows), kept: 0 }
     }
 
     pub(super) fn opened(&mut self, host: K, since: Timestamp, flow: u64) {

@@ -6,9 +6,9 @@
 //! same order, and each time on the leg first that it came from. Where more than two connections said the same, nothing is
 //! paired.
 
-use crate::connection::Connection;
 use crate::limits::Limits;
-use crate::units::{Endpoint, Origin, PerSide, Side};
+use crate::units::{Endpoint, Origin, PacketNumber, PerSide, Side, Timestamp};
+use foldhash::fast::RandomState;
 use std::collections::{HashMap, VecDeque};
 
 /// Legs remembered after they ended; then the oldest are forgotten.
@@ -120,14 +120,23 @@ pub struct Said {
     pub first: PerSide<Option<Origin>>,
 }
 
+/// What is remembered of each leg: nothing but this for one that is open and goes its own way.
 #[derive(Debug)]
 struct Leg {
+    flow: u64,
     endpoints: PerSide<Endpoint>,
-    opened: Origin,
-    /// The other leg by its key, and whether this one is the front.
-    linked: Option<(u64, bool)>,
-    said: Option<Said>,
-    end: Option<LegEnd>,
+    opened: Option<Timestamp>,
+    words: Option<Words>,
+}
+
+/// What a leg has said.
+#[derive(Debug, Clone, Copy)]
+struct Words {
+    hash: u64,
+    /// The packet in which the first message of each side was complete.
+    first: PerSide<Option<PacketNumber>>,
+    /// The seat of the next leg that said the same, in the order in which they did.
+    next: Option<u32>,
 }
 
 /// The legs that are open, and some that have ended.
@@ -135,94 +144,148 @@ struct Leg {
 pub(super) struct Legs {
     /// Legs remembered after they ended.
     kept: usize,
-    legs: HashMap<u64, Leg>,
-    alike: HashMap<u64, Vec<u64>>,
-    ended: VecDeque<u64>,
+    /// Each sits where one was forgotten, or at the end.
+    seats: Vec<Leg>,
+    free: Vec<u32>,
+    of_flow: HashMap<u64, u32, RandomState>,
+    /// The first leg that has said something, by its hash.
+    by_words: HashMap<u64, u32, RandomState>,
+    /// The other leg of a flow by its key, and whether this one is the front.
+    linked: HashMap<u64, (u64, bool), RandomState>,
+    ends: HashMap<u64, LegEnd, RandomState>,
+    left: VecDeque<u64>,
 }
 
 impl Legs {
     /// None yet. Who follows few connections remembers few.
     pub(super) fn new(limits: &Limits) -> Self {
-        let kept = ENDED.min(limits.flows / 4);
-        Self { kept, legs: HashMap::new(), alike: HashMap::new(), ended: VecDeque::new() }
+        Self {
+            kept: ENDED.min(limits.flows / 4),
+            seats: Vec::new(),
+            free: Vec::new(),
+            of_flow: HashMap::default(),
+            by_words: HashMap::default(),
+            linked: HashMap::default(),
+            ends: HashMap::default(),
+            left: VecDeque::new(),
+        }
     }
 
-    pub(super) fn opened(&mut self, connection: &Connection) {
-        let flow = connection.id.flow;
-        let handshake = &connection.handshake;
-        let front = handshake.front.filter(|front| !front.stripped).map(|front| front.flow);
-        let behind = handshake.behind.filter(|behind| !behind.stripped).map(|behind| behind.flow);
-        let linked = match (front, behind) {
-            (Some(front), _) => Some((front, false)),
-            (None, Some(behind)) => Some((behind, true)),
-            (None, None) => None,
-        };
-        let (endpoints, opened) = (connection.endpoints, connection.first);
-        self.legs.insert(flow, Leg { endpoints, opened, linked, said: None, end: None });
+    /// `linked`: the flow that carries the same request, and whether this one is the front of the two.
+    pub(super) fn opened(
+        &mut self,
+        flow: u64,
+        endpoints: PerSide<Endpoint>,
+        opened: Origin,
+        linked: Option<(u64, bool)>,
+    ) {
+        if let Some(linked) = linked {
+            self.linked.insert(flow, linked);
+        }
+        let leg = Leg { flow, endpoints, opened: opened.time, words: None };
+        if let Some(&seat) = self.of_flow.get(&flow) {
+            self.forget_words(seat);
+            self.seats[seat as usize] = leg;
+        } else if let Some(seat) = self.free.pop() {
+            self.seats[seat as usize] = leg;
+            self.of_flow.insert(flow, seat);
+        } else if let Ok(seat) = u32::try_from(self.seats.len()) {
+            self.seats.push(leg);
+            self.of_flow.insert(flow, seat);
+        }
     }
 
     pub(super) fn spoke(&mut self, flow: u64, said: &Said) {
-        let Some(leg) = self.legs.get_mut(&flow).filter(|leg| leg.linked.is_none()) else { return };
-        let before = leg.said.replace(*said);
-        if let Some(before) = before {
-            self.forget_said(flow, before.hash);
+        if self.linked.contains_key(&flow) {
+            return;
         }
+        let Some(&seat) = self.of_flow.get(&flow) else { return };
+        self.forget_words(seat);
         if said.bytes < TELLING_BYTES {
             return;
         }
-        let alike = self.alike.entry(said.hash).or_default();
-        if alike.len() < ALIKE {
-            alike.push(flow);
+        let first = said.first.map(|first| first.map(|at| at.packet));
+        self.seats[seat as usize].words = Some(Words { hash: said.hash, first, next: None });
+        match self.alike(said.hash).enumerate().last() {
+            None => {
+                self.by_words.insert(said.hash, seat);
+            }
+            Some((index, last)) if index + 1 < ALIKE => {
+                if let Some(words) = &mut self.seats[last as usize].words {
+                    words.next = Some(seat);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The seats of those that have said the same, in the order in which they did.
+    fn alike(&self, hash: u64) -> impl Iterator<Item = u32> {
+        let next = |seat: &u32| self.seats.get(*seat as usize)?.words?.next;
+        std::iter::successors(self.by_words.get(&hash).copied(), next)
+    }
+
+    /// What this leg had said is not what it says now.
+    fn forget_words(&mut self, seat: u32) {
+        let Some(words) = self.seats.get_mut(seat as usize).and_then(|leg| leg.words.take()) else { return };
+        if self.by_words.get(&words.hash) == Some(&seat) {
+            match words.next {
+                Some(next) => self.by_words.insert(words.hash, next),
+                None => self.by_words.remove(&words.hash),
+            };
+            return;
+        }
+        let before = self.alike(words.hash).find(|before| {
+            let leg = self.seats.get(*before as usize);
+            leg.and_then(|leg| leg.words).is_some_and(|other| other.next == Some(seat))
+        });
+        if let Some(before) = before.and_then(|before| self.seats.get_mut(before as usize)?.words.as_mut()) {
+            before.next = words.next;
         }
     }
 
     /// Only the first end counts.
     pub(super) fn ended(&mut self, flow: u64, end: LegEnd) {
-        let Some(leg) = self.legs.get_mut(&flow) else { return };
-        leg.end.get_or_insert(end);
+        if self.of_flow.contains_key(&flow) {
+            self.ends.entry(flow).or_insert(end);
+        }
     }
 
     /// A connection is not followed any more; what it was stays for a while.
     pub(super) fn left(&mut self, flow: u64) {
-        self.ended.push_back(flow);
-        while self.ended.len() > self.kept {
-            let Some(oldest) = self.ended.pop_front() else { break };
-            if let Some(said) = self.legs.remove(&oldest).and_then(|leg| leg.said) {
-                self.forget_said(oldest, said.hash);
-            }
-        }
-    }
-
-    fn forget_said(&mut self, flow: u64, hash: u64) {
-        if let Some(alike) = self.alike.get_mut(&hash) {
-            alike.retain(|other| *other != flow);
-            if alike.is_empty() {
-                self.alike.remove(&hash);
+        self.left.push_back(flow);
+        while self.left.len() > self.kept {
+            let Some(oldest) = self.left.pop_front() else { break };
+            self.linked.remove(&oldest);
+            self.ends.remove(&oldest);
+            if let Some(seat) = self.of_flow.remove(&oldest) {
+                self.forget_words(seat);
+                self.free.push(seat);
             }
         }
     }
 
     /// The other leg of a connection, if there is exactly one that can be.
     pub(super) fn other(&self, flow: u64) -> Option<OtherLeg> {
-        let leg = self.legs.get(&flow)?;
-        let (other, is_front) = match leg.linked {
-            Some(linked) => linked,
-            None => self.by_words(flow, leg)?,
+        let seat = *self.of_flow.get(&flow)?;
+        let (other, is_front) = match self.linked.get(&flow) {
+            Some(linked) => *linked,
+            None => self.by_words(seat)?,
         };
-        let end = self.legs.get(&other)?.end;
-        Some(OtherLeg { asked_is_front: is_front, flow: other, end })
+        self.of_flow.get(&other)?;
+        Some(OtherLeg { asked_is_front: is_front, flow: other, end: self.ends.get(&other).copied() })
     }
 
     /// The other leg by what was said, and whether this one is the front.
-    fn by_words(&self, flow: u64, leg: &Leg) -> Option<(u64, bool)> {
-        let said = leg.said.as_ref()?;
-        let [one, two] = self.alike.get(&said.hash)?[..] else { return None };
-        let other_flow = if one == flow { two } else { one };
-        let other = self.legs.get(&other_flow)?;
+    fn by_words(&self, seat: u32) -> Option<(u64, bool)> {
+        let leg = self.seats.get(seat as usize)?;
+        let mut alike = self.alike(leg.words?.hash);
+        let (Some(one), Some(two), None) = (alike.next(), alike.next(), alike.next()) else { return None };
+        let other = self.seats.get(if one == seat { two } else { one } as usize)?;
         if relays(leg, other) {
-            Some((other_flow, true))
+            Some((other.flow, true))
         } else if relays(other, leg) {
-            Some((other_flow, false))
+            Some((other.flow, false))
         } else {
             None
         }
@@ -231,15 +294,15 @@ impl Legs {
 
 /// Whether the proxy between two legs is the server of the one and the client of the other, and passed on what was said.
 fn relays(front: &Leg, back: &Leg) -> bool {
-    let (Some(on_front), Some(on_back)) = (&front.said, &back.said) else { return false };
-    let before = |one: Option<Origin>, other: Option<Origin>| match (one, other) {
-        (Some(one), Some(other)) => one.packet < other.packet,
+    let (Some(on_front), Some(on_back)) = (&front.words, &back.words) else { return false };
+    let before = |one: Option<PacketNumber>, other: Option<PacketNumber>| match (one, other) {
+        (Some(one), Some(other)) => one < other,
         (None, None) => true,
         _ => false,
     };
     front.endpoints.server.ip == back.endpoints.client.ip
         && front.endpoints.server != back.endpoints.server
-        && back.opened.seconds_since(&front.opened).is_none_or(|seconds| seconds.abs() <= OPENED_SECONDS)
+        && front.opened.zip(back.opened).is_none_or(|(front, back)| back.seconds_since(front).abs() <= OPENED_SECONDS)
         && before(on_front.first.client, on_back.first.client)
         && before(on_back.first.server, on_front.first.server)
 }

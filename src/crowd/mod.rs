@@ -1,21 +1,29 @@
 //! What the other connections of a capture say about one of them: who else ended then and there, after the same silence or
 //! the same age, who went on, and which connection is the other leg of the same WebSocket, one proxy further.
 //!
-//! The stack tells a [`Crowd`] of each upgraded connection when it opens, speaks, outlasts a silence and ends, in packet
-//! order. When a connection is reported, the crowd [answers](Crowd::around) with an [`Around`]. All it keeps are small
-//! records in tables of fixed size; what no longer fits makes a count smaller or an answer unknown, never larger.
+//! The stack leaves [`Notices`] of each connection: that it asks for an upgrade, is upgraded, speaks, outlasts a silence and
+//! ends. It never asks. A [`Crowd`] [takes them in](Crowd::take), those of all connections in packet order. When a
+//! connection is over, the crowd [tells](Crowd::settle) it what it found for it, and when it is reported,
+//! [answers](Crowd::around) with an [`Around`]. All it keeps are small records in tables of fixed size, and what it found
+//! for flows that are not over; what no longer fits makes a count smaller or an answer unknown, never larger.
 
 mod groups;
 mod legs;
+mod notice;
+mod requests;
 
 pub use groups::{Alike, AlsoShared, Company, Together};
 pub use legs::{LegEnd, LegEndKind, OtherLeg, Party, Said};
+pub use notice::{Notice, Notices};
 
-use crate::connection::{Connection, EndSignalKind, Silence};
+use crate::connection::{Connection, Leg};
 use crate::limits::Limits;
 use crate::units::{Endpoint, Origin, Side, Timestamp};
-use groups::{Ended, Groups, Place};
+use groups::{Ended, Groups};
 use legs::Legs;
+use notice::{Hosts, What};
+use requests::Requests;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// What the other connections say about one.
@@ -48,8 +56,19 @@ pub struct Crowd {
     servers: Groups<Endpoint>,
     clients: Groups<IpAddr>,
     legs: Legs,
+    requests: Requests,
+    /// What was found for flows that are not over yet.
+    found: HashMap<u64, Found>,
     clock_stepped: bool,
     over: bool,
+}
+
+/// What the others say of a connection while it goes on.
+#[derive(Debug, Default)]
+struct Found {
+    front: Option<Leg>,
+    behind: Option<Leg>,
+    others_open: Option<u64>,
 }
 
 impl Crowd {
@@ -60,57 +79,65 @@ impl Crowd {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let (servers, clients, legs) = (Groups::new(limits), Groups::new(limits), Legs::new(limits));
-        Self { servers, clients, legs, clock_stepped: false, over: false }
+        let (requests, found) = (Requests::default(), HashMap::default());
+        Self { servers, clients, legs, requests, found, clock_stepped: false, over: false }
     }
 
-    /// A connection was upgraded, or is found to have been.
-    pub fn opened(&mut self, connection: &Connection) {
-        self.legs.opened(connection);
-        let Some(since) = opened_at(connection).time else { return };
-        let PerHost { server, client } = hosts(connection);
-        self.servers.opened(server, since, connection.id.flow);
-        self.clients.opened(client, since, connection.id.flow);
-    }
-
-    /// A side of an upgraded connection has said one more of its first messages.
-    pub fn spoke(&mut self, connection: &Connection, said: &Said) {
-        self.legs.spoke(connection.id.flow, said);
-    }
-
-    /// A connection was silent for a while, and went on.
-    pub fn survived(&mut self, connection: &Connection, survived: Silence) {
-        let PerHost { server, client } = hosts(connection);
-        self.servers.survived(server, connection.id.flow, survived);
-        self.clients.survived(client, connection.id.flow, survived);
-    }
-
-    /// The first sign of the end of an upgraded connection came.
-    pub fn ended(&mut self, connection: &mut Connection) {
-        let (Some(end), Some(place)) = (connection.first_end(), Place::of(connection)) else { return };
-        let by = end.by;
-        let kind = match end.kind {
-            EndSignalKind::CloseFrame => LegEndKind::Close(groups::code_of(connection, by)),
-            EndSignalKind::Rst => LegEndKind::Rst,
-            _ => LegEndKind::Fin,
-        };
-        self.legs.ended(connection.id.flow, LegEnd { kind, by, at: end.at });
-        let Some(ended) = Ended::of(connection) else { return };
-        let PerHost { server, client } = hosts(connection);
-        let at_server = self.servers.ended(server, place, ended);
-        let at_client = self.clients.ended(client, place, ended);
-        connection.others_open = if by == Side::Server { at_server } else { at_client };
-    }
-
-    /// The connection is not followed any more, whether it ended or not.
-    pub fn left(&mut self, connection: &Connection) {
-        if self.over {
-            return;
+    /// Takes in what the connection of this flow tells.
+    pub fn take(&mut self, flow: u64, notice: Notice) {
+        match notice.0 {
+            What::Request(key, leg) => {
+                if let Some(front) = self.requests.came(key, Leg { flow, ..leg }) {
+                    self.found.entry(flow).or_default().front = Some(front);
+                }
+            }
+            What::Answered(key) => match self.requests.answered(&key, flow) {
+                Some(None) => {
+                    self.found.get_mut(&flow).into_iter().for_each(|found| found.behind = None);
+                }
+                Some(behind) => self.found.entry(flow).or_default().behind = behind,
+                None => {}
+            },
+            What::Opened { endpoints, first, since } => {
+                let linked = self.found.get(&flow).and_then(Found::linked);
+                self.legs.opened(flow, endpoints, first, linked);
+                let Some(since) = since else { return };
+                let Hosts { server, client } = Hosts::of(&endpoints);
+                self.servers.opened(server, since, flow);
+                self.clients.opened(client, since, flow);
+            }
+            What::Spoke(said) => self.legs.spoke(flow, &said),
+            What::Survived(Hosts { server, client }, survived) => {
+                self.servers.survived(server, flow, survived);
+                self.clients.survived(client, flow, survived);
+            }
+            What::Ended { hosts: Hosts { server, client }, leg, place, ended } => {
+                self.legs.ended(flow, leg);
+                let Some(ended) = ended else { return };
+                let ended = Ended { flow, ..ended };
+                let at_server = self.servers.ended(server, place, ended);
+                let at_client = self.clients.ended(client, place, ended);
+                let others_open = if leg.by == Side::Server { at_server } else { at_client };
+                if others_open.is_some() {
+                    self.found.entry(flow).or_default().others_open = others_open;
+                }
+            }
+            What::Left { .. } if self.over => {}
+            What::Left { hosts: Hosts { server, client }, since } => {
+                self.legs.left(flow);
+                let Some(since) = since else { return };
+                self.servers.left(&server, since, flow);
+                self.clients.left(&client, since, flow);
+            }
         }
-        self.legs.left(connection.id.flow);
-        let Some(since) = opened_at(connection).time else { return };
-        let PerHost { server, client } = hosts(connection);
-        self.servers.left(&server, since, connection.id.flow);
-        self.clients.left(&client, since, connection.id.flow);
+    }
+
+    /// The flow is over: what was found for it meanwhile goes into its connection, if it has one.
+    pub fn settle(&mut self, flow: u64, connection: Option<&mut Connection>) {
+        let Some(Found { front, behind, others_open }) = self.found.remove(&flow) else { return };
+        let Some(connection) = connection else { return };
+        (connection.handshake.front, connection.handshake.behind) = (front.map(Box::new), behind.map(Box::new));
+        connection.others_open = others_open;
     }
 
     /// The capture is over: whoever is open now was open to its end.
@@ -150,16 +177,11 @@ impl Crowd {
     }
 }
 
-struct PerHost {
-    server: Endpoint,
-    client: IpAddr,
-}
-
-fn hosts(connection: &Connection) -> PerHost {
-    PerHost { server: connection.endpoints.server, client: connection.endpoints.client.ip }
-}
-
-/// Since when a connection counts as open: its 101 or, where that was not seen, its first packet.
-fn opened_at(connection: &Connection) -> Origin {
-    connection.handshake.response.as_ref().map_or(connection.first, |response| response.last)
+impl Found {
+    /// The flow that carries the same request, and whether the one asked about is nearer the client.
+    fn linked(&self) -> Option<(u64, bool)> {
+        let whole = |leg: Option<Leg>| leg.filter(|leg| !leg.stripped).map(|leg| leg.flow);
+        let front = whole(self.front).map(|front| (front, false));
+        front.or_else(|| whole(self.behind).map(|behind| (behind, true)))
+    }
 }

@@ -11,7 +11,7 @@ pub use render::{printable, render, value_text};
 
 pub use crate::catalog::rules::{Cause, Confidence, Party, RuleId, Who};
 
-use crate::catalog::rules::{Condition, Firmer, Outcome, Role, Rule, RuleSet, Test};
+use crate::catalog::rules::{Condition, Firmer, Outcome, Positions, Role, Rule, RuleSet, Test};
 use crate::evidence::{Evidence, FactId, Facts, Known, Value, WhyUnknown};
 use std::sync::Arc;
 
@@ -35,13 +35,13 @@ pub struct Diagnosis {
     /// What to do, best first.
     pub fixes: Vec<Fix>,
     /// Where the standard speaks of it.
-    pub references: Vec<Arc<str>>,
+    pub references: Arc<[Arc<str>]>,
     /// What else it could be, best first.
     pub alternatives: Vec<Candidate>,
     /// What this capture lacks that could make another rule win.
     pub limits: Vec<Limit>,
     /// What would refute it, as keys of the words under `refute.<key>`; empty when it is certain.
-    pub refuted_by: Vec<Arc<str>>,
+    pub refuted_by: Arc<[Arc<str>]>,
 }
 
 /// One kind of gap in what the capture shows, and the rules that it keeps open.
@@ -105,44 +105,71 @@ fn confidence_of(rule: &Rule, facts: &Facts) -> Confidence {
     }
 }
 
+/// What all rules make of a set of facts.
+struct Outcomes {
+    firing: Positions,
+    undecided: Positions,
+}
+
+impl Outcomes {
+    /// Each fact is asked only while a rule that has not failed yet asks for it, and each condition is tested once.
+    fn of(rules: &RuleSet, facts: &Facts) -> Self {
+        let mut left = Positions::all(rules.count());
+        let mut open = Positions::none(rules.count());
+        for question in rules.questions() {
+            if !question.asked_by.meets(&left) {
+                continue;
+            }
+            for (condition, needed_by) in &question.conditions {
+                if needed_by.meets(&left) {
+                    match holds(condition, facts) {
+                        Truth::Yes => {}
+                        Truth::No => left.remove(needed_by),
+                        Truth::Open => open.add(needed_by),
+                    }
+                }
+            }
+        }
+        let mut firing = left.clone();
+        firing.remove(&open);
+        open.keep(&left);
+        Self { firing, undecided: open }
+    }
+
+    /// The firing rules that no other firing rule refines.
+    fn candidates(&self, rules: &RuleSet) -> Positions {
+        let mut candidates = self.firing.clone();
+        rules.at(&self.firing).for_each(|rule| candidates.remove(rule.refined()));
+        candidates
+    }
+}
+
 /// The one diagnosis of a connection with these facts.
 #[must_use]
 pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
-    let mut firing = Vec::new();
-    let mut undecided = Vec::new();
-    for rule in rules.iter() {
-        match evaluate(rule, facts) {
-            Outcome::Fires => firing.push(rule),
-            Outcome::Undecided => undecided.push(rule),
-            Outcome::Fails => {}
-        }
-    }
-    let mut candidates: Vec<&Rule> =
-        firing.iter().copied().filter(|rule| !firing.iter().any(|other| other.is_refinement_of(rule))).collect();
+    let outcomes = Outcomes::of(rules, facts);
+    let undecided: Vec<&Rule> = rules.at(&outcomes.undecided).collect();
+    let mut candidates: Vec<&Rule> = rules.at(&outcomes.candidates(rules)).collect();
     // The rules come ordered by id and the sort is stable, so that equal confidence keeps that order.
     candidates.sort_by_key(|rule| std::cmp::Reverse(confidence_of(rule, facts)));
     let winner = candidates.first().copied().unwrap_or_else(|| rules.catch_all());
 
     // An undecided rule that refines another undecided one adds no new question.
-    let open: Vec<&Rule> = undecided
-        .iter()
-        .copied()
-        .filter(|rule| !winner.is_refinement_of(rule))
-        .filter(|rule| !undecided.iter().any(|other| rule.is_refinement_of(other)))
-        .collect();
+    let is_general = |rule: &&&Rule| !winner.is_refinement_of(rule) && !rule.refined().meets(&outcomes.undecided);
+    let open = undecided.iter().filter(is_general);
     let questioned = undecided.iter().any(|rule| rule.is_refinement_of(winner));
     let doubt = doubted(facts);
-    let mut because = because(rules, winner, facts);
+    let mut because = because(rules, winner, &outcomes.firing, facts);
     let presumed = because.iter().any(|evidence| evidence.presumed);
     let most = if questioned || presumed || doubt.is_some() { Confidence::Likely } else { Confidence::Certain };
     let confidence = confidence_of(winner, facts).min(most);
     because.extend(doubt.filter(|doubt| !because.iter().any(|each| each.fact == doubt.fact)).cloned());
 
     let others = candidates.iter().skip(1).map(|rule| candidate(rule, facts));
-    let mut alternatives: Vec<Candidate> = others.chain(open.iter().map(|rule| candidate(rule, facts))).collect();
+    let mut alternatives: Vec<Candidate> = others.chain(open.map(|rule| candidate(rule, facts))).collect();
     alternatives.sort_by_key(|each| (!each.undecided.is_empty(), std::cmp::Reverse(each.confidence)));
 
-    let refuted_by = if confidence == Confidence::Certain { Vec::new() } else { winner.refuted_by.clone() };
+    let refuted_by = if confidence == Confidence::Certain { Arc::default() } else { Arc::clone(&winner.refuted_by) };
     Diagnosis {
         rule: winner.id.clone(),
         cause: winner.cause,
@@ -151,7 +178,7 @@ pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
         firm: is_firm(winner, facts),
         because,
         fixes: winner.fixes.iter().map(|fix| Fix { who: who(fix.who, facts), id: fix.id.clone() }).collect(),
-        references: winner.references.clone(),
+        references: Arc::clone(&winner.references),
         alternatives,
         limits: limits(winner, &undecided, facts),
         refuted_by,
@@ -206,15 +233,16 @@ fn open_facts(rule: &Rule, facts: &Facts) -> Vec<(FactId, WhyUnknown)> {
 
 /// What casts doubt on every conclusion: the receiver may have read other bytes than we did.
 fn doubted(facts: &Facts) -> Option<&Evidence> {
-    let conflict = facts.evidence(FactId::by_name("tcp.conflict")?);
+    const CONFLICT: FactId = FactId::named("tcp.conflict");
+    let conflict = facts.evidence(CONFLICT);
     let unsettled = conflict.value.seen().and_then(Value::text) == Some("unsettled");
     unsettled.then_some(conflict)
 }
 
 /// The evidence of the winner's conditions first, then of the rules it refines that fire as well.
-fn because(rules: &RuleSet, winner: &Rule, facts: &Facts) -> Vec<Evidence> {
-    let refined = rules.iter().filter(|rule| winner.is_refinement_of(rule));
-    let refined = refined.filter(|rule| evaluate(rule, facts) == Outcome::Fires);
+fn because(rules: &RuleSet, winner: &Rule, firing: &Positions, facts: &Facts) -> Vec<Evidence> {
+    const HOLE: FactId = FactId::named("capture.missing_bytes");
+    let refined = rules.at(firing).filter(|rule| winner.is_refinement_of(rule));
     let mut evidence: Vec<Evidence> = Vec::new();
     let firmer = winner.firmer.iter().filter(|_| is_firm(winner, facts)).flat_map(|firmer| &firmer.conditions);
     let refined = refined.flat_map(|rule| &rule.conditions);
@@ -227,11 +255,8 @@ fn because(rules: &RuleSet, winner: &Rule, facts: &Facts) -> Vec<Evidence> {
         }
     }
     // Whatever is concluded, a hole in the capture belongs to it.
-    if let Some(hole) = FactId::by_name("capture.missing_bytes")
-        && facts.get(hole).seen().is_some()
-        && !evidence.iter().any(|each| each.fact == hole)
-    {
-        evidence.push(facts.evidence(hole).clone());
+    if facts.get(HOLE).seen().is_some() && !evidence.iter().any(|each| each.fact == HOLE) {
+        evidence.push(facts.evidence(HOLE).clone());
     }
     evidence
 }
@@ -241,13 +266,11 @@ fn facts_of(condition: &Condition) -> impl Iterator<Item = FactId> {
 }
 
 fn party(role: Role, facts: &Facts) -> Party {
-    let side = |name| {
-        let value = FactId::by_name(name).and_then(|fact| facts.get(fact).seen());
-        match value.and_then(Value::text) {
-            Some("client") => Some(Party::Client),
-            Some("server") => Some(Party::Server),
-            _ => None,
-        }
+    const ENDER: FactId = FactId::named("end.side");
+    let ender = || match facts.text(ENDER) {
+        Some("client") => Some(Party::Client),
+        Some("server") => Some(Party::Server),
+        _ => None,
     };
     match role {
         Role::Client => Party::Client,
@@ -256,8 +279,8 @@ fn party(role: Role, facts: &Facts) -> Party {
         Role::Network => Party::Network,
         Role::None => Party::None,
         Role::Unknown | Role::Either => Party::Unknown,
-        Role::Ender => side("end.side").unwrap_or(Party::Unknown),
-        Role::Peer => match side("end.side") {
+        Role::Ender => ender().unwrap_or(Party::Unknown),
+        Role::Peer => match ender() {
             Some(Party::Client) => Party::Server,
             Some(Party::Server) => Party::Client,
             _ => Party::Unknown,

@@ -5,16 +5,17 @@
 //! that the capture lacks. The table of all facts is [`FACTS`]; rules, texts and reports speak of facts by these names.
 
 mod extract;
+mod facts;
 mod table;
 
+pub use facts::{Facts, Subject};
 pub use table::{FACTS, Fact, FactId, FactType};
 
-use crate::connection::{Applications, Connection};
-use crate::crowd::Around;
+use crate::connection::Applications;
 use crate::middlebox::Middleboxes;
-use crate::software::{Recognition, Stacks};
-use crate::units::{PacketNumber, PerSide};
-use extract::View;
+use crate::software::Stacks;
+use crate::units::PacketNumber;
+use std::sync::Arc;
 
 /// The answer to one question about a connection.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -135,8 +136,18 @@ impl Value {
 }
 
 /// The packets that show a fact: a few of them, in capture order, each once.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PacketRefs(Vec<PacketNumber>);
+#[derive(Debug, Clone, Default)]
+pub struct PacketRefs(Packets);
+
+/// Most facts are shown by two packets at most, which need no room of their own.
+#[derive(Debug, Clone, Default)]
+enum Packets {
+    #[default]
+    None,
+    One([PacketNumber; 1]),
+    Two([PacketNumber; 2]),
+    More(Vec<PacketNumber>),
+}
 
 impl PacketRefs {
     /// How many packets are kept; the first ones win.
@@ -144,19 +155,44 @@ impl PacketRefs {
 
     /// Adds a packet, unless it is there already or the list is full.
     pub fn push(&mut self, packet: PacketNumber) {
-        if self.0.len() < Self::MAX
-            && let Err(place) = self.0.binary_search(&packet)
-        {
-            self.0.insert(place, packet);
+        match &mut self.0 {
+            Packets::None => self.0 = Packets::One([packet]),
+            Packets::One([one]) if *one != packet => {
+                self.0 = Packets::Two([packet.min(*one), packet.max(*one)]);
+            }
+            Packets::Two(two) if !two.contains(&packet) => {
+                let mut three = vec![two[0], two[1], packet];
+                three.sort_unstable();
+                self.0 = Packets::More(three);
+            }
+            Packets::More(more) if more.len() < Self::MAX => {
+                if let Err(place) = more.binary_search(&packet) {
+                    more.insert(place, packet);
+                }
+            }
+            Packets::One(_) | Packets::Two(_) | Packets::More(_) => {}
         }
     }
 
     /// The packets, ascending.
     #[must_use]
     pub fn as_slice(&self) -> &[PacketNumber] {
-        &self.0
+        match &self.0 {
+            Packets::None => &[],
+            Packets::One(one) => one,
+            Packets::Two(two) => two,
+            Packets::More(more) => more,
+        }
     }
 }
+
+impl PartialEq for PacketRefs {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for PacketRefs {}
 
 impl FromIterator<PacketNumber> for PacketRefs {
     fn from_iter<I: IntoIterator<Item = PacketNumber>>(packets: I) -> Self {
@@ -180,91 +216,15 @@ pub struct Evidence {
     pub presumed: bool,
 }
 
-/// What a connection is seen against: what is known beforehand, and what the rest of the capture says.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
+/// What is known beforehand of those who speak, and of what lies between them.
+#[derive(Debug, Clone)]
+pub struct Tables {
     /// The application protocols, and what the user says of Close frames.
-    pub applications: &'a Applications,
-    /// The WebSocket libraries that are known.
-    pub stacks: &'a Stacks,
-    /// Which of them speaks on each side.
-    pub software: &'a PerSide<Recognition>,
-    /// The devices whose limits are known.
-    pub middleboxes: &'a Middleboxes,
-    /// What the other connections say.
-    pub around: &'a Around,
-}
-
-/// Reads every fact off a connection.
-#[must_use]
-pub fn collect(connection: &Connection, context: Context<'_>) -> Facts {
-    let view = View::new(connection, context);
-    let evidence = |fact: FactId| {
-        view.presumed.set(false);
-        let answer = (fact.fact().extract)(&view);
-        let stepped = fact.ty() == FactType::Seconds && spans_clock_step(connection, answer.packets.as_slice());
-        let (value, packets) = match answer.value {
-            Known::Seen(_) if stepped => {
-                let steps = connection.clock_steps.iter().map(|step| step.packet).collect();
-                (Known::Unknown(WhyUnknown::ClockStep), steps)
-            }
-            value => (value, answer.packets),
-        };
-        Evidence { fact, value, packets, presumed: view.presumed.get() }
-    };
-    let facts = Facts(FactId::all().map(evidence).collect());
-    debug_assert!(facts.iter().all(|evidence| evidence.value.seen().is_none_or(|seen| evidence.fact.ty().fits(seen))));
-    facts
-}
-
-/// Whether a duration shown by these packets is none, because the clock stepped. One that names fewer than two packets
-/// may have been measured anywhere in the connection.
-fn spans_clock_step(connection: &Connection, packets: &[PacketNumber]) -> bool {
-    match packets {
-        [first, .., last] => connection.clock_stepped(*first, *last),
-        _ => !connection.clock_steps.is_empty(),
-    }
-}
-
-/// Every fact about one connection: one [`Evidence`] for each row of [`FACTS`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Facts(Vec<Evidence>);
-
-impl Facts {
-    /// All facts with the same answer, to be replaced one by one.
-    #[must_use]
-    pub fn all(value: &Known<Value>) -> Self {
-        Self(
-            FactId::all()
-                .map(|fact| Evidence { fact, value: value.clone(), packets: PacketRefs::default(), presumed: false })
-                .collect(),
-        )
-    }
-
-    /// Replaces the answer to one fact.
-    ///
-    /// A value that does not fit the fact's type is a mistake in the extractor; debug builds stop there.
-    pub fn set(&mut self, fact: FactId, value: Known<Value>, packets: PacketRefs) {
-        debug_assert!(value.seen().is_none_or(|seen| fact.ty().fits(seen)), "{} cannot be {value:?}", fact.name());
-        self.0[fact.index()] = Evidence { fact, value, packets, presumed: false };
-    }
-
-    /// The evidence for one fact.
-    #[must_use]
-    pub fn evidence(&self, fact: FactId) -> &Evidence {
-        &self.0[fact.index()]
-    }
-
-    /// The answer to one fact.
-    #[must_use]
-    pub fn get(&self, fact: FactId) -> &Known<Value> {
-        &self.evidence(fact).value
-    }
-
-    /// All evidence, in the order of [`FACTS`].
-    pub fn iter(&self) -> impl Iterator<Item = &Evidence> {
-        self.0.iter()
-    }
+    pub applications: Arc<Applications>,
+    /// The WebSocket libraries.
+    pub stacks: Arc<Stacks>,
+    /// The devices on the path whose limits are known.
+    pub middleboxes: Arc<Middleboxes>,
 }
 
 #[cfg(test)]
@@ -277,14 +237,5 @@ mod tests {
         let refs: PacketRefs = numbers.collect();
         let values: Vec<_> = refs.as_slice().iter().map(|packet| packet.value()).collect();
         assert_eq!(values, [3, 7, 9, 20, 21, 22, 23, 24]);
-    }
-
-    #[test]
-    fn facts_answer_by_id() {
-        let code = FactId::by_name("close.code").expect("a row of the table");
-        let mut facts = Facts::all(&Known::Unknown(WhyUnknown::Encrypted));
-        facts.set(code, Known::Seen(Value::Int(1009)), PacketRefs::default());
-        assert_eq!(facts.get(code), &Known::Seen(Value::Int(1009)));
-        assert_eq!(facts.iter().filter(|evidence| evidence.value.seen().is_some()).count(), 1);
     }
 }

@@ -7,6 +7,8 @@ use super::extract::{
 };
 use crate::connection::{IcmpKind, KnownBy, Retry};
 use crate::software::{HandlerError, KnownBy as SoftwareKnownBy, Sureness};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// What kind of value a fact has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,8 @@ pub struct Fact {
     pub ty: FactType,
     /// What it says, and what its absence says.
     pub doc: &'static str,
+    /// Whether tables must be searched for it, of libraries or of devices.
+    pub is_looked_up: bool,
     /// Reads it off a connection.
     pub(super) extract: Extract,
 }
@@ -77,24 +81,26 @@ pub(super) type Extract = fn(&View<'_>) -> Answer;
 
 /// Position of a fact in [`FACTS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FactId(usize);
+pub struct FactId(u16);
 
 impl FactId {
     /// The fact with this name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        FACTS.iter().position(|fact| fact.name == name).map(Self)
+        static BY_NAME: LazyLock<HashMap<&str, FactId>> =
+            LazyLock::new(|| FactId::all().map(|fact| (fact.name(), fact)).collect());
+        BY_NAME.get(name).copied()
     }
 
     /// All facts, in the order of [`FACTS`].
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..FACTS.len()).map(Self)
+        (0..COUNT).map(Self)
     }
 
     /// The row of the table.
     #[must_use]
     pub fn fact(self) -> &'static Fact {
-        &FACTS[self.0]
+        &FACTS[self.index()]
     }
 
     /// The stable name.
@@ -124,12 +130,45 @@ impl FactId {
     /// Position in the table.
     #[must_use]
     pub fn index(self) -> usize {
-        self.0
+        usize::from(self.0)
+    }
+
+    /// The fact with this name, where the name is part of the program: one that does not exist fails to compile in a constant.
+    ///
+    /// # Panics
+    /// There is no such fact.
+    #[must_use]
+    pub const fn named(name: &str) -> Self {
+        let mut index = 0;
+        while index < COUNT {
+            if same(FACTS[index as usize].name.as_bytes(), name.as_bytes()) {
+                return Self(index);
+            }
+            index += 1;
+        }
+        panic!("no fact has this name")
     }
 }
 
+/// Rows of the table.
+const COUNT: u16 = FACTS.len() as u16;
+
+/// What `==` does, for constants.
+const fn same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
+
 const fn fact(name: &'static str, ty: FactType, extract: Extract, doc: &'static str) -> Fact {
-    Fact { name, ty, doc, extract }
+    Fact { name, ty, doc, is_looked_up: false, extract }
+}
+
+/// A fact for which tables must be searched.
+const fn looked_up(name: &'static str, ty: FactType, extract: Extract, doc: &'static str) -> Fact {
+    Fact { is_looked_up: true, ..fact(name, ty, extract, doc) }
 }
 
 const SIDE: FactType = FactType::Enum(&["client", "server"]);
@@ -152,14 +191,14 @@ pub static FACTS: &[Fact] = &[
     fact("connection.messages", INT, whole::messages, "Data messages of both sides."),
     fact("connection.http_status", INT, whole::http_status, "Status of the HTTP response that a side wrote into the upgraded stream; absent when there was none."),
     fact("client.browser", BOOL, whole::browser, "The request looks like a browser's: `Origin` with `Sec-Fetch-*`, or a Mozilla user agent."),
-    fact("client.stack", TEXT, software::client_stack, "The WebSocket library of the client, as `wsdissect stacks` names it; absent when nothing tells, or several fit."),
-    fact("client.stack_confidence", FactType::Enum(Sureness::NAMES), software::client_stack_confidence, "How sure that name is: certain when it names itself and nothing contradicts, likely when nothing else that is known does so, possible when it fits best."),
-    fact("client.stack_known_by", FactType::Enum(SoftwareKnownBy::NAMES), software::client_stack_known_by, "What tells it best: a header that names it, the order of its header fields, the words of its Close reasons, or its behaviour."),
-    fact("client.keepalive_setting", TEXT, software::client_keepalive_setting, "How to make that library send Pings or heartbeats, with an interval below half of the silence at the end."),
-    fact("server.stack", TEXT, software::server_stack, "The WebSocket library of the server; behind a proxy that writes the response anew, often unknown."),
-    fact("server.stack_confidence", FactType::Enum(Sureness::NAMES), software::server_stack_confidence, "How sure that name is, as for the client."),
-    fact("server.stack_known_by", FactType::Enum(SoftwareKnownBy::NAMES), software::server_stack_known_by, "What tells it best, as for the client."),
-    fact("server.keepalive_setting", TEXT, software::server_keepalive_setting, "How to make that library send Pings or heartbeats, with an interval below half of the silence at the end."),
+    looked_up("client.stack", TEXT, software::client_stack, "The WebSocket library of the client, as `wsdissect stacks` names it; absent when nothing tells, or several fit."),
+    looked_up("client.stack_confidence", FactType::Enum(Sureness::NAMES), software::client_stack_confidence, "How sure that name is: certain when it names itself and nothing contradicts, likely when nothing else that is known does so, possible when it fits best."),
+    looked_up("client.stack_known_by", FactType::Enum(SoftwareKnownBy::NAMES), software::client_stack_known_by, "What tells it best: a header that names it, the order of its header fields, the words of its Close reasons, or its behaviour."),
+    looked_up("client.keepalive_setting", TEXT, software::client_keepalive_setting, "How to make that library send Pings or heartbeats, with an interval below half of the silence at the end."),
+    looked_up("server.stack", TEXT, software::server_stack, "The WebSocket library of the server; behind a proxy that writes the response anew, often unknown."),
+    looked_up("server.stack_confidence", FactType::Enum(Sureness::NAMES), software::server_stack_confidence, "How sure that name is, as for the client."),
+    looked_up("server.stack_known_by", FactType::Enum(SoftwareKnownBy::NAMES), software::server_stack_known_by, "What tells it best, as for the client."),
+    looked_up("server.keepalive_setting", TEXT, software::server_keepalive_setting, "How to make that library send Pings or heartbeats, with an interval below half of the silence at the end."),
     fact("tcp.open", FactType::Enum(&["completed", "refused", "unanswered", "unreachable", "unacknowledged", "not_captured"]), path::tcp_open, "Whether the SYN was answered by SYN-ACK, by RST, not at all, by an ICMP error, or was not seen; unacknowledged: the client never took the SYN-ACK."),
     fact("tcp.syns", INT, path::syns, "How often the client sent its SYN."),
     fact("tcp.syn_waited_s", SECONDS, path::syn_waited_s, "From the first SYN to the client's last packet; absent when the SYN was sent once."),
@@ -178,7 +217,7 @@ pub static FACTS: &[Fact] = &[
     fact("end.client_silence_s", SECONDS, devices::client_silence_s, "The same without a payload byte of the client alone; absent when it sent none."),
     fact("end.server_silence_s", SECONDS, devices::server_silence_s, "The same without a payload byte of the server alone; absent when it sent none."),
     fact("end.since_peer_data_s", SECONDS, end::since_peer_data_s, "From the peer's last data message to the ender's first sign of the end; absent when the peer sent none."),
-    fact("end.set_off_by_message", BOOL, software::set_off_by_message, "The end followed the peer's last data message within a second, unanswered, and so closely that chance is unlikely."),
+    looked_up("end.set_off_by_message", BOOL, software::set_off_by_message, "The end followed the peer's last data message within a second, unanswered, and so closely that chance is unlikely."),
     fact("end.unfinished_frame", SIDE, end::unfinished_frame, "This side began a frame and never completed it."),
     fact("end.unacked_side", SIDE, loss::unacked_side, "This side's last bytes were never acknowledged, sent again or not."),
     fact("end.unanswered_retransmissions", INT, loss::unanswered_retransmissions, "How often a side sent its last bytes again without an acknowledgement; absent when none did."),
@@ -234,27 +273,27 @@ pub static FACTS: &[Fact] = &[
     fact("handshake.content_type", TEXT, handshake::content_type, "`Content-Type` of the response."),
     fact("handshake.server", TEXT, handshake::server, "`Server` of the response."),
     fact("handshake.proxy", TEXT, handshake::proxy, "What in the headers names an intermediary, such as `Via` or `CF-RAY`."),
-    fact("proxy.device", TEXT, devices::proxy_device, "The proxies and load balancers that the handshake gives away, by their headers or the host; absent when none does."),
-    fact("proxy.side", SIDE, devices::proxy_side, "At which end of this connection the first of them stands: server when its mark is in the response, client when it is in the request."),
-    fact("idle.limit_s", SECONDS, devices::idle_limit_s, "The idle timer that the silence before the end is as good as, of a known device or just a round one; absent when it is none, and when the connection had outlived a silence as long."),
-    fact("idle.candidates", TEXT, devices::idle_candidates, "The devices, with their settings, whose idle timer fits the silence and the way the connection ended, those that show themselves first; `(?)` marks what nobody has verified."),
-    fact("idle.device", TEXT, devices::idle_device, "The first of them, when the handshake gives it away at the end from which the connection was cut."),
-    fact("idle.setting", TEXT, devices::idle_setting, "The setting of that timer; absent when it cannot be changed."),
-    fact("idle.snippet", TEXT, devices::idle_snippet, "How that setting is written with a value that would have been enough: twice the timer, or twice the interval between Pings."),
-    fact("idle.fixed_by", TEXT, devices::idle_fixed_by, "That device, when its timer cannot be raised."),
-    fact("idle.examples", TEXT, devices::idle_examples, "Without such a device: how the settings of the most likely ones are written."),
-    fact("idle.ping_interval", INT, devices::idle_ping_interval, "Seconds between two Pings that keep a connection in spite of `idle.limit_s`."),
-    fact("idle.survived_s", SECONDS, devices::idle_survived_s, "An earlier silence that was at least as long as the last and that the connection outlived: an idle timer would have ended it then; absent when there was none."),
-    fact("idle.rhythm_s", SECONDS, devices::idle_rhythm_s, "Interval of the Pings of the side whose last words nobody took, when it had pinged at least three times and then left out two or more before them, as a machine that sleeps does."),
-    fact("lifetime.limit_s", SECONDS, devices::lifetime_limit_s, "The limit to the age of connections that `connection.lifetime_s` is as good as, of a known device or service or just a round one."),
-    fact("lifetime.candidates", TEXT, devices::lifetime_candidates, "The devices and services, with their settings, that end connections of that age so."),
-    fact("lifetime.device", TEXT, devices::lifetime_device, "The first of them, when the handshake gives it away at the end from which the connection was cut."),
-    fact("lifetime.by", FactType::Enum(&["proxy", "server"]), devices::lifetime_by, "Whether that is a device on the path or the server's own operator."),
-    fact("lifetime.setting", TEXT, devices::lifetime_setting, "The setting of that limit; absent when it cannot be changed."),
-    fact("lifetime.snippet", TEXT, devices::lifetime_snippet, "How that setting is written with a higher value."),
-    fact("drain.device", TEXT, devices::drain_device, "The device that the handshake gives away and that ends connections this way when it is reloaded or stopped."),
-    fact("drain.setting", TEXT, devices::drain_setting, "The setting that lets connections live on then."),
-    fact("drain.snippet", TEXT, devices::drain_snippet, "How that setting is written."),
+    looked_up("proxy.device", TEXT, devices::proxy_device, "The proxies and load balancers that the handshake gives away, by their headers or the host; absent when none does."),
+    looked_up("proxy.side", SIDE, devices::proxy_side, "At which end of this connection the first of them stands: server when its mark is in the response, client when it is in the request."),
+    looked_up("idle.limit_s", SECONDS, devices::idle_limit_s, "The idle timer that the silence before the end is as good as, of a known device or just a round one; absent when it is none, and when the connection had outlived a silence as long."),
+    looked_up("idle.candidates", TEXT, devices::idle_candidates, "The devices, with their settings, whose idle timer fits the silence and the way the connection ended, those that show themselves first; `(?)` marks what nobody has verified."),
+    looked_up("idle.device", TEXT, devices::idle_device, "The first of them, when the handshake gives it away at the end from which the connection was cut."),
+    looked_up("idle.setting", TEXT, devices::idle_setting, "The setting of that timer; absent when it cannot be changed."),
+    looked_up("idle.snippet", TEXT, devices::idle_snippet, "How that setting is written with a value that would have been enough: twice the timer, or twice the interval between Pings."),
+    looked_up("idle.fixed_by", TEXT, devices::idle_fixed_by, "That device, when its timer cannot be raised."),
+    looked_up("idle.examples", TEXT, devices::idle_examples, "Without such a device: how the settings of the most likely ones are written."),
+    looked_up("idle.ping_interval", INT, devices::idle_ping_interval, "Seconds between two Pings that keep a connection in spite of `idle.limit_s`."),
+    looked_up("idle.survived_s", SECONDS, devices::idle_survived_s, "An earlier silence that was at least as long as the last and that the connection outlived: an idle timer would have ended it then; absent when there was none."),
+    looked_up("idle.rhythm_s", SECONDS, devices::idle_rhythm_s, "Interval of the Pings of the side whose last words nobody took, when it had pinged at least three times and then left out two or more before them, as a machine that sleeps does."),
+    looked_up("lifetime.limit_s", SECONDS, devices::lifetime_limit_s, "The limit to the age of connections that `connection.lifetime_s` is as good as, of a known device or service or just a round one."),
+    looked_up("lifetime.candidates", TEXT, devices::lifetime_candidates, "The devices and services, with their settings, that end connections of that age so."),
+    looked_up("lifetime.device", TEXT, devices::lifetime_device, "The first of them, when the handshake gives it away at the end from which the connection was cut."),
+    looked_up("lifetime.by", FactType::Enum(&["proxy", "server"]), devices::lifetime_by, "Whether that is a device on the path or the server's own operator."),
+    looked_up("lifetime.setting", TEXT, devices::lifetime_setting, "The setting of that limit; absent when it cannot be changed."),
+    looked_up("lifetime.snippet", TEXT, devices::lifetime_snippet, "How that setting is written with a higher value."),
+    looked_up("drain.device", TEXT, devices::drain_device, "The device that the handshake gives away and that ends connections this way when it is reloaded or stopped."),
+    looked_up("drain.setting", TEXT, devices::drain_setting, "The setting that lets connections live on then."),
+    looked_up("drain.snippet", TEXT, devices::drain_snippet, "How that setting is written."),
     fact("handshake.front", TEXT, handshake::front, "Where the same request still asked for the upgrade before a proxy passed it on: the address there and the connection; absent when no such connection is in the capture."),
     fact("handshake.behind", TEXT, handshake::behind, "Where a proxy passed this request on without the upgrade; absent when no such connection is in the capture."),
     fact("handshake.violation", TEXT, handshake::violation, "Name of the first rule that the opening handshake broke."),
@@ -288,21 +327,21 @@ pub static FACTS: &[Fact] = &[
     fact("peer.reference_distance", BYTES, peer::reference_distance, "How far the peer's compressed message refers back; absent when `peer.violation` is not that this exceeds the agreed window."),
     fact("peer.agreed_window", BYTES, peer::agreed_window, "How far it might; absent when `peer.reference_distance` is."),
     fact("peer.messages", INT, peer::messages, "Data messages of the peer."),
-    fact("peer.stack", TEXT, software::peer_stack, "The WebSocket library of the peer, when it is at least likely."),
+    looked_up("peer.stack", TEXT, software::peer_stack, "The WebSocket library of the peer, when it is at least likely."),
     fact("own.violation", TEXT, peer::own_violation, "The same of the ender itself."),
     fact("own.messages", INT, peer::own_messages, "Data messages of the ender."),
-    fact("own.stack", TEXT, software::own_stack, "The WebSocket library of the ender, when it is at least likely."),
-    fact("own.limit_bytes", BYTES, software::limit_bytes, "The largest message that the ender takes: as its Close reason states, else the default of its library, where the peer's last message is the first above it and the connection ended as that library ends it."),
-    fact("own.limit_exceeded", BOOL, software::limit_exceeded, "The peer's last message is larger than that."),
-    fact("own.limit_setting", TEXT, software::limit_setting, "How that limit is raised in the ender's library, to a power of two above the message; absent when its size had nothing to do with the end."),
-    fact("own.idle_timer_s", SECONDS, software::idle_timer_s, "Default idle timeout of the ender's library, when the silence and the way it ended the connection fit; where no library could be named, of those whose Close frame fits."),
-    fact("own.idle_timer_of", TEXT, software::idle_timer_of, "The libraries that have this timeout."),
-    fact("own.idle_setting", TEXT, software::idle_setting, "How that timeout is raised, when only one library has it."),
-    fact("own.ping_timer_of", TEXT, software::ping_timer_of, "The libraries that wait for a Pong by default as long as the ender's unanswered Ping was old, and end the connection so."),
-    fact("own.ping_setting", TEXT, software::ping_setting, "How the ender's library is made to wait longer for a Pong."),
-    fact("own.close_timer_of", TEXT, software::close_timer_of, "The libraries that wait for the answer to a Close frame by default as long as the ender did before it ended TCP."),
-    fact("own.handler_error", FactType::Enum(HandlerError::NAMES), software::handler_error, "How the ender's library ends a connection whose handler fails."),
-    fact("own.shutdown_code", INT, software::shutdown_code, "The code with which the ender's library closes connections when its program is told to stop; absent when it sends none."),
+    looked_up("own.stack", TEXT, software::own_stack, "The WebSocket library of the ender, when it is at least likely."),
+    looked_up("own.limit_bytes", BYTES, software::limit_bytes, "The largest message that the ender takes: as its Close reason states, else the default of its library, where the peer's last message is the first above it and the connection ended as that library ends it."),
+    looked_up("own.limit_exceeded", BOOL, software::limit_exceeded, "The peer's last message is larger than that."),
+    looked_up("own.limit_setting", TEXT, software::limit_setting, "How that limit is raised in the ender's library, to a power of two above the message; absent when its size had nothing to do with the end."),
+    looked_up("own.idle_timer_s", SECONDS, software::idle_timer_s, "Default idle timeout of the ender's library, when the silence and the way it ended the connection fit; where no library could be named, of those whose Close frame fits."),
+    looked_up("own.idle_timer_of", TEXT, software::idle_timer_of, "The libraries that have this timeout."),
+    looked_up("own.idle_setting", TEXT, software::idle_setting, "How that timeout is raised, when only one library has it."),
+    looked_up("own.ping_timer_of", TEXT, software::ping_timer_of, "The libraries that wait for a Pong by default as long as the ender's unanswered Ping was old, and end the connection so."),
+    looked_up("own.ping_setting", TEXT, software::ping_setting, "How the ender's library is made to wait longer for a Pong."),
+    looked_up("own.close_timer_of", TEXT, software::close_timer_of, "The libraries that wait for the answer to a Close frame by default as long as the ender did before it ended TCP."),
+    looked_up("own.handler_error", FactType::Enum(HandlerError::NAMES), software::handler_error, "How the ender's library ends a connection whose handler fails."),
+    looked_up("own.shutdown_code", INT, software::shutdown_code, "The code with which the ender's library closes connections when its program is told to stop; absent when it sends none."),
     fact("app.protocol", TEXT, application::protocol, "Which application protocol the messages are of, as `wsdissect` names it; absent when it is none that is known here."),
     fact("app.known_by", FactType::Enum(KnownBy::NAMES), application::known_by, "What told that protocol: the subprotocol that was agreed on, one of the first messages, the path of the request, or only the name of the server."),
     fact("app.close_meaning", TEXT, application::close_meaning, "What the first Close frame means by its code in that protocol, or by its code or reason in the user's own catalog; absent when neither says so."),

@@ -25,21 +25,21 @@ pub use tally::Tally;
 
 use crate::connection::{ClosePayload, Connection, Outcome};
 use crate::diagnosis::{Cause, Confidence, Diagnosis, Party, RuleId};
-use crate::evidence::Facts;
-use crate::software::Recognition;
-use crate::units::{Endpoint, PacketNumber, PerSide, Side, Timestamp};
+use crate::evidence::{Facts, Subject};
+use crate::units::{Endpoint, PacketNumber, Side, Timestamp};
 use events::Event;
 use moments::Moments;
 use reconnects::{Reconnects, Returns};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// One connection that has ended, or whose capture has: what was seen, as facts, and what it means.
 #[derive(Debug, Clone)]
 pub struct ConnectionReport {
     /// What was seen.
-    pub connection: Box<Connection>,
-    /// Which WebSocket library speaks on each side.
-    pub software: PerSide<Recognition>,
+    pub connection: Arc<Connection>,
+    /// The same with all that it is seen against, such as which WebSocket library speaks on each side.
+    pub subject: Arc<Subject>,
     /// The same as named facts.
     pub facts: Facts,
     /// Why it ended, whose turn it is, and what to do.

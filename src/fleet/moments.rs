@@ -10,11 +10,10 @@
 //! anything. When the first are used up, those that stand alone are let go.
 
 use super::events::{Event, EventKind, LEAST, joined};
-use super::shared::started;
+use super::shared::{LIFETIME, SILENCE, started};
 use super::{Closing, ConnectionReport, HowEnded, Spread, Tally};
 use crate::connection::Outcome;
 use crate::diagnosis::{Cause, RuleId};
-use crate::evidence::FactId;
 use crate::units::{Endpoint, PacketNumber, Side, Timestamp};
 use std::collections::BTreeMap;
 
@@ -137,9 +136,8 @@ impl Moments {
         bucket.closings.add(&Closing::of(report));
         bucket.how.add(&how);
         bucket.rules.add(&report.diagnosis.rule);
-        let seconds = |fact| report.facts.get(FactId::by_name(fact)?).seen()?.number();
-        seconds("end.silence_s").into_iter().for_each(|silence| bucket.silence.add(silence));
-        seconds("connection.lifetime_s").into_iter().for_each(|lifetime| bucket.lifetime.add(lifetime));
+        report.facts.number(SILENCE).into_iter().for_each(|silence| bucket.silence.add(silence));
+        report.facts.number(LIFETIME).into_iter().for_each(|lifetime| bucket.lifetime.add(lifetime));
     }
 
     /// Lets go of what cannot become an event, when there is too much.

@@ -292,8 +292,8 @@ impl Client {
         let Some(request) = &connection.handshake.request else { return 0 };
         let path = without_query(request.path.as_str());
         let agent = request.user_agent.as_ref().map_or("", |agent| agent.as_str());
-        self.paths.add(&path.to_owned());
-        self.agents.add(&agent.to_owned());
+        self.paths.add(path);
+        self.agents.add(agent);
         let mut hasher = DefaultHasher::new();
         (path, agent).hash(&mut hasher);
         hasher.finish().max(1)

@@ -3,8 +3,9 @@
 use super::{Common, ConnectionReport, Spread, Tally};
 use crate::connection::{ClosePayload, Connection, EndSignalKind};
 use crate::diagnosis::Cause;
-use crate::evidence::{FactId, Value};
+use crate::evidence::FactId;
 use crate::units::{Endpoint, PacketNumber, Side, Timestamp};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -43,6 +44,12 @@ pub struct Shared {
     /// got no answer. One cut explains all of them when the first lies before the second.
     pub heard: Option<(Timestamp, Timestamp)>,
 }
+
+pub(super) const SILENCE: FactId = FactId::named("end.silence_s");
+pub(super) const LIFETIME: FactId = FactId::named("connection.lifetime_s");
+const SILENT_SIDE: FactId = FactId::named("end.silent_side");
+const SERVER: FactId = FactId::named("handshake.server");
+const PROXY: FactId = FactId::named("handshake.proxy");
 
 /// The first sign of an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,17 +142,17 @@ impl Shared {
         self.clients.add(connection.endpoints.client.ip);
         if let Some(request) = &connection.handshake.request {
             if let Some(host) = &request.host {
-                self.hosts.add(&host.as_str().to_owned());
+                self.hosts.add(host.as_str());
             }
-            self.paths.add(&without_query(request.path.as_str()).to_owned());
+            self.paths.add(without_query(request.path.as_str()));
         }
         if let Some(end) = connection.first_end() {
             self.ends.add(&(end.by, HowEnded::of(end.kind)));
             // The end of the capture ends no silence.
-            if let Some(silence) = seconds_of(report, "end.silence_s") {
+            if let Some(silence) = report.facts.number(SILENCE) {
                 self.silence.add(silence);
             }
-            if let Some(lifetime) = seconds_of(report, "connection.lifetime_s") {
+            if let Some(lifetime) = report.facts.number(LIFETIME) {
                 self.lifetime.add(lifetime);
             }
         }
@@ -154,15 +161,13 @@ impl Shared {
             self.began = Some((first.min(started), last.max(started)));
         }
         if let Some(reason) = reason(connection) {
-            self.reasons.add(&reason);
+            self.reasons.add(&*reason);
         }
         if let Some(application) = connection.application.as_deref() {
-            self.applications.add(&application.protocol.title.to_string());
+            self.applications.add(&*application.protocol.title);
         }
-        for name in ["handshake.server", "handshake.proxy"] {
-            if let Some(Value::Text(text)) = FactId::by_name(name).and_then(|fact| report.facts.get(fact).seen()) {
-                self.software.add(&text.to_string());
-            }
+        for fact in [SERVER, PROXY] {
+            report.facts.text(fact).into_iter().for_each(|text| self.software.add(text));
         }
         self.pings(connection);
         let (first, last) = (connection.first.packet, connection.last.packet);
@@ -187,8 +192,7 @@ impl Shared {
     /// Between which moments the path was cut, if one cut explains it.
     fn went_silent(&mut self, report: &ConnectionReport) {
         let connection = &*report.connection;
-        let silent = FactId::by_name("end.silent_side").and_then(|fact| report.facts.get(fact).seen());
-        let silent = silent.and_then(Value::text);
+        let silent = report.facts.text(SILENT_SIDE);
         let Some(silent) = Side::BOTH.into_iter().find(|side| silent == Some(side.name())) else { return };
         let heard = connection.tcp[silent].last.and_then(|last| last.time);
         let unanswered = connection.tcp[silent.other()].pending.and_then(|pending| pending.since.time);
@@ -231,14 +235,10 @@ pub(super) fn started(connection: &Connection) -> Option<Timestamp> {
     if joined_late { None } else { connection.first.time }
 }
 
-fn seconds_of(report: &ConnectionReport, fact: &str) -> Option<f64> {
-    report.facts.get(FactId::by_name(fact)?).seen()?.number()
-}
-
-fn reason(connection: &Connection) -> Option<String> {
+fn reason(connection: &Connection) -> Option<Cow<'_, str>> {
     let signal = connection.first_close()?;
     match &connection.traffic[signal.by].close.as_ref()?.payload {
-        ClosePayload::Status { reason, .. } if !reason.is_empty() => Some(reason.text().into_owned()),
+        ClosePayload::Status { reason, .. } if !reason.is_empty() => Some(reason.text()),
         _ => None,
     }
 }

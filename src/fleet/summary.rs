@@ -94,6 +94,14 @@ impl CopyCounts {
         self.same_point += u64::from(kinds.same_point);
     }
 
+    /// Adds those that were counted elsewhere.
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.tunnel += other.tunnel;
+        self.interface += other.interface;
+        self.router += other.router;
+        self.same_point += other.same_point;
+    }
+
     /// Each kind's name and count, in a fixed order.
     #[must_use]
     pub fn named(&self) -> [(&'static str, u64); 4] {

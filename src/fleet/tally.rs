@@ -1,5 +1,6 @@
 //! Counts of values of which there may be any number, in a fixed amount of memory.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 /// How often each of the first few different values came.
@@ -20,17 +21,25 @@ impl<T: Ord + Clone> Tally<T> {
     pub const KEPT: usize = 16;
 
     /// Counts a value.
-    pub fn add(&mut self, value: &T) {
+    pub fn add<Q>(&mut self, value: &Q)
+    where
+        T: Borrow<Q>,
+        Q: Ord + ToOwned<Owned = T> + ?Sized,
+    {
         self.add_many(value, 1);
     }
 
     /// Counts a value several times.
-    pub fn add_many(&mut self, value: &T, times: u64) {
+    pub fn add_many<Q>(&mut self, value: &Q, times: u64)
+    where
+        T: Borrow<Q>,
+        Q: Ord + ToOwned<Owned = T> + ?Sized,
+    {
         let room = self.counts.len() < Self::KEPT;
         match self.counts.get_mut(value) {
             Some(count) => *count += times,
             None if room => {
-                self.counts.insert(value.clone(), times);
+                self.counts.insert(value.to_owned(), times);
             }
             None => self.others += times,
         }

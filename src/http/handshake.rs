@@ -9,21 +9,23 @@ use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 use std::fmt;
 
-/// A `Sec-WebSocket-Accept` value: base64 of a SHA-1 hash, always 28 characters.
+/// A `Sec-WebSocket-Accept` value: a SHA-1 hash, in 28 characters of base64 where it is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AcceptValue([u8; 28]);
+pub struct AcceptValue([u8; 20]);
 
 impl AcceptValue {
-    /// The characters.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 28] {
-        &self.0
+    /// The value that is written so, if one is: each has one spelling.
+    pub(super) fn read(written: &[u8]) -> Option<Self> {
+        // 28 characters are at most 21 bytes.
+        let mut bytes = [0; 21];
+        let is_hash = written.len() == 28 && STANDARD.decode_slice(written, &mut bytes) == Ok(20);
+        is_hash.then(|| bytes.first_chunk().copied().map(Self))?
     }
 }
 
 impl fmt::Display for AcceptValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|&byte| write!(f, "{}", char::from(byte)))
+        base64::display::Base64Display::new(&self.0, &STANDARD).fmt(f)
     }
 }
 
@@ -39,11 +41,7 @@ pub fn expected_accept(key: &[u8]) -> AcceptValue {
     let mut hash = Sha1::new();
     hash.update(key);
     hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    let mut accept = [b'='; 28];
-    // 20 bytes are 28 characters, so this always fits.
-    let written = STANDARD.encode_slice(hash.finalize(), &mut accept);
-    debug_assert_eq!(written, Ok(28));
-    AcceptValue(accept)
+    AcceptValue(hash.finalize().into())
 }
 
 /// What a successful handshake settled.
@@ -83,7 +81,17 @@ mod tests {
     #[test]
     fn accept_of_rfc_6455_section_1_3() {
         assert_eq!(expected_accept(KEY.as_bytes()).to_string(), ACCEPT);
-        assert_eq!(expected_accept(KEY.as_bytes()).as_bytes(), ACCEPT.as_bytes());
+        assert_eq!(AcceptValue::read(ACCEPT.as_bytes()), Some(expected_accept(KEY.as_bytes())));
+        // Spaces, other alphabets, unused bits that are set, another length.
+        for other in [
+            " 3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+            "s3pPLMBiTxaQ9kYGzzhZRbK-xOo=",
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOp=",
+            "s3pPLMBiTxaQ9kYGzzhZRbK+",
+            "",
+        ] {
+            assert_eq!(AcceptValue::read(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

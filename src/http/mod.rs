@@ -9,7 +9,9 @@
 //! [`Limits::http_head_bytes`](crate::limits::Limits::http_head_bytes) long; no cookie, credential or query value is kept.
 
 mod fields;
+mod form;
 mod handshake;
+mod heads;
 mod message;
 mod names;
 mod parameters;
@@ -21,8 +23,10 @@ mod sniff;
 mod text;
 
 pub use fields::{Extension, Param};
+pub use form::{Method, ProtocolFault, RequestForm, ResponseForm};
 pub use handshake::{AcceptValue, Negotiated, expected_accept, negotiated};
-pub use message::{KeyState, Method, ProtocolFault, Request, Response};
+pub use heads::Heads;
+pub use message::{AcceptField, InvalidKey, KeyState, Request, Response};
 pub use names::Names;
 pub use parameters::DeflateParams;
 pub use reader::{Head, HeadReader, RequestReader, ResponseReader, Step, WhyNotHttp};
@@ -33,7 +37,6 @@ pub use text::Text;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Limits;
     use crate::units::{Origin, PacketNumber, StreamOffset};
 
     /// Heads as real programs wrote them on loopback, line ends as LF, each under a line with its author. The responses
@@ -52,7 +55,7 @@ mod tests {
                 let (author, head) = part.split_once('\n').expect("an author and a head");
                 let head = format!("{}\r\n\r\n", head.trim_end_matches('\n').replace('\n', "\r\n"));
                 let origin = Origin { packet: PacketNumber::FIRST, time: None };
-                match HeadReader::new().push(&Limits::default(), StreamOffset(0), origin, head.as_bytes()) {
+                match HeadReader::new().push(&mut Heads::default(), StreamOffset(0), origin, head.as_bytes()) {
                     (Step::Head(read), consumed) if consumed == head.len() => (author, *read),
                     (step, _) => panic!("{author}: {}", matches!(step, Step::Failed(_))),
                 }

@@ -29,6 +29,12 @@ impl Names {
         Self { joined: joined.into(), was_cut }
     }
 
+    /// All of them in one text, a line each.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.joined
+    }
+
     /// The names, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.joined.split('\n').filter(|name| !name.is_empty())

@@ -3,11 +3,15 @@
 //! A head that lies in one slice is parsed where it is; only one that is cut is collected. Bodies are never kept.
 
 use super::fields::is_token_byte;
-use super::message::{self, Fields, Method, Place, Request, Response};
+use super::form::{Fields, Method};
+use super::heads::Heads;
+use super::message::{Place, Request, Response};
 use crate::limits::Limits;
 use crate::units::{Origin, StreamOffset};
+use memchr::memchr_iter;
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 /// Reads the requests of a connection.
 pub type RequestReader = HeadReader<Request>;
@@ -135,7 +139,7 @@ impl<H: Head> HeadReader<H> {
     /// consumed; with [`Step::Head`] `consumed` ends with the empty line of the head, so that the caller can stop there
     /// when the protocol changes. With [`Step::Failed`] it ends before the message that cannot be read, as far as that
     /// starts in `bytes`: what begins there may be another protocol. The caller must stop then.
-    pub fn push(&mut self, limits: &Limits, offset: StreamOffset, origin: Origin, bytes: &[u8]) -> (Step<H>, usize) {
+    pub fn push(&mut self, heads: &mut Heads, offset: StreamOffset, origin: Origin, bytes: &[u8]) -> (Step<H>, usize) {
         let mut consumed = 0;
         loop {
             let rest = &bytes[consumed..];
@@ -160,7 +164,7 @@ impl<H: Head> HeadReader<H> {
                     }
                     let offset = offset.plus(consumed as u64);
                     let Some(len) = head_end(rest, 0) else {
-                        match may_become_a_head::<H>(limits, rest) {
+                        match may_become_a_head::<H>(&heads.limits, rest) {
                             Ok(()) => self.state = State::Partial { bytes: rest.to_vec(), first: origin, offset },
                             Err(why) => self.state = State::Failed(why),
                         }
@@ -170,7 +174,7 @@ impl<H: Head> HeadReader<H> {
                         continue;
                     };
                     let place = Place { first: origin, last: origin, offset };
-                    match self.complete(limits, &rest[..len], place) {
+                    match self.complete(heads, &rest[..len], place) {
                         Ok(head) => return (Step::Head(head), consumed + len),
                         Err(why) => self.state = State::Failed(why),
                     }
@@ -179,10 +183,10 @@ impl<H: Head> HeadReader<H> {
                     // The empty line may be cut too: `\n`, `\r`, `\n` in three slices.
                     let from = head.len().saturating_sub(2);
                     let had = head.len();
-                    let room = limits.http_head_bytes.saturating_add(1).saturating_sub(had);
+                    let room = heads.limits.http_head_bytes.saturating_add(1).saturating_sub(had);
                     head.extend_from_slice(&rest[..rest.len().min(room)]);
                     let Some(len) = head_end(head, from) else {
-                        if let Err(why) = may_become_a_head::<H>(limits, head) {
+                        if let Err(why) = may_become_a_head::<H>(&heads.limits, head) {
                             self.state = State::Failed(why);
                             continue;
                         }
@@ -190,7 +194,7 @@ impl<H: Head> HeadReader<H> {
                     };
                     let place = Place { first: *first, last: origin, offset: *offset };
                     let head = std::mem::take(head);
-                    match self.complete(limits, &head[..len], place) {
+                    match self.complete(heads, &head[..len], place) {
                         Ok(head) => return (Step::Head(head), consumed + (len - had)),
                         Err(why) => self.state = State::Failed(why),
                     }
@@ -227,14 +231,15 @@ impl<H: Head> HeadReader<H> {
         matches!(self.state, State::Partial { .. })
     }
 
-    fn complete(&mut self, limits: &Limits, head: &[u8], place: Place) -> Result<Box<H>, WhyNotHttp> {
-        may_become_a_head::<H>(limits, head)?;
+    fn complete(&mut self, heads: &mut Heads, head: &[u8], place: Place) -> Result<Box<H>, WhyNotHttp> {
+        may_become_a_head::<H>(&heads.limits, head)?;
         let head = &*unfolded(head);
-        let mut few = [httparse::EMPTY_HEADER; USUAL_FIELDS];
-        let usual = limits.http_headers.min(USUAL_FIELDS);
-        let parsed = match H::parse(head, place, self.expected, &mut few[..usual]) {
-            Err(httparse::Error::TooManyHeaders) if limits.http_headers > USUAL_FIELDS => {
-                H::parse(head, place, self.expected, &mut vec![httparse::EMPTY_HEADER; limits.http_headers])
+        let most = heads.limits.http_headers;
+        let mut few = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
+        let parsed = match H::parse(head, place, self.expected, heads, &mut few[..most.min(USUAL_FIELDS)]) {
+            Err(httparse::Error::TooManyHeaders) if most > USUAL_FIELDS => {
+                let mut many = vec![MaybeUninit::uninit(); most];
+                H::parse(head, place, self.expected, heads, &mut many)
             }
             parsed => parsed,
         };
@@ -258,7 +263,7 @@ pub trait Head: Sized + sealed::Sealed {
 }
 
 mod sealed {
-    use super::{Body, Expected, Place};
+    use super::{Body, Expected, Heads, MaybeUninit, Place};
 
     /// What only the reader may call.
     pub trait Sealed: Sized {
@@ -268,7 +273,8 @@ mod sealed {
             head: &'a [u8],
             place: Place,
             expected: Expected,
-            fields: &mut [httparse::Header<'a>],
+            heads: &mut Heads,
+            fields: &mut [MaybeUninit<httparse::Header<'a>>],
         ) -> Result<(Self, Body), httparse::Error>;
 
         /// Whether the exchange is over with this head: not so for an interim response.
@@ -304,13 +310,14 @@ impl sealed::Sealed for Request {
         head: &'a [u8],
         place: Place,
         _: Expected,
-        fields: &mut [httparse::Header<'a>],
+        heads: &mut Heads,
+        fields: &mut [MaybeUninit<httparse::Header<'a>>],
     ) -> Result<(Self, Body), httparse::Error> {
-        let mut parsed = httparse::Request::new(fields);
-        if lenient().parse_request(&mut parsed, head)?.is_partial() {
+        let mut parsed = httparse::Request::new(&mut []);
+        if lenient().parse_request_with_uninit_headers(&mut parsed, head, fields)?.is_partial() {
             return Err(httparse::Error::Token);
         }
-        let request = message::request(&parsed, place);
+        let request = Request::new(&parsed, place, heads);
         let fields = Fields(parsed.headers);
         let body = match (fields.is_chunked(), fields.content_length()) {
             _ if request.method == Method::Connect => Body::None,
@@ -333,13 +340,14 @@ impl sealed::Sealed for Response {
         head: &'a [u8],
         place: Place,
         expected: Expected,
-        fields: &mut [httparse::Header<'a>],
+        heads: &mut Heads,
+        fields: &mut [MaybeUninit<httparse::Header<'a>>],
     ) -> Result<(Self, Body), httparse::Error> {
-        let mut parsed = httparse::Response::new(fields);
-        if lenient().parse_response(&mut parsed, head)?.is_partial() {
+        let mut parsed = httparse::Response::new(&mut []);
+        if lenient().parse_response_with_uninit_headers(&mut parsed, head, fields)?.is_partial() {
             return Err(httparse::Error::Token);
         }
-        let response = message::response(&parsed, place);
+        let response = Response::new(&parsed, place, heads);
         let fields = Fields(parsed.headers);
         let body = match (response.status, fields.is_chunked(), fields.content_length()) {
             (100..=199 | 204 | 304, ..) => Body::None,
@@ -433,9 +441,8 @@ fn at_most(left: u64, bytes: &[u8]) -> usize {
 /// Length of the head up to and with its empty line, looking for that from `from` on. A lone LF ends a line too
 /// (RFC 9112 §2.2).
 fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    while let Some(found) = bytes.get(at..)?.iter().position(|&byte| byte == b'\n') {
-        at += found + 1;
+    for end in memchr_iter(b'\n', bytes.get(from..)?) {
+        let at = from + end + 1;
         match bytes.get(at..)? {
             [b'\n', ..] => return Some(at + 1),
             [b'\r', b'\n', ..] => return Some(at + 2),
@@ -459,19 +466,14 @@ fn may_become_a_head<H: Head>(limits: &Limits, start: &[u8]) -> Result<(), WhyNo
 /// The head with its folded lines made one, as RFC 9112 §5.2 lets a recipient do. Nobody may send them, but what they
 /// say is not lost. A line that begins with white space right behind the first one continues nothing (§2.2).
 fn unfolded(head: &[u8]) -> Cow<'_, [u8]> {
-    let first_line = head.iter().position(|&byte| byte == b'\n').map_or(head.len(), |end| end + 1);
-    let folds = |pair: &[u8]| matches!(pair, [b'\n', b' ' | b'\t']);
-    if !head[first_line..].windows(2).any(folds) {
-        return Cow::Borrowed(head);
-    }
-    let mut unfolded = head.to_vec();
-    for at in first_line..head.len() - 1 {
-        if folds(&head[at..at + 2]) {
+    let mut unfolded = Cow::Borrowed(head);
+    for at in memchr_iter(b'\n', head).skip(1) {
+        if matches!(head.get(at + 1), Some(b' ' | b'\t')) {
             let end_of_line = if head[at - 1] == b'\r' { at - 1 } else { at };
-            unfolded[end_of_line..=at].fill(b' ');
+            unfolded.to_mut()[end_of_line..=at].fill(b' ');
         }
     }
-    Cow::Owned(unfolded)
+    unfolded
 }
 
 /// What peers in the field get away with is read: we report, we do not enforce.
@@ -510,13 +512,13 @@ mod tests {
 
     /// Every head of `stream`, fed in pieces cut at `cuts`, each piece one packet; and how it ended.
     fn read_all<H: Head>(reader: &mut HeadReader<H>, stream: &[u8], cuts: &[usize]) -> (Vec<H>, Step<H>) {
-        let limits = Limits::default();
+        let mut known = Heads::default();
         let mut heads = Vec::new();
         let mut start = 0;
         for (index, &end) in cuts.iter().chain([&stream.len()]).enumerate() {
             while start < end {
                 let offset = StreamOffset(start as u64);
-                let (step, consumed) = reader.push(&limits, offset, packet(index as u64 + 1), &stream[start..end]);
+                let (step, consumed) = reader.push(&mut known, offset, packet(index as u64 + 1), &stream[start..end]);
                 start += consumed;
                 match step {
                     Step::NeedMore => assert_eq!(start, end),
@@ -529,7 +531,7 @@ mod tests {
     }
 
     fn read_one<H: Head>(bytes: &[u8]) -> (Step<H>, usize) {
-        HeadReader::new().push(&Limits::default(), StreamOffset(0), packet(1), bytes)
+        HeadReader::new().push(&mut Heads::default(), StreamOffset(0), packet(1), bytes)
     }
 
     const NODE_WS_REQUEST: &[u8] = b"GET /chat?token=secret HTTP/1.1\r\nSec-WebSocket-Version: 13\r\n\
@@ -560,7 +562,9 @@ mod tests {
                 let [cut] = &cut[..] else { panic!("cut at {first}, {second}: {cut:?}") };
                 assert_eq!((cut.first, cut.offset), (packet(1), StreamOffset(0)));
                 assert!(cut.last > cut.first);
-                assert_eq!(&Request { last: request.last, ..cut.clone() }, request);
+                let mut cut = cut.clone();
+                cut.last = request.last;
+                assert_eq!(&cut, request);
             }
         }
     }
@@ -596,11 +600,11 @@ mod tests {
         for cut in head.len() - 4..head.len() {
             let mut reader = ResponseReader::new();
             assert_eq!(
-                reader.push(&Limits::default(), StreamOffset(0), packet(1), &stream[..cut]),
+                reader.push(&mut Heads::default(), StreamOffset(0), packet(1), &stream[..cut]),
                 (Step::NeedMore, cut)
             );
             let offset = StreamOffset(cut as u64);
-            let (step, consumed) = reader.push(&Limits::default(), offset, packet(2), &stream[cut..]);
+            let (step, consumed) = reader.push(&mut Heads::default(), offset, packet(2), &stream[cut..]);
             assert!(matches!(step, Step::Head(_)));
             assert_eq!(cut + consumed, head.len());
         }
@@ -609,10 +613,10 @@ mod tests {
     #[test]
     fn what_is_no_http_is_told_so_however_long_it_is() {
         // Found by fuzzing: in one slice this was a head that is too large, cut it was no HTTP at all.
-        let limits = Limits { http_head_bytes: 2, ..Limits::default() };
+        let mut known = Heads::new(&Limits { http_head_bytes: 2, ..Limits::default() });
         for slices in [&[b"\xc1\n\n".as_slice()][..], &[b"\xc1", b"\n\n"]] {
             let mut reader = ResponseReader::new();
-            let step = slices.iter().map(|slice| reader.push(&limits, StreamOffset(0), packet(1), slice).0).last();
+            let step = slices.iter().map(|slice| reader.push(&mut known, StreamOffset(0), packet(1), slice).0).last();
             assert_eq!(step, Some(Step::Failed(WhyNotHttp::NotHttp)), "{slices:?}");
         }
     }
@@ -666,11 +670,14 @@ mod tests {
         // After a message, the count says where the other protocol starts.
         let stream = [NODE_WS_REQUEST, b"\x81\x85"].concat();
         let mut reader = RequestReader::new();
-        let (_, consumed) = reader.push(&Limits::default(), StreamOffset(0), packet(1), &stream);
+        let (_, consumed) = reader.push(&mut Heads::default(), StreamOffset(0), packet(1), &stream);
         let rest = &stream[consumed..];
         let failed = (Step::Failed(WhyNotHttp::NotHttp), 0);
-        assert_eq!(reader.push(&Limits::default(), StreamOffset(consumed as u64), packet(1), rest), failed);
-        assert_eq!(reader.push(&Limits::default(), StreamOffset(consumed as u64), packet(1), NODE_WS_REQUEST), failed);
+        assert_eq!(reader.push(&mut Heads::default(), StreamOffset(consumed as u64), packet(1), rest), failed);
+        assert_eq!(
+            reader.push(&mut Heads::default(), StreamOffset(consumed as u64), packet(1), NODE_WS_REQUEST),
+            failed
+        );
     }
 
     #[test]
@@ -683,7 +690,7 @@ mod tests {
             panic!("not read")
         };
         assert_eq!(response.upgrade[0].as_str(), "websocket");
-        assert_eq!(response.accept.as_ref().map(|accept| accept.as_str()), Some("x"));
+        assert_eq!(response.accept.as_ref().map(ToString::to_string).as_deref(), Some("x"));
         let Step::Head(request) =
             read_one::<Request>(b"GET  /ws  HTTP/1.1\r\nHost : a\r\nUpgrade: websocket\r\n folded\r\n\r\n").0
         else {
@@ -759,20 +766,20 @@ mod tests {
 
     #[test]
     fn gaps_inside_bodies_are_bridged() {
-        let limits = Limits::default();
+        let mut known = Heads::default();
         let head = b"HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\nab";
         let next = b"HTTP/1.1 101 X\r\n\r\n";
         for (gap, is_read) in [(Some(98), true), (Some(99), false), (None, false)] {
             let mut reader = ResponseReader::new();
             let _ = read_all(&mut reader, head, &[]);
             reader.gap(gap);
-            let (step, _) = reader.push(&limits, StreamOffset(0), packet(2), next);
+            let (step, _) = reader.push(&mut known, StreamOffset(0), packet(2), next);
             assert_eq!(matches!(step, Step::Head(_)), is_read, "{gap:?}: {step:?}");
         }
         let mut reader = ResponseReader::new();
         let _ = read_all(&mut reader, &head[..20], &[]);
         reader.gap(Some(1));
-        assert_eq!(reader.push(&limits, StreamOffset(0), packet(2), next), (Step::Failed(WhyNotHttp::Gap), 0));
+        assert_eq!(reader.push(&mut known, StreamOffset(0), packet(2), next), (Step::Failed(WhyNotHttp::Gap), 0));
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! no header proves a browser), the same extension offered several times. A list that was too long to keep is not judged.
 
 use super::fields::{Extension, is_full};
-use super::message::{KeyState, Method, ProtocolFault, Request, Response, contains};
+use super::form::{Method, ProtocolFault, contains};
+use super::message::{AcceptField, KeyState, Request, Response};
 use super::parameters::{DEFLATE, Direction, Parameters, is_deflate};
 use super::text::Text;
 use crate::units::Side;
@@ -30,7 +31,7 @@ pub fn check_request(request: &Request) -> Vec<Violation> {
         KeyState::Valid { .. } => {}
         KeyState::Missing => broke(ViolationRule::BadKey, "no Sec-WebSocket-Key".into()),
         KeyState::Several => broke(ViolationRule::BadKey, "several Sec-WebSocket-Key fields".into()),
-        KeyState::Invalid { key, .. } => broke(ViolationRule::BadKey, key.to_string()),
+        KeyState::Invalid(invalid) => broke(ViolationRule::BadKey, invalid.key.to_string()),
     }
     match &request.version {
         Some(version) if version.as_str() == "13" => {}
@@ -88,7 +89,7 @@ pub fn check_response(request: Option<&Request>, response: &Response) -> Vec<Vio
         (Some(_), _) if response.accept_fields > 1 => {
             broke(ViolationRule::BadAccept, format!("{} Sec-WebSocket-Accept fields", response.accept_fields));
         }
-        (Some(accept), Some(expected)) if accept.as_str().as_bytes() != expected.as_bytes() => {
+        (Some(accept), Some(expected)) if *accept != AcceptField::Value(*expected) => {
             broke(ViolationRule::BadAccept, format!("{accept} instead of {expected}"));
         }
         // Without a single key nothing can be expected; that fault is the client's.
@@ -149,7 +150,7 @@ fn grounds_to_refuse(request: &Request) -> Option<String> {
         KeyState::Valid { .. } => {}
         KeyState::Missing => grounds.push("no Sec-WebSocket-Key".into()),
         KeyState::Several => grounds.push("several Sec-WebSocket-Key fields".into()),
-        KeyState::Invalid { .. } => grounds.push("Sec-WebSocket-Key is not base64 of 16 bytes".into()),
+        KeyState::Invalid(_) => grounds.push("Sec-WebSocket-Key is not base64 of 16 bytes".into()),
     }
     if request.version.is_none() {
         grounds.push("no Sec-WebSocket-Version".into());
@@ -199,10 +200,9 @@ fn unrequested_extensions(request: &Request, response: &Response) -> Vec<String>
             || request.extension_faults.iter().any(|fault| name_of_faulty(fault).eq_ignore_ascii_case(name.as_str()))
     };
     let unrequested = response.extensions.iter().filter(|extension| !is_offered(&extension.name));
-    let offered: Vec<Text> = request.extensions.iter().map(|offer| offer.name.clone()).collect();
-    let show = |extension: &Extension| match &offered[..] {
+    let show = |extension: &Extension| match &request.extensions[..] {
         [] => format!("{}; none was offered", extension.name),
-        offered => format!("{}; offered: {}", extension.name, join(offered)),
+        offers => format!("{}; offered: {}", extension.name, join(offers.iter().map(|offer| &offer.name))),
     };
     unrequested.map(show).collect()
 }
@@ -262,8 +262,8 @@ fn show_field(name: &str, elements: &[Text]) -> String {
     }
 }
 
-fn join(elements: &[Text]) -> String {
-    elements.iter().map(Text::as_str).collect::<Vec<_>>().join(", ")
+fn join<'a>(elements: impl IntoIterator<Item = &'a Text>) -> String {
+    elements.into_iter().map(Text::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// Cut to a bounded length: many long elements may have been joined.

@@ -1,6 +1,8 @@
 //! Header values as facts: bounded, printable, and without what must stay private.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// A piece of a header that is safe to keep and to print.
 ///
@@ -8,7 +10,7 @@ use std::fmt;
 /// are not UTF-8 are replaced likewise. At most [`Text::MAX_BYTES`] bytes are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Text {
-    text: Box<str>,
+    text: Arc<str>,
     was_cut: bool,
 }
 
@@ -19,6 +21,12 @@ impl Text {
     /// Cleans and cuts `bytes`.
     #[must_use]
     pub fn clean(bytes: &[u8]) -> Self {
+        if bytes.len() <= Self::MAX_BYTES
+            && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            return Self { text: text.into(), was_cut: false };
+        }
         // A replacement character is three bytes for one, so the input is bounded before and the output after.
         let looked_at = &bytes[..bytes.len().min(Self::MAX_BYTES + 4)];
         let mut text = String::with_capacity(looked_at.len().min(Self::MAX_BYTES));
@@ -31,7 +39,7 @@ impl Text {
             }
             text.push(character);
         }
-        Self { text: text.into_boxed_str(), was_cut }
+        Self { text: text.into(), was_cut }
     }
 
     /// The cleaned text.
@@ -73,7 +81,7 @@ impl AsRef<str> for Text {
 
 impl From<Text> for Box<str> {
     fn from(text: Text) -> Self {
-        text.text
+        Self::from(&*text.text)
     }
 }
 
@@ -82,66 +90,74 @@ fn is_printable(character: char) -> bool {
         && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// A request target split into authority (absolute form only) and path, its query values replaced by `…`.
+/// Writes the path of a request target to `shown`, its query values replaced by `…`.
 ///
 /// Names stay, because they tell which application speaks; an item without `=` may be a bare token and goes too.
-pub(super) fn redact_target(target: &[u8]) -> (Option<Text>, Text) {
-    let (authority, rest) = split_authority(target);
+pub(super) fn redact_path(target: &[u8], shown: &mut Vec<u8>) {
+    let (authority, rest) = split_target(target);
     let (path, query) = match rest.iter().position(|&byte| byte == b'?') {
         Some(at) => (&rest[..at], Some(&rest[at + 1..])),
         None => (rest, None),
     };
+    shown.extend_from_slice(if path.is_empty() && authority.is_some() { b"/" } else { path });
+    let Some(query) = query else { return };
+    shown.push(b'?');
     // Everything after the bound is cut anyway, so no more of a hostile query is rewritten than can be seen.
-    let mut shown = if path.is_empty() && authority.is_some() { b"/".to_vec() } else { path.to_vec() };
-    if let Some(query) = query {
-        shown.push(b'?');
-        for (index, item) in query.split(|&byte| byte == b'&').enumerate() {
-            if shown.len() > Text::MAX_BYTES {
-                break;
+    for (index, item) in query.split(|&byte| byte == b'&').enumerate() {
+        if shown.len() > Text::MAX_BYTES {
+            break;
+        }
+        if index > 0 {
+            shown.push(b'&');
+        }
+        match item.iter().position(|&byte| byte == b'=') {
+            Some(at) => {
+                shown.extend_from_slice(&item[..=at]);
+                shown.extend_from_slice("…".as_bytes());
             }
-            if index > 0 {
-                shown.push(b'&');
-            }
-            match item.iter().position(|&byte| byte == b'=') {
-                Some(at) => {
-                    shown.extend_from_slice(&item[..=at]);
-                    shown.extend_from_slice("…".as_bytes());
-                }
-                None if item.is_empty() => {}
-                None => shown.extend_from_slice("…".as_bytes()),
-            }
+            None if item.is_empty() => {}
+            None => shown.extend_from_slice("…".as_bytes()),
         }
     }
-    (authority.map(Text::clean), Text::clean(&shown))
 }
 
 /// Scheme, host and path of a `Location`; query and fragment may carry tokens and are dropped.
 pub(super) fn redact_location(location: &[u8]) -> Text {
+    Text::clean(&shown_location(location))
+}
+
+/// What [`redact_location`] leaves.
+pub(super) fn shown_location(location: &[u8]) -> Cow<'_, [u8]> {
     let end = location.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(location.len());
     let bare = &location[..end];
-    match split_authority(bare) {
+    match split_target(bare) {
         (Some(host), path) => {
             let scheme_end = bare.windows(3).position(|w| w == b"://").map_or(0, |at| at + 3);
-            Text::clean(&[&bare[..scheme_end], host, path].concat())
+            Cow::Owned([&bare[..scheme_end], host, path].concat())
         }
-        (None, path) => Text::clean(path),
+        (None, path) => Cow::Borrowed(path),
     }
 }
 
 /// A subprotocol name, shortened when it looks like a credential: some browsers' applications have no other header to
 /// put one in (`Sec-WebSocket-Protocol: access_token, eyJ…`).
 pub(super) fn redact_protocol(name: &[u8]) -> Text {
+    Text::clean(&shown_protocol(name))
+}
+
+/// What [`redact_protocol`] leaves.
+pub(super) fn shown_protocol(name: &[u8]) -> Cow<'_, [u8]> {
     const LONGEST_NAME: usize = 64;
     const SHOWN: usize = 16;
     if name.len() > LONGEST_NAME || name.starts_with(b"eyJ") {
         let shown = &name[..name.len().min(if name.starts_with(b"eyJ") { 3 } else { SHOWN })];
-        return Text::clean(&[shown, "…".as_bytes()].concat());
+        return Cow::Owned([shown, "…".as_bytes()].concat());
     }
-    Text::clean(name)
+    Cow::Borrowed(name)
 }
 
 /// Authority (without user information) and the rest, when `target` has the absolute form (RFC 9112 §3.2.2).
-fn split_authority(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
+pub(super) fn split_target(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
     let scheme_len = target.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')).count();
     if scheme_len == 0 || !target[scheme_len..].starts_with(b"://") {
         return (None, target);
@@ -156,7 +172,7 @@ pub(super) fn redact_host(host: &[u8]) -> Text {
     Text::clean(without_user(host))
 }
 
-fn without_user(authority: &[u8]) -> &[u8] {
+pub(super) fn without_user(authority: &[u8]) -> &[u8] {
     authority.iter().rposition(|&byte| byte == b'@').map_or(authority, |at| &authority[at + 1..])
 }
 
@@ -197,8 +213,10 @@ mod tests {
             ("example.com:443", None, "example.com:443"),
             ("*", None, "*"),
         ] {
-            let (got_host, got_path) = redact_target(target.as_bytes());
-            assert_eq!((got_host.as_ref().map(Text::as_str), got_path.as_str()), (host, path), "{target}");
+            let (got_host, _) = split_target(target.as_bytes());
+            let mut got_path = Vec::new();
+            redact_path(target.as_bytes(), &mut got_path);
+            assert_eq!((got_host, &got_path[..]), (host.map(str::as_bytes), path.as_bytes()), "{target}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{CloseMark, Counts, CutKind, Device, Grade, Layer, Limit, LimitKind, Middleboxes, Recognised};
 use crate::units::Side;
+use std::sync::Arc;
 
 /// How a connection ended. Seconds are `None` where the capture cannot tell, or the side never spoke.
 #[derive(Debug, Clone, Copy)]
@@ -55,18 +56,26 @@ pub enum Fit {
 }
 
 /// A limit that an end fits.
-#[derive(Debug, Clone, Copy)]
-pub struct Candidate<'a> {
+#[derive(Debug, Clone)]
+pub struct Candidate {
     /// Whose limit.
-    pub device: &'a Device,
-    /// Which.
-    pub limit: &'a Limit,
+    pub device: Arc<Device>,
+    /// Its position among the device's limits.
+    index: usize,
     /// Its value, in seconds.
     pub seconds: f64,
     /// Why it fits.
     pub fit: Fit,
     /// The handshake gives the device away.
     pub recognised: bool,
+}
+
+impl Candidate {
+    /// Which limit.
+    #[must_use]
+    pub fn limit(&self) -> &Limit {
+        &self.device.limits[self.index]
+    }
 }
 
 /// Whether a time is as good as a timer's: no further away than half a second or 0.2 %, whichever is more. Timers fire a
@@ -96,13 +105,13 @@ impl Middleboxes {
 
     /// The idle timers that may have ended a connection so: those of recognised devices first, then the best known.
     #[must_use]
-    pub fn match_idle<'a>(&'a self, seen: &[Recognised<'a>], ending: &Ending<'_>) -> Vec<Candidate<'a>> {
+    pub fn match_idle(&self, seen: &[Recognised], ending: &Ending<'_>) -> Vec<Candidate> {
         self.matched(seen, LimitKind::Idle, ending, |device, limit, known| self.idle_fit(device, limit, known, ending))
     }
 
     /// The lifetime limits that may have ended a connection so, in the same order.
     #[must_use]
-    pub fn match_lifetime<'a>(&'a self, seen: &[Recognised<'a>], ending: &Ending<'_>) -> Vec<Candidate<'a>> {
+    pub fn match_lifetime(&self, seen: &[Recognised], ending: &Ending<'_>) -> Vec<Candidate> {
         let lifetime = ending.lifetime;
         self.matched(seen, LimitKind::Lifetime, ending, |_, limit, known| {
             let lifetime = lifetime?;
@@ -119,19 +128,19 @@ impl Middleboxes {
 
     /// The limits of recognised devices to what is left at a reload, when one may have ended a connection so.
     #[must_use]
-    pub fn match_drain<'a>(&'a self, seen: &[Recognised<'a>], ending: &Ending<'_>) -> Vec<Candidate<'a>> {
+    pub fn match_drain(&self, seen: &[Recognised], ending: &Ending<'_>) -> Vec<Candidate> {
         self.matched(seen, LimitKind::Drain, ending, |_, limit, known| {
             known.then(|| (limit.seconds.first().copied().unwrap_or(0.0), Fit::Default))
         })
     }
 
-    fn matched<'a>(
-        &'a self,
-        seen: &[Recognised<'a>],
+    fn matched(
+        &self,
+        seen: &[Recognised],
         kind: LimitKind,
         ending: &Ending<'_>,
-        fit: impl Fn(&'a Device, &'a Limit, bool) -> Option<(f64, Fit)>,
-    ) -> Vec<Candidate<'a>> {
+        fit: impl Fn(&Device, &Limit, bool) -> Option<(f64, Fit)>,
+    ) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         for device in &self.devices {
             let recognised =
@@ -140,13 +149,14 @@ impl Middleboxes {
             if !recognised && (device.layer == Layer::Service || (device.always_shows && ending.handshake_seen)) {
                 continue;
             }
-            for limit in device.limits.iter().filter(|limit| limit.kind == kind && limit.ends_so(ending, recognised)) {
+            let of_kind = |limit: &Limit| limit.kind == kind && limit.ends_so(ending, recognised);
+            for (index, limit) in device.limits.iter().enumerate().filter(|(_, limit)| of_kind(limit)) {
                 if let Some((seconds, fit)) = fit(device, limit, recognised) {
-                    candidates.push(Candidate { device, limit, seconds, fit, recognised });
+                    candidates.push(Candidate { device: Arc::clone(device), index, seconds, fit, recognised });
                 }
             }
         }
-        candidates.sort_by_key(|found| (!found.recognised, found.fit, found.limit.grade));
+        candidates.sort_by_key(|found| (!found.recognised, found.fit, found.limit().grade));
         candidates
     }
 

@@ -11,13 +11,18 @@ mod recognise;
 pub use matching::{Candidate, Cut, Ending, Fit};
 pub use recognise::Recognised;
 
+use crate::memo::Memo;
+use recognise::Shown;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// The devices that are known, in the order of the table, and the round times that people set.
 #[derive(Debug, Clone, Default)]
 pub struct Middleboxes {
-    devices: Vec<Device>,
+    devices: Vec<Arc<Device>>,
     round: Round,
+    /// The devices that heads give away, by what is looked at in them.
+    shown: Memo<Vec<Shown>>,
 }
 
 /// Times in seconds that are set by hand.
@@ -33,20 +38,21 @@ impl Middleboxes {
     /// These devices and round times.
     #[must_use]
     pub fn new(devices: Vec<Device>, round: Round) -> Self {
-        Self { devices, round }
+        Self { devices: devices.into_iter().map(Arc::new).collect(), round, shown: Memo::default() }
     }
 
     /// The same with more devices, which go before those known: one of a known name takes its place.
     #[must_use]
     pub fn with(&self, extra: Vec<Device>) -> Self {
-        let is_known = |device: &&Device| !extra.iter().any(|new| new.name == device.name);
+        let is_known = |device: &&Arc<Device>| !extra.iter().any(|new| new.name == device.name);
         let known: Vec<_> = self.devices.iter().filter(is_known).cloned().collect();
-        Self { devices: extra.into_iter().chain(known).collect(), round: self.round.clone() }
+        let devices = extra.into_iter().map(Arc::new).chain(known).collect();
+        Self { devices, round: self.round.clone(), shown: Memo::default() }
     }
 
     /// All of them.
     #[must_use]
-    pub fn all(&self) -> &[Device] {
+    pub fn all(&self) -> &[Arc<Device>] {
         &self.devices
     }
 }

@@ -1,98 +1,122 @@
 //! Which devices the handshake of a connection gives away, and at which end of it they stand.
 
 use super::{Device, Head, Middleboxes, Sign};
-use crate::connection::{Connection, Request, Response};
+use crate::connection::{Connection, Names, Request, Response, Text};
 use crate::units::{Origin, Side};
+use std::sync::Arc;
 
 /// A device that the handshake gives away.
-#[derive(Debug, Clone, Copy)]
-pub struct Recognised<'a> {
+#[derive(Debug, Clone)]
+pub struct Recognised {
     /// Which.
-    pub device: &'a Device,
+    pub device: Arc<Device>,
     /// At which end of this connection it stands: whose packets it sends.
     pub side: Side,
     /// The packet that says so.
     pub at: Origin,
 }
 
+/// A device that heads give away, by its place in the table, and the side it stands on.
+pub(super) type Shown = (usize, Side);
+
 impl Middleboxes {
     /// The devices that the handshake gives away, in the order of the table.
     #[must_use]
-    pub fn recognise(&self, connection: &Connection) -> Vec<Recognised<'_>> {
-        let words = Words::of(connection);
-        self.devices.iter().filter_map(|device| words.show(device)).collect()
+    pub fn recognise(&self, connection: &Connection) -> Vec<Recognised> {
+        let request = connection.handshake.request.as_deref();
+        let response = connection.handshake.response.as_deref();
+        let asked_at = request.map_or(connection.first, |request| request.last);
+        let words = Words::of(connection, request, response);
+        let shown = self.shown.get(&words.texts(), || {
+            let devices = self.devices.iter().enumerate();
+            devices.filter_map(|(index, device)| Some((index, words.side_of(device)?))).collect()
+        });
+        let recognised = |&(index, side): &Shown| {
+            let at = match side {
+                Side::Client => asked_at,
+                Side::Server => response.map_or(asked_at, |response| response.last),
+            };
+            Recognised { device: Arc::clone(&self.devices[index]), side, at }
+        };
+        shown.iter().map(recognised).collect()
     }
 }
 
-/// What is looked at, in lower case.
+/// All that is looked at. What is not there is empty, and no sign is.
 struct Words<'a> {
-    request: Option<&'a Request>,
-    response: Option<&'a Response>,
-    server: String,
-    via: [String; 2],
-    host: String,
-    protocol: String,
-    asked_at: Origin,
+    server: &'a str,
+    via: PerHead<&'a str>,
+    fields: PerHead<Option<&'a Names>>,
+    cookies: Option<&'a Names>,
+    /// Whom the client asked for, with its port, or whom it named in TLS.
+    host: &'a str,
+    protocol: &'a str,
+    passed_on: bool,
 }
 
+/// Of the request and of the response.
+type PerHead<T> = [T; 2];
+
 impl<'a> Words<'a> {
-    fn of(connection: &'a Connection) -> Self {
-        let request = connection.handshake.request.as_deref();
-        let response = connection.handshake.response.as_deref();
-        let name = request.and_then(|request| request.host.as_ref()).map(|host| host.as_str());
+    fn of(connection: &'a Connection, request: Option<&'a Request>, response: Option<&'a Response>) -> Self {
+        let text = |text: Option<&'a Text>| text.map_or("", Text::as_str);
+        let name = request.and_then(|request| request.host.as_ref()).map(Text::as_str);
         let name = name.or_else(|| connection.tls.as_deref().and_then(|tls| tls.client_hello.as_ref()?.sni.as_deref()));
-        let lower = |text: Option<&str>| text.unwrap_or_default().to_ascii_lowercase();
-        // A port, and a dot before a name without one, so that `.example.com` is found in `example.com:443` too.
-        let host =
-            format!(".{}", lower(name).rsplit_once(':').map_or_else(|| lower(name), |(host, _)| host.to_owned()));
         Self {
-            server: lower(response.and_then(|response| response.server.as_ref()).map(|text| text.as_str())),
+            server: text(response.and_then(|response| response.server.as_ref())),
             via: [
-                lower(request.and_then(|request| request.via.as_ref()).map(|text| text.as_str())),
-                lower(response.and_then(|response| response.via.as_ref()).map(|text| text.as_str())),
+                text(request.and_then(|request| request.via.as_ref())),
+                text(response.and_then(|response| response.via.as_ref())),
             ],
-            host,
-            protocol: lower(response.and_then(|response| response.protocol()).map(|text| text.as_str())),
-            asked_at: request.map_or(connection.first, |request| request.last),
-            request,
-            response,
+            fields: [request.map(|request| &request.field_names), response.map(|response| &response.field_names)],
+            cookies: response.map(|response| &response.cookie_names),
+            host: name.unwrap_or_default(),
+            protocol: text(response.and_then(|response| response.protocol())),
+            passed_on: request.is_some_and(|request| request.via.is_some() || request.forwarded_present),
         }
     }
 
-    /// Who has its mark in the request has passed it on, and is the client of this connection.
-    fn show<'d>(&self, device: &'d Device) -> Option<Recognised<'d>> {
-        let found = |side: Side| device.signs.iter().any(|sign| self.has(sign) && self.side_of(sign) == side);
-        let (side, at) = if found(Side::Client) {
-            (Side::Client, self.asked_at)
-        } else if found(Side::Server) {
-            (Side::Server, self.response.map_or(self.asked_at, |response| response.last))
-        } else {
-            return None;
-        };
-        Some(Recognised { device, side, at })
+    /// The same as texts.
+    fn texts(&self) -> [&'a str; 9] {
+        let names = |names: Option<&'a Names>| names.map_or("", Names::as_str);
+        let [request, response] = self.fields.map(names);
+        let passed_on = if self.passed_on { "passed on" } else { "" };
+        let [asked, answered] = self.via;
+        [self.server, asked, answered, request, response, names(self.cookies), self.host, self.protocol, passed_on]
+    }
+
+    /// Where a device stands that shows itself. Who has its mark in the request has passed it on, and is the client of this
+    /// connection.
+    fn side_of(&self, device: &Device) -> Option<Side> {
+        let found = |side: Side| device.signs.iter().any(|sign| self.side_shown_by(sign) == side && self.has(sign));
+        [Side::Client, Side::Server].into_iter().find(|side| found(*side))
     }
 
     fn has(&self, sign: &Sign) -> bool {
+        let holds = |text: &str, part: &str| text.to_ascii_lowercase().contains(part);
+        let of = |head: &Head| match head {
+            Head::Request => 0,
+            Head::Response => 1,
+        };
         match sign {
-            Sign::Server(part) => self.server.contains(&**part),
-            Sign::Via(Head::Request, part) => self.via[0].contains(&**part),
-            Sign::Via(Head::Response, part) => self.via[1].contains(&**part),
-            Sign::Field(Head::Request, name) => self.request.is_some_and(|request| request.field_names.has(name)),
-            Sign::Field(Head::Response, name) => self.response.is_some_and(|response| response.field_names.has(name)),
-            Sign::Cookie(prefix) => {
-                self.response.is_some_and(|response| response.cookie_names.has(&format!("{prefix}*")))
+            Sign::Server(part) => holds(self.server, part),
+            Sign::Via(head, part) => holds(self.via[of(head)], part),
+            Sign::Field(head, name) => self.fields[of(head)].is_some_and(|names| names.has(name)),
+            Sign::Cookie(prefix) => self.cookies.is_some_and(|names| names.has(&format!("{prefix}*"))),
+            Sign::Host(part) => {
+                // Without its port, and with a dot in front, so that `.example.com` is found in `example.com:443` too.
+                let name = self.host.rsplit_once(':').map_or(self.host, |(host, _)| host);
+                !name.is_empty() && holds(&format!(".{name}"), part)
             }
-            Sign::Host(part) => self.host.len() > 1 && self.host.contains(&**part),
-            Sign::Subprotocol(part) => self.protocol.contains(&**part),
+            Sign::Subprotocol(part) => holds(self.protocol, part),
         }
     }
 
     /// A host says who is asked; a request that was passed on has got there already.
-    fn side_of(&self, sign: &Sign) -> Side {
-        let passed_on = || self.request.is_some_and(|request| request.via.is_some() || request.forwarded.is_some());
+    fn side_shown_by(&self, sign: &Sign) -> Side {
         match sign {
             Sign::Via(Head::Request, _) | Sign::Field(Head::Request, _) => Side::Client,
-            Sign::Host(_) if passed_on() => Side::Client,
+            Sign::Host(_) if self.passed_on => Side::Client,
             _ => Side::Server,
         }
     }

@@ -47,6 +47,12 @@ impl TcpFlags {
         self.0 & other.0 == other.0
     }
 
+    /// Whether at least one bit of `other` is set.
+    #[must_use]
+    pub const fn contains_any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// SYN is set.
     #[must_use]
     pub const fn syn(self) -> bool {
@@ -163,6 +169,30 @@ impl<'a> Segment<'a> {
     pub fn data_len(&self) -> u32 {
         // An IP packet holds less than 2¹⁶ bytes; segmentation offload may record more, but never near 2³².
         u32::try_from(self.payload.len()).unwrap_or(u32::MAX).saturating_add(self.payload_cut)
+    }
+
+    /// The same segment with this payload, such as its own at another place.
+    #[must_use]
+    pub fn with_payload<'b>(&self, payload: &'b [u8]) -> Segment<'b> {
+        let Self { origin, interface, tunnel, source, destination, seq, ack, flags, window, .. } = *self;
+        let Self { hop_limit, identification, fragment_conflict, options, payload_cut, .. } = *self;
+        Segment {
+            origin,
+            interface,
+            tunnel,
+            source,
+            destination,
+            seq,
+            ack,
+            flags,
+            window,
+            hop_limit,
+            identification,
+            fragment_conflict,
+            options,
+            payload,
+            payload_cut,
+        }
     }
 
     /// Reads the TCP header behind `ip`.

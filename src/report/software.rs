@@ -8,7 +8,7 @@ use crate::units::Side;
 
 /// One sentence for each side whose library is known, or narrowed down to a few.
 pub(super) fn lines(report: &ConnectionReport, speaker: &Speaker) -> Vec<String> {
-    Side::BOTH.into_iter().filter_map(|side| line(&report.software[side], side, speaker)).collect()
+    Side::BOTH.into_iter().filter_map(|side| line(&report.subject.software()[side], side, speaker)).collect()
 }
 
 fn line(found: &Recognition, side: Side, speaker: &Speaker) -> Option<String> {

@@ -189,7 +189,7 @@ impl HttpStage {
                     Next::Stay
                 };
             }
-            let (step, consumed) = self.requests.push(&shared.limits, chunk.offset, chunk.origin, chunk.bytes);
+            let (step, consumed) = self.requests.push(&mut shared.heads, chunk.offset, chunk.origin, chunk.bytes);
             match step {
                 Step::NeedMore => return Next::Stay,
                 Step::Failed(why) => return self.give_up(Side::Client, why, shared),
@@ -222,7 +222,7 @@ impl HttpStage {
 
     fn request(&mut self, start: &FlowStart, shared: &mut Shared, request: Box<Request>) {
         if !request.wants_websocket() {
-            self.awaited.push_back(Awaited::Ordinary(request.method));
+            self.awaited.push_back(Awaited::Ordinary(request.method.clone()));
             self.expect();
             return;
         }
@@ -239,7 +239,7 @@ impl HttpStage {
         connection.handshake.response = None;
         connection.handshake.body_code = None;
         connection.handshake.request = Some(request);
-        shared.legs.request(connection);
+        shared.notices.request(connection);
         // A refusal that was followed by another attempt ended nothing; and there may be any number of them.
         connection.ending.retain(|signal| signal.kind != EndSignalKind::HandshakeRejected);
     }
@@ -254,7 +254,7 @@ impl HttpStage {
 
     fn server_bytes(&mut self, start: &FlowStart, shared: &mut Shared, mut chunk: Chunk<'_>) -> Next {
         while !chunk.bytes.is_empty() {
-            let (step, consumed) = self.responses.push(&shared.limits, chunk.offset, chunk.origin, chunk.bytes);
+            let (step, consumed) = self.responses.push(&mut shared.heads, chunk.offset, chunk.origin, chunk.bytes);
             match step {
                 Step::NeedMore => {
                     self.refused_with(chunk.bytes);
@@ -358,7 +358,7 @@ impl HttpStage {
         }
         let client = self.client;
         let connection = self.connection.get_or_insert_with(|| Box::new(new_connection(start, client, &shared.limits)));
-        shared.legs.answered(connection);
+        shared.notices.answered(connection);
         connection.payload(Side::Server, response.last);
         connection.observe(response.last, Some(Side::Server), Observed::Response(response.status));
         let request = connection.handshake.request.as_deref().filter(|_| awaited == Some(Awaited::Upgrade));
@@ -374,9 +374,7 @@ impl HttpStage {
             (false, _) => Outcome::Rejected,
         };
         connection.handshake.answered_with_other = false;
-        if switches {
-            connection.handshake.negotiated = http::negotiated(connection.handshake.request.as_deref(), &response);
-        } else {
+        if !switches {
             connection.end_signal(EndSignalKind::HandshakeRejected, Side::Server, response.last);
             self.refusal = Some(Vec::new());
         }
@@ -387,7 +385,7 @@ impl HttpStage {
     /// The 101 came: from here on both directions are frames.
     fn upgrade(&mut self, shared: &mut Shared, end: StreamOffset) -> Box<WebSocketStage> {
         let connection = self.connection.take().expect("set by the caller, `response`");
-        let deflate = connection.handshake.negotiated.deflate;
+        let deflate = connection.handshake.negotiated().deflate;
         let config = |sender: Side| {
             let deflate = deflate.map(|sides| {
                 let params = sides[sender];
@@ -558,7 +556,7 @@ impl HttpStage {
 
     pub(super) fn finish(mut self, shared: &mut Shared) -> Option<Box<Connection>> {
         let mut connection = self.connection.take()?;
-        shared.legs.answered(&mut connection);
+        shared.notices.answered(&connection);
         if connection.handshake.response.is_none() && !self.lost.server {
             for violation in self.sent_early.unanswered(self.held.begins_with_frame(self.client)) {
                 connection.violation(violation, &shared.limits);

@@ -5,6 +5,7 @@
 //! side stays, and is read once, when the connection ends; else nothing more is looked at and nothing is kept. So a message
 //! costs at most a copy of its first bytes.
 
+use super::Hashes;
 use crate::application::{
     Application, Applications, Candidate, ControlPackets, FIRST_MESSAGES, Form, Glimpse, KnownBy, Label, LastMessage,
     Protocol,
@@ -13,7 +14,7 @@ use crate::connection::{Connection, MessageNote, Outcome, Preview};
 use crate::crowd::Said;
 use crate::units::{Origin, PerSide, Side};
 use crate::websocket::{Content, Event, MessageKind, Opcode, PAYLOAD_PEEK_LEN, PayloadPiece};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// Whether a report may show what messages say.
@@ -63,8 +64,8 @@ struct Of {
 
 #[derive(Debug)]
 struct Prefix {
-    bytes: [u8; PAYLOAD_PEEK_LEN],
-    len: u16,
+    /// At most [`PAYLOAD_PEEK_LEN`].
+    bytes: Vec<u8>,
     kind: MessageKind,
     /// The packet with its last byte, if all of the message was sent and this is its beginning for certain.
     complete: Option<Origin>,
@@ -72,12 +73,20 @@ struct Prefix {
 }
 
 impl Prefix {
-    fn glimpse(&self) -> Glimpse<'_> {
-        Glimpse {
-            is_text: self.kind == MessageKind::Text,
-            bytes: self.bytes.get(..usize::from(self.len)).unwrap_or_default(),
-            is_whole: self.is_whole,
+    fn empty(kind: MessageKind) -> Box<Self> {
+        Box::new(Self { bytes: Vec::new(), kind, complete: None, is_whole: false })
+    }
+
+    fn fill(&mut self, position: u16, bytes: &[u8], kind: MessageKind) {
+        if usize::from(position) + bytes.len() <= PAYLOAD_PEEK_LEN {
+            self.bytes.resize(position.into(), 0);
+            self.bytes.extend_from_slice(bytes);
+            self.kind = kind;
         }
+    }
+
+    fn glimpse(&self) -> Glimpse<'_> {
+        Glimpse { is_text: self.kind == MessageKind::Text, bytes: &self.bytes, is_whole: self.is_whole }
     }
 }
 
@@ -93,10 +102,8 @@ struct Opening {
 }
 
 impl Opening {
-    fn add(&mut self, note: &MessageNote, glimpse: Glimpse<'_>) {
-        let mut hasher = DefaultHasher::new();
-        (self.hash, glimpse.is_text, note.size, glimpse.bytes).hash(&mut hasher);
-        self.hash = hasher.finish();
+    fn add(&mut self, note: &MessageNote, glimpse: Glimpse<'_>, hashes: &Hashes) {
+        self.hash = hashes.hash_one((self.hash, glimpse.is_text, note.size, glimpse.bytes));
         self.unread |= note.content != Content::Whole;
         self.bytes = self.bytes.saturating_add(note.size);
         self.first = self.first.or(note.last);
@@ -110,17 +117,13 @@ impl Inside {
     }
 
     /// What was said first, by which another leg of the connection is recognised.
-    pub(super) fn said(&self) -> Option<Said> {
+    pub(super) fn said(&self, hashes: &Hashes) -> Option<Said> {
         let PerSide { client, server } = &self.sides;
         let readable = !client.opening.unread && !server.opening.unread;
         readable.then(|| {
-            let mut hasher = DefaultHasher::new();
-            for of in [client, server] {
-                (of.compared, of.opening.hash).hash(&mut hasher);
-            }
             let bytes = client.opening.bytes.saturating_add(server.opening.bytes);
             Said {
-                hash: hasher.finish(),
+                hash: hashes.hash_one([client, server].map(|of| (of.compared, of.opening.hash))),
                 bytes,
                 first: PerSide { client: client.opening.first, server: server.opening.first },
             }
@@ -148,9 +151,11 @@ impl Inside {
 
     /// Bytes kept until the next message comes.
     pub(super) fn kept_bytes(&self) -> usize {
-        let prefixes = Side::BOTH.into_iter().filter(|side| self.sides[*side].prefix.is_some()).count();
-        let followed = Side::BOTH.into_iter().filter(|side| self.sides[*side].mqtt.is_some()).count();
-        prefixes * size_of::<Prefix>() + followed * size_of::<ControlPackets>()
+        let of = |of: &Of| {
+            let prefix = of.prefix.as_ref().map_or(0, |prefix| size_of::<Prefix>() + prefix.bytes.capacity());
+            prefix + of.mqtt.as_ref().map_or(0, |_| size_of::<ControlPackets>())
+        };
+        of(&self.sides.client) + of(&self.sides.server)
     }
 
     /// Whether the next message of a side will be looked at.
@@ -185,7 +190,8 @@ impl Inside {
                 // A message without a byte has no piece either.
                 let of = &mut self.sides[side];
                 if let Some(prefix) = of.prefix.as_mut().filter(|_| !of.closed) {
-                    (prefix.len, prefix.complete) = (0, None);
+                    prefix.bytes.clear();
+                    prefix.complete = None;
                 }
             }
             // Others may have asked for it.
@@ -198,71 +204,104 @@ impl Inside {
     }
 
     fn piece(&mut self, side: Side, piece: &PayloadPiece<'_>) {
-        let prefix = self.sides[side].prefix.get_or_insert_with(|| {
-            let bytes = [0; PAYLOAD_PEEK_LEN];
-            Box::new(Prefix { bytes, len: 0, kind: piece.kind, complete: None, is_whole: false })
-        });
-        let (from, to) = (usize::from(piece.position), usize::from(piece.position) + piece.bytes.len());
-        if let Some(place) = prefix.bytes.get_mut(from..to) {
-            place.copy_from_slice(piece.bytes);
-            // No more than PAYLOAD_PEEK_LEN.
-            (prefix.len, prefix.kind) = (to as u16, piece.kind);
-        }
+        let prefix = self.sides[side].prefix.get_or_insert_with(|| Prefix::empty(piece.kind));
+        prefix.fill(piece.position, piece.bytes, piece.kind);
     }
 
-    /// A message of `side` is complete; gives its beginning if that is to be shown.
-    pub(super) fn message(&mut self, side: Side, note: &MessageNote) -> Option<Preview> {
+    /// A message of `side` is complete that came in pieces; gives its beginning if that is to be shown.
+    pub(super) fn message(&mut self, side: Side, note: &MessageNote, hashes: &Hashes) -> Option<Preview> {
         let of = &mut self.sides[side];
-        let prefix = of.prefix.as_mut().filter(|_| !of.closed)?;
-        prefix.is_whole = note.content == Content::Whole && note.size == u64::from(prefix.len);
+        if of.closed {
+            return None;
+        }
+        let mut prefix = of.prefix.take()?;
+        prefix.is_whole = note.content == Content::Whole && note.size == prefix.bytes.len() as u64;
         // Where earlier data is missing, some bytes of it are not the message's.
         prefix.complete =
             note.last.filter(|_| !matches!(note.content, Content::ContextLost | Content::UnknownExtension));
-        let shown = (self.payload == Payload::Shown && prefix.complete.is_some()).then(|| {
-            let glimpse = prefix.glimpse();
-            Preview::new(side, note, glimpse.bytes)
-        });
-        if of.compared < FIRST_MESSAGES {
-            of.opening.add(note, prefix.glimpse());
-            of.compared += 1;
-            if prefix.complete.is_some() {
-                of.json = Some(of.json.unwrap_or(true) && prefix.glimpse().is_likely_json());
-            }
-            self.compare(side, note.last);
+        let shown = self.look(side, note, prefix.glimpse(), prefix.complete, hashes);
+        if self.keeps(side) {
+            self.sides[side].prefix = Some(prefix);
         }
-        self.follow(side, note);
-        if !self.keeps(side) {
+        shown
+    }
+
+    /// The same of a message that came at once.
+    pub(super) fn whole_message(
+        &mut self,
+        side: Side,
+        note: &MessageNote,
+        beginning: &[u8],
+        hashes: &Hashes,
+    ) -> Option<Preview> {
+        let of = &mut self.sides[side];
+        // A message without a byte has no piece to look at, unless there is room for it already.
+        if of.closed || (beginning.is_empty() && of.prefix.is_none()) {
+            return None;
+        }
+        if !self.wants(side) {
+            self.sides[side].prefix = None;
+            return None;
+        }
+        let is_text = note.kind == Opcode::Text;
+        let is_whole = note.size == beginning.len() as u64;
+        let shown = self.look(side, note, Glimpse { is_text, bytes: beginning, is_whole }, note.last, hashes);
+        if self.keeps(side) {
+            let kind = if is_text { MessageKind::Text } else { MessageKind::Binary };
+            let prefix = self.sides[side].prefix.get_or_insert_with(|| Prefix::empty(kind));
+            prefix.fill(0, beginning, kind);
+            (prefix.complete, prefix.is_whole) = (note.last, is_whole);
+        } else {
             self.sides[side].prefix = None;
         }
         shown
     }
 
-    /// Follows the packets of a protocol that does not keep to messages.
-    fn follow(&mut self, side: Side, note: &MessageNote) {
-        let form = self.known.as_ref().and_then(|known| known.protocol.form.as_ref());
+    /// Looks at a message, which is `complete` if all of it was sent and this is its beginning for certain; gives its
+    /// beginning if that is to be shown.
+    fn look(
+        &mut self,
+        side: Side,
+        note: &MessageNote,
+        glimpse: Glimpse<'_>,
+        complete: Option<Origin>,
+        hashes: &Hashes,
+    ) -> Option<Preview> {
         let of = &mut self.sides[side];
+        if of.compared < FIRST_MESSAGES {
+            of.opening.add(note, glimpse, hashes);
+            of.compared += 1;
+            if complete.is_some() {
+                of.json = Some(of.json.unwrap_or(true) && glimpse.is_likely_json());
+                self.compare(side, glimpse, note.last);
+            }
+        }
+        self.follow(side, note, glimpse);
+        (self.payload == Payload::Shown && complete.is_some()).then(|| Preview::new(side, note, glimpse.bytes))
+    }
+
+    /// Follows the packets of a protocol that does not keep to messages.
+    fn follow(&mut self, side: Side, note: &MessageNote, glimpse: Glimpse<'_>) {
+        let form = self.known.as_ref().and_then(|known| known.protocol.form.as_ref());
         if form != Some(&Form::Mqtt) {
             return;
         }
-        let packets = of.mqtt.get_or_insert_default();
-        match (of.prefix.as_deref(), note.last) {
-            (Some(prefix), Some(at)) if note.content == Content::Whole && prefix.kind == MessageKind::Binary => {
-                packets.push(prefix.glimpse().bytes, note.size, at);
+        let packets = self.sides[side].mqtt.get_or_insert_default();
+        match note.last {
+            Some(at) if note.content == Content::Whole && !glimpse.is_text => {
+                packets.push(glimpse.bytes, note.size, at);
             }
             _ => packets.lost(),
         }
     }
 
     /// Compares one of the first messages with the protocols.
-    fn compare(&mut self, side: Side, at: Option<Origin>) {
+    fn compare(&mut self, side: Side, glimpse: Glimpse<'_>, at: Option<Origin>) {
         let known = self.known.as_deref();
         if known.is_some_and(|known| known.by == KnownBy::Subprotocol) {
             return;
         }
-        let Some(prefix) = self.sides[side].prefix.as_deref().filter(|prefix| prefix.complete.is_some()) else {
-            return;
-        };
-        let candidate = Candidate::new(side, prefix.glimpse());
+        let candidate = Candidate::new(side, glimpse);
         let family = known.map(|known| &*known.protocol);
         if let Some(found) = self.applications.by_message(&candidate, family) {
             // The path may tell which dialect it is.
@@ -273,9 +312,9 @@ impl Inside {
         } else if known.is_none()
             && let Some((hint, by)) = &self.hinted
             // Some services also send the same in a form that is not read here.
-            && (*by == KnownBy::Path || prefix.kind == MessageKind::Text)
+            && (*by == KnownBy::Path || glimpse.is_text)
             && hint.form.is_some()
-            && hint.read(side, &prefix.glimpse()).is_none()
+            && hint.read(side, &glimpse).is_none()
         {
             self.hinted = None;
         }

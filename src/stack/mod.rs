@@ -9,7 +9,7 @@ mod early;
 mod held;
 mod http;
 mod inside;
-mod legs;
+mod late;
 mod page;
 mod search;
 mod tls;
@@ -20,13 +20,16 @@ pub use tls::Unread;
 
 use crate::application::Applications;
 use crate::connection::{Basis, Connection, ConnectionId, Copies, EndSignalKind, Observation, Observed, Path};
-use crate::crowd::Crowd;
+use crate::crowd::Notices;
+use crate::http::Heads;
 use crate::limits::{LimitHits, Limits};
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::tcp::{EndFacts, Flow, FlowStart, TcpFacts};
-use crate::tls::{Alert, KeyLog, looks_like_tls};
+use crate::tls::{Alert, Attempt, Joiner, KeyLog, looks_like_client_hello, looks_like_tls};
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::websocket::Scratch;
+use foldhash::SharedSeed;
+use foldhash::quality::SeedableRandomState as Hashes;
 use std::sync::Arc;
 
 /// What all connections of an analysis share: bounds, scratch buffers, counters.
@@ -38,14 +41,16 @@ pub struct Shared {
     pub hits: LimitHits,
     /// Buffers for unmasking and inflating.
     pub scratch: Scratch,
-    /// Upgrade requests that wait for their answer.
-    legs: legs::Legs,
-    /// What connections are compared with others for.
-    pub crowd: Crowd,
+    /// What connections tell those that compare them with others.
+    pub notices: Notices,
+    /// The heads of HTTP messages that were met.
+    heads: Heads,
     /// The application protocols that are recognised.
     pub applications: Arc<Applications>,
     /// Whether reports may show what messages say.
     pub payload: Payload,
+    /// Hashes what is said: the same way in all of a process, so that connections can be compared whoever follows them.
+    hashes: Hashes,
     /// Bytes kept for connections whose protocol is not known yet.
     probed_bytes: usize,
     /// The secrets that open TLS.
@@ -56,10 +61,17 @@ impl Shared {
     /// Fresh buffers and counters under these bounds.
     #[must_use]
     pub fn new(limits: Limits, applications: Arc<Applications>, payload: Payload) -> Self {
-        let (hits, scratch, legs) = (LimitHits::default(), Scratch::new(&limits), legs::Legs::default());
-        let crowd = Crowd::new(&limits);
-        let keys = tls::Keys::default();
-        Self { limits, hits, scratch, legs, crowd, applications, payload, probed_bytes: 0, keys }
+        let (hits, scratch, notices) = (LimitHits::default(), Scratch::new(&limits), Notices::default());
+        let (heads, keys) = (Heads::new(&limits), tls::Keys::new(&limits));
+        let hashes = Hashes::with_seed(0, SharedSeed::global_random());
+        Self { limits, hits, scratch, notices, heads, applications, payload, hashes, probed_bytes: 0, keys }
+    }
+
+    /// The same for other connections of the analysis. What is said there can be compared with what is said here.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let other = Self::new(self.limits, Arc::clone(&self.applications), self.payload);
+        Self { hashes: self.hashes.clone(), ..other }
     }
 
     /// Why connections could not be decrypted, of those that are not reported.
@@ -68,14 +80,15 @@ impl Shared {
         &self.keys.unread
     }
 
-    /// The secrets that are known.
-    pub fn key_log(&mut self) -> &mut KeyLog {
-        &mut self.keys.log
+    /// From now on these are the secrets that are known.
+    pub fn know_keys(&mut self, log: Arc<KeyLog>) {
+        self.keys.log = log;
     }
 
-    /// Secrets that found no room.
-    pub(crate) fn key_log_left_out(&self) -> u64 {
-        self.keys.log.left_out()
+    /// Looks for the session of a connection whose ClientHello is not in the capture.
+    fn join(&mut self, joiner: &mut Joiner, chunk: &Chunk<'_>) -> Attempt {
+        let tls::Keys { log, trials, .. } = &mut self.keys;
+        joiner.push(log, trials, &self.limits, (chunk.from, chunk.origin), chunk.bytes)
     }
 
     /// Tells whether there may be more secrets while packets are read.
@@ -103,6 +116,8 @@ enum Stage {
         acknowledged: PerEnd<bool>,
     },
     Tls(Box<tls::TlsStage>),
+    /// TLS whose ClientHello is not in the capture; perhaps there are keys for it.
+    Late(Box<late::LateStage>),
     Http(Box<http::HttpStage>),
     /// Perhaps a WebSocket whose handshake is not in the capture.
     Searching(Box<search::SearchStage>),
@@ -196,13 +211,20 @@ impl Stack {
                 None => Stage::Opaque(Traffic::Other),
             },
             Stage::Http(stage) => stage.into_last_stage(&self.start, shared),
+            Stage::Late(stage) => match stage.into_tls(&self.start, shared, None) {
+                Some(stage) => Stage::Tls(stage),
+                None => {
+                    shared.keys.joined_late();
+                    Stage::Opaque(Traffic::Tls)
+                }
+            },
             stage => stage,
         };
         if let Stage::WebSocket(stage) = &mut stage {
             stage.judge_unseen_answer(seen[stage.client().other()]);
         }
         let (client, basis, connection) = match stage {
-            Stage::Probing { .. } | Stage::Searching(_) => {
+            Stage::Probing { .. } | Stage::Searching(_) | Stage::Late(_) => {
                 if self.start_lost != PerEnd::default() {
                     return Concluded::Other(Traffic::Other);
                 }
@@ -236,11 +258,15 @@ impl Stack {
             if self.inside_tls {
                 return Stage::Opaque(Traffic::Tls);
             }
-            if self.start_lost != PerEnd::default() {
+            let start_lost = self.start_lost != PerEnd::default();
+            if !shared.keys.log.is_empty() && (start_lost || looks_like_client_hello(bytes) == Some(false)) {
+                return Stage::Late(Box::new(late::LateStage::new(self.start_lost)));
+            }
+            if start_lost {
                 shared.keys.joined_late();
                 return Stage::Opaque(Traffic::Tls);
             }
-            return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk, shared)));
+            return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk.from, shared)));
         }
         match crate::http::looks_like_http(bytes) {
             Some(crate::http::Role::Request) if may_be_request(bytes) => {
@@ -263,7 +289,18 @@ impl Stack {
         match &mut self.stage {
             Stage::Http(stage) => stage.alert(from, alert),
             Stage::WebSocket(stage) => stage.alert(shared, from, alert),
-            Stage::Probing { .. } | Stage::Searching(_) | Stage::Opaque(_) | Stage::Tls(_) => {}
+            Stage::Probing { .. } | Stage::Searching(_) | Stage::Late(_) | Stage::Opaque(_) | Stage::Tls(_) => {}
+        }
+    }
+
+    /// Leaves the stage in which a session is looked for.
+    fn leave_late(&mut self, shared: &mut Shared, joined: Option<crate::tls::Joined>) {
+        match std::mem::replace(&mut self.stage, Stage::Opaque(Traffic::Tls)) {
+            Stage::Late(stage) => match stage.into_tls(&self.start, shared, joined) {
+                Some(stage) => self.stage = Stage::Tls(stage),
+                None => shared.keys.joined_late(),
+            },
+            stage => self.stage = stage,
         }
     }
 
@@ -301,6 +338,11 @@ impl StreamSink for Stack {
         match &mut self.stage {
             Stage::Probing { .. } | Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.chunk(&self.start, shared, chunk),
+            Stage::Late(stage) => {
+                if let late::Next::Leave(joined) = stage.chunk(shared, chunk) {
+                    self.leave_late(shared, joined);
+                }
+            }
             Stage::Http(stage) => {
                 let is_http = stage.has_heads();
                 let next = stage.chunk(&self.start, shared, chunk);
@@ -327,6 +369,7 @@ impl StreamSink for Stack {
             Stage::Probing { .. } => self.start_lost[gap.from] = true,
             Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.gap(shared, gap),
+            Stage::Late(stage) => stage.gap(gap),
             Stage::Http(stage) => {
                 let next = stage.gap(&self.start, shared, gap);
                 self.http_on(next);
@@ -361,10 +404,11 @@ impl StreamSink for Stack {
                 let next = stage.end(&self.start, shared, end);
                 self.search_on(next);
             }
+            Stage::Late(_) => self.leave_late(shared, None),
             _ => {}
         }
         match &mut self.stage {
-            Stage::Probing { .. } | Stage::Searching(_) | Stage::Opaque(_) => {}
+            Stage::Probing { .. } | Stage::Searching(_) | Stage::Late(_) | Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.end(shared, end),
             Stage::Http(stage) => stage.end(end),
             Stage::WebSocket(stage) => stage.end(shared, end, tcp_ended),
@@ -375,10 +419,15 @@ impl StreamSink for Stack {
         match &self.stage {
             Stage::Probing { .. } | Stage::Opaque(_) => 0,
             Stage::Tls(stage) => stage.kept_bytes(),
+            Stage::Late(stage) => stage.kept_bytes(),
             Stage::Http(stage) => stage.kept_bytes(),
             Stage::Searching(stage) => stage.kept_bytes(),
             Stage::WebSocket(stage) => stage.kept_bytes(),
         }
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Opaque(_))
     }
 }
 
@@ -477,14 +526,15 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, mut tcp: TcpF
     connection.copies = tcp.copies.clone().map(|seen| Copies { segments: tcp.duplicates, seen });
     connection.syn = tcp.syn.map(|(_, at)| at);
     connection.syn_ack = tcp.syn_ack.map(|(_, at)| at);
-    connection.icmp = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
-    for &(side, error) in &connection.icmp {
+    let icmp: Vec<_> = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
+    for &(side, error) in &icmp {
         connection.timeline.insert_late(Observation {
             at: error.origin,
             side: Some(side),
             observed: Observed::Icmp(error.kind),
         });
     }
+    connection.icmp = icmp;
     let unacknowledged = |end: End| tcp.unacknowledged(end).unwrap_or(0);
     let unacknowledged = PerSide { client: unacknowledged(client), server: unacknowledged(client.other()) };
     let PerEnd { a, b } = tcp.ends;

@@ -5,20 +5,24 @@
 
 use super::{Concluded, Shared, Stack, Traffic, new_connection, record_alert, record_end, record_gap, side_of};
 use crate::connection::{Basis, Connection, EndSignalKind, Observation, Observed, Outcome, Transport};
+use crate::limits::Limits;
 use crate::stream::{Chunk, End, Gap, PerEnd, StreamEnd, StreamSink as _};
 use crate::tcp::{FlowStart, TcpFacts};
 use crate::tls::WhyNot;
 use crate::tls::{
-    Alert, Decryptor, KeyLog, LostBytes, Observer, PlainData, PlainGap, Plaintext, RecordBuffers, SentBytes, TlsFacts,
-    Tools,
+    Alert, Decryptor, Joined, KeyLog, LostBytes, Observer, PlainData, PlainGap, Plaintext, RecordBuffers, SentBytes,
+    TlsFacts, Tools, Trials, why_not_joined,
 };
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// What all TLS connections of an analysis share.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    pub(super) log: KeyLog,
+    pub(super) log: Arc<KeyLog>,
+    /// What may still be tried on connections whose ClientHello is not in the capture.
+    pub(super) trials: Trials,
     /// Whether more secrets may come while packets are read.
     pub(super) may_come: bool,
     /// Connections that are not reported because they could not be decrypted.
@@ -38,10 +42,20 @@ impl Unread {
 
     /// Counts one more.
     fn add(&mut self, why: WhyNot) {
-        let exact = (why.name(), why.detail());
+        self.add_many((why.name(), why.detail()), 1);
+    }
+
+    /// Adds those that were counted elsewhere.
+    pub fn join(&mut self, other: &Self) {
+        for (exact, count) in &other.counts {
+            self.add_many(exact.clone(), *count);
+        }
+    }
+
+    fn add_many(&mut self, exact: (&'static str, Option<String>), count: u64) {
         let is_new = !self.counts.contains_key(&exact);
-        let key = if is_new && self.counts.len() >= Self::REASONS { (why.name(), None) } else { exact };
-        *self.counts.entry(key).or_default() += 1;
+        let key = if is_new && self.counts.len() >= Self::REASONS { (exact.0, None) } else { exact };
+        *self.counts.entry(key).or_default() += count;
     }
 
     /// Each reason with its detail and how many connections it kept shut, by name.
@@ -51,6 +65,10 @@ impl Unread {
 }
 
 impl Keys {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { trials: Trials::new(limits), ..Self::default() }
+    }
+
     /// Whether anything may be decrypted.
     pub(super) fn any(&self) -> bool {
         !self.log.is_empty() || self.may_come
@@ -59,7 +77,7 @@ impl Keys {
     /// A connection began before the capture, so that nobody knows which secrets and which cipher.
     pub(super) fn joined_late(&mut self) {
         if self.any() {
-            self.unread.add(WhyNot::HandshakeNotCaptured);
+            self.unread.add(why_not_joined(&self.log, &self.trials));
         }
     }
 }
@@ -88,13 +106,22 @@ struct Inside {
 }
 
 impl TlsStage {
-    /// The stage of a connection whose first payload is `chunk`: its sender is the client.
-    pub(super) fn new(start: &FlowStart, chunk: &Chunk<'_>, shared: &Shared) -> Self {
-        let mut connection = new_connection(start, chunk.from, &shared.limits);
+    /// The stage of a connection of which nothing was read yet.
+    pub(super) fn new(start: &FlowStart, client: End, shared: &Shared) -> Self {
+        let mut connection = new_connection(start, client, &shared.limits);
         connection.transport = Transport::Wss;
         let inside = shared.keys.any().then(|| Box::new(Inside::new(start)));
-        let (client, connection) = (chunk.from, Box::new(connection));
-        Self { client, observer: Observer::new(), connection, has_hole: false, inside }
+        Self { client, observer: Observer::new(), connection: Box::new(connection), has_hole: false, inside }
+    }
+
+    /// Tells whose session this is, before anything is read. `start_lost`: of which ends the first bytes are missing.
+    pub(super) fn join(&mut self, start: &FlowStart, shared: &mut Shared, joined: &Joined, start_lost: PerEnd<bool>) {
+        let mut inside = Inside::new(start);
+        if joined.is_under_way() {
+            inside.stack.start_lost = start_lost;
+        }
+        self.inside = Some(Box::new(inside));
+        self.decrypt(shared, |decryptor, tools, sink| *decryptor = Decryptor::joined(tools, joined, sink));
     }
 
     /// How long nobody had answered the ClientHello when the capture ended; `None` when somebody had.
@@ -168,7 +195,7 @@ impl TlsStage {
         let mut facts = self.observer.into_facts();
         shared.hits.tls_handshake += u64::from(facts.hellos_too_long);
         if let Some(inside) = self.inside {
-            facts.decryption = inside.decryptor.decryption(&shared.keys.log);
+            facts.decryption = inside.decryptor.decryption(&shared.keys.log, &shared.keys.trials);
             facts.add_decrypted(&inside.alerts);
             if let Some((origin, body)) = &inside.certificates {
                 facts.add_certificates(*origin, body.as_deref());
@@ -225,8 +252,8 @@ impl TlsStage {
         // The stack inside needs the rest of what is shared while records are opened; it has no use for keys.
         let mut keys = std::mem::take(&mut shared.keys);
         let limits = shared.limits;
-        let Keys { log, may_come, buffers, .. } = &mut keys;
-        let mut tools = Tools { keys: log, keys_may_come: *may_come, limits: &limits, buffers };
+        let Keys { log, trials, may_come, buffers, .. } = &mut keys;
+        let mut tools = Tools { keys: log, trials, keys_may_come: *may_come, limits: &limits, buffers };
         let Inside { decryptor, stack, sent, alerts, certificates, has_data } = &mut **inside;
         let mut sink = InsideSink { client: self.client, stack, shared, sent, alerts, certificates, has_data };
         act(decryptor, &mut tools, &mut sink);

@@ -2,7 +2,7 @@
 
 use super::early::Crossing;
 use super::inside::Inside;
-use super::{Shared, record_alert, record_end, record_gap, side_of};
+use super::{Hashes, Shared, record_alert, record_end, record_gap, side_of};
 use crate::connection::{Basis, Broken, Connection, Outcome};
 use crate::http;
 use crate::limits::Limits;
@@ -10,7 +10,7 @@ use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd, StreamEndKind};
 use crate::tls::Alert;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::violation::{Detail, Violation, ViolationRule};
-use crate::websocket::{Decoder, DecoderStatus, Event, EventSink, Resynchronised};
+use crate::websocket::{Decoder, DecoderStatus, Event, EventSink, Resynchronised, Scratch, WholeMessage};
 
 #[derive(Debug)]
 pub(super) struct WebSocketStage {
@@ -26,9 +26,9 @@ pub(super) struct WebSocketStage {
     answer_unseen: bool,
     recent: PerSide<Recent>,
     /// The client has not sent anything behind the 101 yet.
-    crossing: Option<Crossing>,
+    crossing: Option<Box<Crossing>>,
     /// The last silence that was broken, until it is known to be survived.
-    broken: Option<Broken>,
+    broken: Option<Box<Broken>>,
     crowd_knows: CrowdKnows,
 }
 
@@ -60,7 +60,7 @@ impl WebSocketStage {
             }
         }
         let inside = Inside::new(&shared.applications, shared.payload, &connection);
-        shared.crowd.opened(&connection);
+        shared.notices.opened(&connection);
         Self {
             client,
             basis,
@@ -111,7 +111,7 @@ impl WebSocketStage {
 
     /// The client's next bytes are its first behind the 101.
     pub(super) fn watch_crossing(&mut self, crossing: Crossing) {
-        self.crossing = Some(crossing);
+        self.crossing = Some(Box::new(crossing));
     }
 
     pub(super) fn kept_bytes(&self) -> usize {
@@ -128,8 +128,8 @@ impl WebSocketStage {
             self.connection.violation(violation, &shared.limits);
         }
         let quiet_since = self.connection.last_payload;
-        let (decoder, mut recorder) = self.parts(side, shared);
-        decoder.push(&mut shared.scratch, chunk.offset, chunk.origin, chunk.bytes, &mut recorder);
+        let (decoder, scratch, mut recorder) = self.parts(side, shared);
+        decoder.push(scratch, chunk.offset, chunk.origin, chunk.bytes, &mut recorder);
         self.note_http_status(side, &chunk);
         self.note_silence(side, quiet_since, &chunk);
         self.connection.payload(side, chunk.origin);
@@ -140,8 +140,9 @@ impl WebSocketStage {
     fn note_silence(&mut self, side: Side, since: Option<Origin>, chunk: &Chunk<'_>) {
         if self.connection.ending.is_empty() {
             let end = chunk.offset.plus(chunk.bytes.len() as u64);
-            let broken = Broken::between(since, chunk.origin, side, end);
-            self.broken = broken.or(self.broken);
+            if let Some(broken) = Broken::between(since, chunk.origin, side, end) {
+                self.broken = Some(Box::new(broken));
+            }
         }
     }
 
@@ -153,30 +154,30 @@ impl WebSocketStage {
             && survived.seconds > self.crowd_knows.survived
         {
             self.crowd_knows.survived = survived.seconds;
-            shared.crowd.survived(&self.connection, survived);
+            shared.notices.survived(&self.connection, survived);
         }
         if self.inside.heard() > self.crowd_knows.messages {
             self.crowd_knows.messages = self.inside.heard();
-            if let Some(said) = self.inside.said() {
-                shared.crowd.spoke(&self.connection, &said);
+            if let Some(said) = self.inside.said(&shared.hashes) {
+                shared.notices.spoke(&self.connection, &said);
             }
         }
         if !self.crowd_knows.ended && !self.connection.ending.is_empty() {
             self.crowd_knows.ended = true;
-            shared.crowd.ended(&mut self.connection);
+            shared.notices.ended(&self.connection);
         }
     }
 
     pub(super) fn gap(&mut self, shared: &mut Shared, gap: Gap) {
         let side = side_of(gap.from, self.client);
         record_gap(&mut self.connection, gap, side);
-        let (decoder, mut recorder) = self.parts(side, shared);
+        let (decoder, scratch, mut recorder) = self.parts(side, shared);
         // The one number at the end of a stream that may be a byte or the FIN: no frame is so short.
         let is_tail = gap.len.is_none() && gap.reason == GapReason::NotCaptured;
         if is_tail && decoder.open_frame().is_none() && !matches!(decoder.status(), DecoderStatus::Lost { .. }) {
             return;
         }
-        decoder.gap(&mut shared.scratch, gap.offset, gap.len, gap.origin, &mut recorder);
+        decoder.gap(scratch, gap.offset, gap.len, gap.origin, &mut recorder);
         self.note_loss(side);
     }
 
@@ -224,15 +225,15 @@ impl WebSocketStage {
     /// What a search holds back is due before an end is noted.
     fn settle(&mut self, shared: &mut Shared, ended: Side) {
         for searching in [ended, ended.other()] {
-            let (decoder, mut recorder) = self.parts(searching, shared);
-            decoder.settle(&mut shared.scratch, &mut recorder);
+            let (decoder, scratch, mut recorder) = self.parts(searching, shared);
+            decoder.settle(scratch, &mut recorder);
         }
     }
 
     fn finish_side(&mut self, shared: &mut Shared, side: Side) {
         if !std::mem::replace(&mut self.finished[side], true) {
-            let (decoder, mut recorder) = self.parts(side, shared);
-            decoder.finish(&mut shared.scratch, &mut recorder);
+            let (decoder, scratch, mut recorder) = self.parts(side, shared);
+            decoder.finish(scratch, &mut recorder);
             self.note_loss(side);
         }
     }
@@ -250,7 +251,7 @@ impl WebSocketStage {
         }
         self.connection.application = self.inside.finish(&self.connection);
         self.tell_crowd(shared);
-        shared.crowd.left(&self.connection);
+        shared.notices.left(&self.connection);
         self.connection
     }
 
@@ -304,16 +305,17 @@ impl WebSocketStage {
         }
     }
 
-    fn parts(&mut self, side: Side, shared: &Shared) -> (&mut Decoder, Recorder<'_>) {
+    fn parts<'s>(&'s mut self, side: Side, shared: &'s mut Shared) -> (&'s mut Decoder, &'s mut Scratch, Recorder<'s>) {
         let cut_head_end = if side == Side::Server { self.cut_head_end } else { None };
         let recorder = Recorder {
             connection: &mut self.connection,
             inside: &mut self.inside,
             side,
-            limits: shared.limits,
+            limits: &shared.limits,
+            hashes: &shared.hashes,
             cut_head_end,
         };
-        (&mut self.decoders[side], recorder)
+        (&mut self.decoders[side], &mut shared.scratch, recorder)
     }
 }
 
@@ -321,7 +323,7 @@ impl WebSocketStage {
 #[derive(Debug, Default)]
 struct Recent {
     bytes: [u8; STATUS_LINE],
-    len: usize,
+    len: u8,
     end: StreamOffset,
 }
 
@@ -335,12 +337,16 @@ impl Recent {
         match at.0.checked_sub(chunk.offset.0) {
             Some(skipped) => line.extend(chunk.bytes.iter().skip(usize::try_from(skipped).ok()?).take(STATUS_LINE)),
             None if self.end == chunk.offset => {
-                let kept = self.bytes[..self.len].len().checked_sub(usize::try_from(self.end.0 - at.0).ok()?)?;
-                line.extend(self.bytes[kept..self.len].iter().chain(chunk.bytes).take(STATUS_LINE));
+                let kept = self.kept().len().checked_sub(usize::try_from(self.end.0 - at.0).ok()?)?;
+                line.extend(self.kept()[kept..].iter().chain(chunk.bytes).take(STATUS_LINE));
             }
             None => return None,
         }
         http::status_of(&line)
+    }
+
+    fn kept(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
     }
 
     fn keep(&mut self, chunk: &Chunk<'_>) {
@@ -348,10 +354,12 @@ impl Recent {
             self.len = 0;
         }
         let last = &chunk.bytes[chunk.bytes.len().saturating_sub(STATUS_LINE)..];
-        let left = self.len.min(STATUS_LINE - last.len());
-        self.bytes.copy_within(self.len - left..self.len, 0);
+        let kept = self.kept().len();
+        let left = kept.min(STATUS_LINE - last.len());
+        self.bytes.copy_within(kept - left..kept, 0);
         self.bytes[left..left + last.len()].copy_from_slice(last);
-        self.len = left + last.len();
+        // At most STATUS_LINE.
+        self.len = (left + last.len()) as u8;
         self.end = chunk.offset.plus(chunk.bytes.len() as u64);
     }
 }
@@ -361,7 +369,8 @@ struct Recorder<'a> {
     connection: &'a mut Connection,
     inside: &'a mut Inside,
     side: Side,
-    limits: Limits,
+    limits: &'a Limits,
+    hashes: &'a Hashes,
     cut_head_end: Option<StreamOffset>,
 }
 
@@ -369,19 +378,26 @@ impl Recorder<'_> {
     /// The message that the connection took note of last is looked into.
     fn message(&mut self) {
         let Some(note) = self.connection.traffic[self.side].last_message else { return };
-        if let Some(preview) = self.inside.message(self.side, &note) {
-            self.connection.previews.get_or_insert_default().push(preview, &self.limits);
+        if let Some(preview) = self.inside.message(self.side, &note, self.hashes) {
+            self.connection.previews.get_or_insert_default().push(preview, self.limits);
         }
     }
 
     /// An extension besides permessage-deflate may give the reserved bits and opcodes a meaning (RFC 6455 §5.2).
     fn may_be_an_extension(&self, rule: ViolationRule) -> bool {
         matches!(rule, ViolationRule::RsvNonzero | ViolationRule::ReservedOpcode)
-            && !self.connection.handshake.negotiated.other_extensions.is_empty()
+            && !self.connection.handshake.negotiated().other_extensions.is_empty()
     }
 }
 
 impl EventSink for Recorder<'_> {
+    fn whole_message(&mut self, whole: &WholeMessage<'_>) {
+        let note = self.connection.whole_message(self.side, whole);
+        if let Some(preview) = self.inside.whole_message(self.side, &note, whole.beginning, self.hashes) {
+            self.connection.previews.get_or_insert_default().push(preview, self.limits);
+        }
+    }
+
     fn wants_payload(&self) -> bool {
         self.inside.wants(self.side) || self.connection.wants_payload(self.side)
     }
@@ -392,13 +408,135 @@ impl EventSink for Recorder<'_> {
             // Nothing but the head was in the hole: a Close frame behind it would have been the last one.
             Event::Resynchronised(found) if Some(found.found) == self.cut_head_end => {
                 let found = Resynchronised { lost_from: found.found, ..found };
-                self.connection.websocket_event(self.side, &Event::Resynchronised(found), &self.limits);
+                self.connection.websocket_event(self.side, &Event::Resynchronised(found), self.limits);
             }
             Event::Violation(violation) if self.may_be_an_extension(violation.rule) => {}
             event => {
-                self.connection.websocket_event(self.side, &event, &self.limits);
+                self.connection.websocket_event(self.side, &event, self.limits);
                 if matches!(event, Event::Message(_)) {
                     self.message();
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::application::{Applications, Form, PathPattern, Protocol, Shape, Test};
+    use crate::connection::{ConnectionId, MessageNote, Observation, Timeline, Traffic, Visibility};
+    use crate::stack::Payload;
+    use crate::units::{Endpoint, PacketNumber, Timestamp};
+    use crate::websocket::DecoderConfig;
+    use std::sync::Arc;
+
+    fn at(packet: u64) -> Origin {
+        let time = Some(Timestamp::from_nanos(packet as i64 * 500_000_000));
+        Origin { packet: PacketNumber::new(packet).unwrap(), time }
+    }
+
+    fn frame(side: Side, opcode: u8, payload: &[u8]) -> Vec<u8> {
+        let mask = if side == Side::Client { 0x80 } else { 0 };
+        let mut frame = match payload.len() {
+            len @ 0..=125 => vec![0x80 | opcode, mask | len as u8],
+            len => [&[0x80 | opcode, mask | 126][..], &(len as u16).to_be_bytes()].concat(),
+        };
+        if side == Side::Server {
+            frame.extend(payload);
+        } else {
+            let key = [7, 0, 200, 33];
+            frame.extend(key);
+            frame.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+        }
+        frame
+    }
+
+    /// The connection on which these frames were sent, each in one packet, handed over in pieces of this many bytes.
+    fn followed(frames: &[(Side, Vec<u8>)], piece: usize, payload: Payload, protocol: &Protocol) -> String {
+        let applications = Arc::new(Applications::new(vec![protocol.clone()]));
+        let mut shared = Shared::new(Limits::default(), applications, payload);
+        let ends = ["10.0.0.1", "10.0.0.2"].map(|ip| Endpoint { ip: ip.parse().unwrap(), port: 80 });
+        let endpoints = PerSide { client: ends[0], server: ends[1] };
+        let id = ConnectionId { flow: 0, tunnel: None };
+        let connection = Box::new(Connection::new(id, endpoints, at(1), &shared.limits));
+        let decoder = |sender| Decoder::new(DecoderConfig { sender, deflate: None });
+        let decoders = PerSide { client: decoder(Side::Client), server: decoder(Side::Server) };
+        let mut stage = WebSocketStage::new(End::A, Basis::Upgrade, connection, decoders, &mut shared);
+        let mut offsets = PerSide { client: 0, server: 0 };
+        for (packet, (side, bytes)) in (2..).zip(frames) {
+            let from = if *side == Side::Client { End::A } else { End::B };
+            // A sign of the end looks at what came before it, and so do the pieces of one.
+            let is_control = bytes[0] & 8 != 0;
+            for bytes in bytes.chunks(if is_control { usize::MAX } else { piece }) {
+                let offset = StreamOffset(offsets[*side]);
+                stage.chunk(&mut shared, Chunk { from, offset, origin: at(packet), bytes });
+                offsets[*side] += bytes.len() as u64;
+            }
+        }
+        format!("{:?}", stage.finish(&mut shared))
+    }
+
+    /// What a connection that says nothing takes; what it has said comes on top.
+    #[test]
+    fn an_idle_connection_is_small() {
+        let sizes = [
+            ("stage", size_of::<WebSocketStage>(), 640),
+            ("decoder", size_of::<Decoder>(), 48),
+            ("inside", size_of::<Inside>(), 200),
+            ("connection", size_of::<Connection>(), 1400),
+            ("traffic", size_of::<Traffic>(), 368),
+            ("visibility", size_of::<Visibility>(), 72),
+            ("timeline", size_of::<Timeline>(), 80),
+            ("observation", size_of::<Observation>(), 48),
+            ("note", size_of::<MessageNote>(), 96),
+        ];
+        let too_large: Vec<_> = sizes.iter().filter(|(_, size, most)| size > most).collect();
+        println!("{sizes:?}");
+        assert!(too_large.is_empty(), "{too_large:?}");
+    }
+
+    #[test]
+    fn a_message_that_comes_whole_leaves_what_its_pieces_leave() {
+        let texts = ["2", "3", "", "{\"type\":\"ping\"}", "{\"type\":\"pong\"}", "gr\u{fc}\u{df}e", "[1,2]"];
+        let long = ["x".repeat(128), "{".repeat(129), "\u{20ac}".repeat(86), "y".repeat(70_000 >> 2)];
+        let mut frames = Vec::new();
+        for round in 0..3 {
+            for (index, text) in texts.iter().copied().chain(long.iter().map(String::as_str)).enumerate() {
+                let side = Side::BOTH[(index + round) % 2];
+                frames.push((side, frame(side, 1, text.as_bytes())));
+                frames.push((side.other(), frame(side.other(), 2, text.as_bytes())));
+            }
+            frames.push((Side::Server, frame(Side::Server, 9, b"ping")));
+            frames.push((Side::Client, frame(Side::Client, 10, b"ping")));
+        }
+        frames.push((Side::Client, frame(Side::Client, 1, b"\xFF")));
+        frames.push((Side::Server, frame(Side::Server, 8, &[3, 232])));
+        frames.push((Side::Server, frame(Side::Server, 1, b"late")));
+
+        let path = PathPattern { ends: "/".into(), query: Vec::new() };
+        let json = Form::Json { kind: "type".into(), detail: None };
+        let kinds = vec![("ping".into(), "ping".into()), ("pong".into(), "pong".into())];
+        let shape = |test| Shape { from: None, test, holds: Vec::new() };
+        let unknown = Protocol { name: "unknown".into(), ..Protocol::default() };
+        let known = Protocol {
+            name: "known".into(),
+            paths: vec![path],
+            first: vec![shape(Test::Starts("{\"type\"".into()))],
+            form: Some(json),
+            kinds,
+            ..Protocol::default()
+        };
+        let packets = Protocol { form: Some(Form::Mqtt), first: vec![shape(Test::Is("2".into()))], ..unknown.clone() };
+        for payload in [Payload::Hidden, Payload::Shown] {
+            for protocol in [&unknown, &known, &packets] {
+                for first in [0, 1, 7, 13] {
+                    let whole = followed(&frames[first..], usize::MAX, payload, protocol);
+                    for piece in [1, 2, 5, 100, 300] {
+                        let cut = followed(&frames[first..], piece, payload, protocol);
+                        let same = whole.bytes().zip(cut.bytes()).take_while(|(one, other)| one == other).count();
+                        assert!(whole == cut, "{piece} bytes: {}", &cut[same.saturating_sub(200)..]);
+                    }
                 }
             }
         }

@@ -3,46 +3,73 @@
 use crate::packet::{Segment, SeqNumber};
 use crate::stream::End;
 use crate::units::Endpoint;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The sequence numbers that the SYNs of two endpoints are compared with, by the rules of Wireshark's TCP dissector: flow
 /// numbers are only of use if both count the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bases([(Endpoint, Option<SeqNumber>); 2]);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bases {
+    pair: Pair,
+    seqs: [Option<SeqNumber>; 2],
+}
+
+/// Two endpoints, of which IPv4 ones take a third of the space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Pair {
+    V4([(Ipv4Addr, u16); 2]),
+    Other(Box<[Endpoint; 2]>),
+}
 
 impl Bases {
     /// Nothing known about the endpoints of `segment`, in the order of its direction.
     pub(super) fn new(segment: &Segment<'_>) -> Self {
-        Self([(segment.source, None), (segment.destination, None)])
+        let (one, other) = (segment.source, segment.destination);
+        let pair = match (one.ip, other.ip) {
+            (IpAddr::V4(one_ip), IpAddr::V4(other_ip)) => Pair::V4([(one_ip, one.port), (other_ip, other.port)]),
+            _ => Pair::Other(Box::new([one, other])),
+        };
+        Self { pair, seqs: [None, None] }
     }
 
     /// Both endpoints.
     pub(super) fn endpoints(&self) -> [Endpoint; 2] {
-        self.0.map(|(endpoint, _)| endpoint)
+        match &self.pair {
+            Pair::V4(pair) => pair.map(|(ip, port)| Endpoint { ip: ip.into(), port }),
+            Pair::Other(pair) => **pair,
+        }
     }
 
     /// Which end `endpoint` is.
+    #[inline]
     pub(super) fn end(&self, endpoint: Endpoint) -> End {
-        if endpoint == self.0[0].0 { End::A } else { End::B }
+        let is_first = match &self.pair {
+            Pair::V4([(ip, port), _]) => *port == endpoint.port && endpoint.ip == *ip,
+            Pair::Other(pair) => pair[0] == endpoint,
+        };
+        if is_first { End::A } else { End::B }
     }
 
     /// Whether `segment` opens a new connection: a SYN without ACK whose number is not the known one.
+    #[inline]
     pub(super) fn reused_by(&self, segment: &Segment<'_>) -> bool {
-        let base = self.0.iter().find(|(endpoint, _)| *endpoint == segment.source).and_then(|(_, base)| *base);
-        segment.flags.syn() && !segment.flags.ack() && base.is_some_and(|base| base != segment.seq)
+        let base = || self.seqs[usize::from(self.end(segment.source) == End::B)];
+        segment.flags.syn() && !segment.flags.ack() && base().is_some_and(|base| base != segment.seq)
     }
 
     /// Learns from a segment of this connection: its first segment sets an endpoint's number, unless the other's
     /// acknowledgement did; a SYN with ACK always does.
+    #[inline]
     pub(super) fn note(&mut self, segment: &Segment<'_>) {
         let before = |seq: SeqNumber| SeqNumber(seq.0.wrapping_sub(1));
-        let [one, other] = &mut self.0;
-        let (own, peer) = if one.0 == segment.source { (one, other) } else { (other, one) };
-        if segment.flags.syn() && (segment.flags.ack() || own.1.is_none()) {
-            own.1 = Some(segment.seq);
+        let from = self.end(segment.source);
+        let [one, other] = &mut self.seqs;
+        let (own, peer) = if from == End::A { (one, other) } else { (other, one) };
+        if segment.flags.syn() && (segment.flags.ack() || own.is_none()) {
+            *own = Some(segment.seq);
         }
-        own.1.get_or_insert(before(segment.seq));
+        own.get_or_insert(before(segment.seq));
         if let Some(ack) = segment.ack {
-            peer.1.get_or_insert(before(ack));
+            peer.get_or_insert(before(ack));
         }
     }
 }

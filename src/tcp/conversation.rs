@@ -169,6 +169,7 @@ impl Conversation {
                 payload: &sent.data,
                 payload_cut: sent.cut,
             };
+            table.tick(segment.origin, &mut ());
             table.push(&segment, &mut (), |start| {
                 opened.push(start.origin.packet.value());
                 Recorder::default()
@@ -222,7 +223,7 @@ impl Played {
     }
 }
 
-/// A sink that writes down what it is told and checks the rules of [`StreamSink`].
+/// A sink that writes down what it is told and checks the rules of [`StreamSink`]. After a `#` it wants no more.
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     pub(super) text: PerEnd<String>,
@@ -263,6 +264,10 @@ impl StreamSink for Recorder {
         assert_ne!(gap.len, Some(0), "gaps are never empty");
         self.note(gap.from, gap.offset, gap.len.unwrap_or(0), gap.origin, &text);
         self.open_gap[gap.from] = gap.len.is_none();
+    }
+
+    fn is_done(&self) -> bool {
+        self.text.a.ends_with('#') || self.text.b.ends_with('#')
     }
 
     fn end(&mut self, (): &mut (), end: StreamEnd) {

@@ -10,18 +10,19 @@
 //! - without either, time: what follows within [`TWICE_SECONDS`] is a copy. A SYN is not repeated within
 //!   [`ELSEWHERE_SECONDS`] (RFC 6298 §2 has 1 s), so where one was recorded twice, every other segment is too.
 //!
-//! One table serves all flows: a segment that finds its entry taken by another is not recognised. That bounds the memory and
-//! loses nothing but a count.
+//! One ring of the last [`REMEMBERED`] segments serves all flows: what is further apart is not recognised. That bounds the
+//! memory and loses nothing but a count. Most segments bring what cannot have been there before; those are added and not
+//! looked for, and the ring is indexed only as far as somebody looks into it.
 //!
 //! Not recognised: copies of another segmentation (before and after offload or a merging network card). They count as
 //! retransmissions.
 
-use super::FlowNumber;
+use super::delivered::Direction;
 use crate::packet::{Segment, Tunnel};
 use crate::stream::{End, PerEnd};
 use crate::units::Timestamp;
 use foldhash::fast::FixedState;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 
 /// Equal segments of one place within this many seconds were recorded twice; no sender repeats itself that soon
 /// (RFC 6298 §2).
@@ -37,8 +38,8 @@ const SAME_PACKET_SECONDS: f64 = 1.0;
 /// Bytes of payload that are compared at either end.
 const EDGE: usize = 32;
 
-/// Entries of the table; a power of two. At 40 bytes each, 640 KiB, of which few captures touch much.
-const ENTRIES: usize = 1 << 14;
+/// Segments that are remembered; a power of two. At 40 bytes each and 4 for the index, 352 KiB.
+const REMEMBERED: usize = 1 << 13;
 
 /// Places of which one entry keeps count; copies at further ones are copies.
 const PLACES: usize = 4;
@@ -147,8 +148,14 @@ pub(super) enum Known {
 /// Recent segments of all flows.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
-    /// Empty until needed.
-    recent: Vec<Recent>,
+    /// The last segments; a ring, as soon as it is full.
+    ring: Vec<Recent>,
+    /// Where the next one goes.
+    next: usize,
+    /// Those before `next` that the index lacks.
+    unindexed: usize,
+    /// By key, places in the ring. What stands there may have another key by now. Empty until needed.
+    index: Vec<u32>,
     /// Not seeded: which segments share an entry must not differ from run to run, and harms nothing but a count.
     hasher: FixedState,
 }
@@ -165,42 +172,67 @@ struct Recent {
     sightings: [u8; PLACES],
 }
 
-impl Recent {
-    const NONE: Self =
-        Self { key: 0, time: Timestamp::from_nanos(0), identification: 0, places: [0; PLACES], sightings: [0; PLACES] };
-}
-
 impl Copies {
-    /// Whether `segment` of the flow `number`, of whose copies so much is `known`, was recorded before; if not, it is
-    /// remembered. Segments without a time are never copies.
-    pub(super) fn is_copy(&mut self, number: FlowNumber, segment: &Segment<'_>, known: &mut Known) -> bool {
+    /// Whether `segment` of this direction of a flow, of whose copies so much is `known`, was recorded before; if not, it
+    /// is remembered. Segments without a time are never copies, and neither is what is `fresh` by its numbers.
+    #[inline]
+    pub(super) fn is_copy(
+        &mut self,
+        direction: Direction,
+        segment: &Segment<'_>,
+        fresh: bool,
+        known: &mut Known,
+    ) -> bool {
         let Some(time) = segment.origin.time else { return false };
-        let copy = self.seen_before(number, segment, time, known);
+        let key = self.key(direction, segment);
+        let (place, identification) = (self.place(segment), segment.identification);
+        let recent = Recent { key, time, identification, places: [place, 0, 0, 0], sightings: [1, 0, 0, 0] };
+        if fresh {
+            self.remember(recent);
+            return false;
+        }
+        let copy = self.seen_before(segment, recent, known);
         if copy && *known == Known::Nothing {
             *known = Known::Copies;
         }
         copy
     }
 
-    fn seen_before(&mut self, number: FlowNumber, segment: &Segment<'_>, time: Timestamp, known: &mut Known) -> bool {
-        if self.recent.is_empty() {
-            self.recent = vec![Recent::NONE; ENTRIES];
+    #[inline]
+    fn remember(&mut self, recent: Recent) {
+        match self.ring.get_mut(self.next) {
+            Some(oldest) => *oldest = recent,
+            None => self.ring.push(recent),
         }
-        let key = self.hasher.hash_one((
-            (number.0, segment.source, segment.seq, segment.ack, segment.flags, segment.window),
-            (segment.data_len(), edges(segment.payload)),
-        ));
-        // What passed a router was recorded elsewhere too.
-        let place = self.hasher.hash_one((Point::of(segment), segment.hop_limit)) as u32;
-        let entry = &mut self.recent[key as usize % ENTRIES];
+        self.next = (self.next + 1) % REMEMBERED;
+        self.unindexed = (self.unindexed + 1).min(REMEMBERED);
+    }
+
+    /// The last segment with this key.
+    fn find(&mut self, key: u64) -> Option<&mut Recent> {
+        if self.index.is_empty() {
+            self.index = vec![0; REMEMBERED];
+        }
+        for behind in (1..=self.unindexed).rev() {
+            let at = (self.next + REMEMBERED - behind) % REMEMBERED;
+            self.index[self.ring[at].key as usize % REMEMBERED] = at as u32;
+        }
+        self.unindexed = 0;
+        let at = self.index[key as usize % REMEMBERED];
+        self.ring.get_mut(at as usize).filter(|recent| recent.key == key)
+    }
+
+    fn seen_before(&mut self, segment: &Segment<'_>, recent: Recent, known: &mut Known) -> bool {
+        let Recent { key, time, identification, places: [place, ..], .. } = recent;
+        let Some(entry) = self.find(key) else {
+            self.remember(recent);
+            return false;
+        };
         let since = time.seconds_since(entry.time).abs();
-        let identification = segment.identification;
         let identified = identification != 0 && entry.identification != 0;
         let same_packet = identified && identification == entry.identification && since < SAME_PACKET_SECONDS;
-        if entry.key != key || (since >= ELSEWHERE_SECONDS && !same_packet) {
-            *entry = Recent { key, time, identification, ..Recent::NONE };
-            entry.places[0] = place;
-            entry.sightings[0] = 1;
+        if since >= ELSEWHERE_SECONDS && !same_packet {
+            *entry = recent;
             return false;
         }
         let here = (0..PLACES).find(|&at| entry.sightings[at] == 0 || entry.places[at] == place);
@@ -229,15 +261,36 @@ impl Copies {
         (entry.time, entry.identification) = (time, identification);
         false
     }
+
+    /// Everything that is equal in copies.
+    #[inline]
+    fn key(&self, direction: Direction, segment: &Segment<'_>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        let (seq, ack) = (u64::from(segment.seq.0), segment.ack.map_or(0, |ack| u64::from(ack.0)));
+        let (flags, window) = (u64::from(segment.flags.0), u64::from(segment.window));
+        hasher.write_u64(direction.number());
+        hasher.write_u64(seq << 32 | ack);
+        hasher.write_u64(u64::from(segment.data_len()) << 32 | window << 16 | flags);
+        let payload = segment.payload;
+        let edge = payload.len().min(EDGE);
+        hasher.write(&payload[..edge]);
+        hasher.write(&payload[payload.len() - edge..]);
+        hasher.finish()
+    }
+
+    /// Where it was recorded; what passed a router was recorded elsewhere too.
+    #[inline]
+    fn place(&self, segment: &Segment<'_>) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u64(u64::from(segment.interface) << 8 | u64::from(segment.hop_limit));
+        if let Some(tunnel) = segment.tunnel {
+            tunnel.hash(&mut hasher);
+        }
+        hasher.finish() as u32
+    }
 }
 
 /// Bare acknowledgements may repeat at once (RFC 5681 §3.2), other segments may not.
 fn repeats_for_no_reason(segment: &Segment<'_>) -> bool {
     segment.sequence_len() > 0 || segment.flags.rst()
-}
-
-/// The first and last bytes.
-fn edges(payload: &[u8]) -> (&[u8], &[u8]) {
-    let head = payload.len().min(EDGE);
-    (&payload[..head], &payload[payload.len() - head..])
 }

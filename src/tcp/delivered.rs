@@ -15,7 +15,7 @@ use super::reorder::Span;
 use crate::stream::End;
 use crate::units::PacketNumber;
 use foldhash::fast::FixedState;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 /// Runs remembered over all flows; a power of two. At 24 bytes each, 192 KiB.
 const ENTRIES: usize = 1 << 13;
@@ -28,6 +28,14 @@ const EDGE: usize = 64;
 pub(super) struct Direction {
     pub(super) flow: FlowNumber,
     pub(super) from: End,
+}
+
+impl Direction {
+    /// Another one for each direction.
+    #[inline]
+    pub(super) fn number(self) -> u64 {
+        self.flow.0 << 1 | u64::from(self.from == End::B)
+    }
 }
 
 /// The remembered runs.
@@ -83,13 +91,16 @@ impl Delivered {
     }
 
     fn key(&self, direction: Direction, offset: u64) -> u64 {
-        self.hasher.hash_one((direction.flow.0 << 1 | u64::from(direction.from == End::B), offset))
+        self.hasher.hash_one((direction.number(), offset))
     }
 
     fn hash(&self, bytes: &[u8]) -> u32 {
         let head = bytes.len().min(EDGE);
         let tail = (bytes.len() - head).min(EDGE);
-        (self.hasher.hash_one((&bytes[..head], &bytes[bytes.len() - tail..])) >> 32) as u32
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(&bytes[..head]);
+        hasher.write(&bytes[bytes.len() - tail..]);
+        (hasher.finish() >> 32) as u32
     }
 }
 

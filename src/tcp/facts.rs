@@ -82,7 +82,7 @@ pub struct EndFacts {
     pub window_scale: Option<u8>,
     /// IPv4 times to live or IPv6 hop limits of the segments with a SYN, data or FIN.
     pub hop_limits: Option<HopLimits>,
-    anomalies: Option<Box<Anomalies>>,
+    pub(super) anomalies: Option<Box<Anomalies>>,
 }
 
 /// Bytes on their way, or lost.
@@ -100,50 +100,7 @@ impl EndFacts {
     /// What went other than in order; all zero for most flows.
     #[must_use]
     pub fn anomalies(&self) -> &Anomalies {
-        static NONE: Anomalies = Anomalies::NONE;
-        self.anomalies.as_deref().unwrap_or(&NONE)
-    }
-
-    /// The same, to be changed; takes memory from the first call on.
-    pub(super) fn anomalies_mut(&mut self) -> &mut Anomalies {
-        self.anomalies.get_or_insert_default()
-    }
-
-    /// The same, if there is anything.
-    pub(super) fn known_anomalies_mut(&mut self) -> Option<&mut Anomalies> {
-        self.anomalies.as_deref_mut()
-    }
-
-    /// A data segment of this end that was sent before, in full or in part.
-    pub(super) fn note_retransmission(&mut self, origin: Origin) {
-        let anomalies = self.anomalies_mut();
-        anomalies.retransmissions += 1;
-        anomalies.retransmitted_since_last_ack += 1;
-        anomalies.last_retransmission = Some(origin);
-    }
-
-    /// New data of `len` bytes, `quiet` seconds after the packet before it.
-    pub(super) fn note_sent(&mut self, origin: Origin, len: u32, quiet: Option<f64>) {
-        let pending = self.pending.get_or_insert(Pending { since: origin, quiet_before: quiet, largest: 0 });
-        pending.largest = pending.largest.max(len);
-    }
-
-    /// The peer acknowledged `news` more bytes, and with them `all` that was sent, or not.
-    pub(super) fn note_acknowledged(&mut self, news: u64, all: bool, origin: Origin) {
-        if let Some(pending) = &mut self.pending {
-            // Which segments a part of the bytes came in is not kept: too large a guess is the careful one.
-            let passed = u32::try_from(news).unwrap_or(u32::MAX).min(pending.largest);
-            self.largest_acked = self.largest_acked.max(passed);
-            pending.since = origin;
-            pending.quiet_before = None;
-        }
-        if all {
-            self.pending = None;
-        }
-        if let Some(anomalies) = self.known_anomalies_mut() {
-            anomalies.retransmitted_since_last_ack = 0;
-            anomalies.resent = None;
-        }
+        self.anomalies.as_deref().unwrap_or(Anomalies::none())
     }
 }
 
@@ -222,6 +179,12 @@ pub struct LostTail {
 }
 
 impl Anomalies {
+    /// Nothing went other than in order.
+    pub(super) fn none() -> &'static Self {
+        static NONE: Anomalies = Anomalies::NONE;
+        &NONE
+    }
+
     const NONE: Self = Self {
         retransmissions: 0,
         last_retransmission: None,

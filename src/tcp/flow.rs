@@ -43,6 +43,8 @@ pub struct Flow<S> {
     pub tcp: TcpFacts,
     /// Why it is over.
     pub end: FlowEnd,
+    /// Since when it was over, if it was before it was closed; else its first packet.
+    pub over_since: Origin,
     /// Who consumed its bytes.
     pub sink: S,
 }

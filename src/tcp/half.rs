@@ -1,35 +1,24 @@
-//! One direction of a flow: from sequence numbers to bytes in order.
+//! One direction of a flow while it is open: where its stream stands, and what its segments told.
 //!
-//! [`Half`] is the state, [`Reassembly`] the work on it. The stream offset of [`Half::next`] is always
-//! [`EndFacts::bytes`]; SYN and FIN occupy a sequence number each but no offset.
+//! The stream offset of [`Half::next`] is always [`Half::bytes`]; SYN and FIN occupy a sequence number each but no
+//! offset. A capture may hold a million of these, so what most ends need only when they close, or never, is kept
+//! [`Aside`]. At the end of the flow it becomes [`EndFacts`].
 
-use super::delivered::Direction;
-use super::reorder::{Budget, Reorder, Span, differ};
-use super::resent::Resent;
-use super::{Conflict, EndFacts, LostTail};
-use crate::packet::{Segment, SeqNumber};
-use crate::stream::{Chunk, Gap, GapReason, StreamEnd, StreamEndKind, StreamSink};
-use crate::units::{Origin, PacketNumber, StreamOffset};
+use super::reorder::{Budget, Reorder};
+use super::{Anomalies, EndFacts, HopLimits, Pending, Reset};
+use crate::packet::SeqNumber;
+use crate::units::{Origin, StreamOffset};
 
 /// Sequence numbers further from the stream than any window (RFC 7323 §2.3) are not of it.
 const PLAUSIBLE: i32 = 1 << 30;
 
 /// Sequence numbers this close belong to the same stream: chance brings one in 128 so near, and captures hardly lose more
 /// at once.
-const NEAR: u32 = 1 << 24;
-
-/// Segments of the same end after which a hole that the peer acknowledged is given up.
-const PATIENCE_SEGMENTS: u64 = 64;
-
-/// Seconds after which a hole that the peer acknowledged is given up.
-const PATIENCE_SECONDS: f64 = 2.0;
-
-/// A hole filled within this many seconds was swapped on the way; later, it was sent again (as Wireshark decides).
-const SWAPPED_SECONDS: f64 = 0.003;
+pub(super) const NEAR: u32 = 1 << 24;
 
 /// How sure we are of where the stream starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Anchor {
+pub(super) enum Anchor {
     /// Nothing seen of this end.
     #[default]
     None,
@@ -39,64 +28,215 @@ enum Anchor {
     Fixed,
 }
 
-/// What one end's segments need to be put in order.
+/// The state of one end. Fields without a comment are those of [`EndFacts`].
 #[derive(Debug, Default)]
 pub(super) struct Half {
-    anchor: Anchor,
+    pub(super) bytes: u64,
+    pub(super) acked: Option<StreamOffset>,
     /// The sequence number of the next byte.
     next: u32,
     /// The highest acknowledgement that this end sent.
     highest_ack: Option<SeqNumber>,
+    pub(super) anchor: Anchor,
+    pub(super) from_start: bool,
+    pub(super) window_scale: Option<u8>,
+    pub(super) mss: Option<u16>,
+    pub(super) segments: u64,
+    pub(super) data_segments: u64,
+    pub(super) first_data: Option<Origin>,
+    pub(super) last_data: Option<Origin>,
+    pub(super) last: Option<Origin>,
+    pub(super) last_ack: Option<Origin>,
+    pub(super) pending: Option<Pending>,
+    pub(super) largest_acked: u32,
+    pub(super) hop_limits: Option<HopLimits>,
+    aside: Option<Box<Aside>>,
+}
+
+/// What most ends need only when they close, or never. Fields without a comment are those of [`EndFacts`].
+#[derive(Debug, Default)]
+pub(super) struct Aside {
+    pub(super) fin: Option<Origin>,
     /// The stream ends here: the offset of the FIN.
-    fin_at: Option<u64>,
-    fin_delivered: bool,
-    waiting: Option<Box<Reorder>>,
+    pub(super) fin_at: Option<u64>,
+    pub(super) fin_delivered: bool,
+    pub(super) rst: Option<Origin>,
+    pub(super) reset: Option<Box<Reset>>,
+    pub(super) rst_without_ack: bool,
+    pub(super) keep_alives: u32,
+    pub(super) syn_retransmissions: u32,
+    pub(super) anomalies: Option<Box<Anomalies>>,
+    /// Bytes beyond a hole.
+    pub(super) waiting: Option<Box<Reorder>>,
+}
+
+impl Aside {
+    const NONE: Self = Self {
+        fin: None,
+        fin_at: None,
+        fin_delivered: false,
+        rst: None,
+        reset: None,
+        rst_without_ack: false,
+        keep_alives: 0,
+        syn_retransmissions: 0,
+        anomalies: None,
+        waiting: None,
+    };
 }
 
 impl Half {
+    /// What is kept aside; empty for most.
+    #[inline]
+    pub(super) fn aside(&self) -> &Aside {
+        static NONE: Aside = Aside::NONE;
+        self.aside.as_deref().unwrap_or(&NONE)
+    }
+
+    /// The same, to be changed; takes memory from the first call on.
+    pub(super) fn aside_mut(&mut self) -> &mut Aside {
+        self.aside.get_or_insert_default()
+    }
+
+    /// The same, if there is anything.
+    #[inline]
+    pub(super) fn known_aside_mut(&mut self) -> Option<&mut Aside> {
+        self.aside.as_deref_mut()
+    }
+
+    /// What went other than in order.
+    #[inline]
+    pub(super) fn anomalies(&self) -> &Anomalies {
+        self.aside().anomalies.as_deref().unwrap_or(Anomalies::none())
+    }
+
+    /// The same, to be changed; takes memory from the first call on.
+    pub(super) fn anomalies_mut(&mut self) -> &mut Anomalies {
+        self.aside_mut().anomalies.get_or_insert_default()
+    }
+
+    /// The same, if there is anything.
+    #[inline]
+    pub(super) fn known_anomalies_mut(&mut self) -> Option<&mut Anomalies> {
+        self.known_aside_mut()?.anomalies.as_deref_mut()
+    }
+
+    /// Bytes beyond a hole, if there are any.
+    pub(super) fn waiting_mut(&mut self) -> Option<&mut Reorder> {
+        self.known_aside_mut()?.waiting.as_deref_mut()
+    }
+
+    /// What the segments told, when there will be no more.
+    pub(super) fn into_facts(self) -> EndFacts {
+        let aside = self.aside.map_or(Aside::NONE, |aside| *aside);
+        EndFacts {
+            segments: self.segments,
+            data_segments: self.data_segments,
+            bytes: self.bytes,
+            from_start: self.from_start,
+            first_data: self.first_data,
+            last_data: self.last_data,
+            fin: aside.fin,
+            rst: aside.rst,
+            reset: aside.reset,
+            rst_without_ack: aside.rst_without_ack,
+            last: self.last,
+            pending: self.pending,
+            largest_acked: self.largest_acked,
+            last_ack: self.last_ack,
+            acked: self.acked,
+            keep_alives: aside.keep_alives,
+            syn_retransmissions: aside.syn_retransmissions,
+            mss: self.mss,
+            window_scale: self.window_scale,
+            hop_limits: self.hop_limits,
+            anomalies: aside.anomalies,
+        }
+    }
+
+    /// A data segment of this end that was sent before, in full or in part.
+    pub(super) fn note_retransmission(&mut self, origin: Origin) {
+        let anomalies = self.anomalies_mut();
+        anomalies.retransmissions += 1;
+        anomalies.retransmitted_since_last_ack += 1;
+        anomalies.last_retransmission = Some(origin);
+    }
+
+    /// New data of `len` bytes; `before` is the packet of the flow before it.
+    #[inline]
+    pub(super) fn note_sent(&mut self, origin: Origin, len: u32, before: Origin) {
+        let pending = self.pending.get_or_insert_with(|| Pending {
+            since: origin,
+            quiet_before: origin.seconds_since(&before),
+            largest: 0,
+        });
+        pending.largest = pending.largest.max(len);
+    }
+
+    /// The peer acknowledged `news` more bytes, and with them `all` that was sent, or not.
+    #[inline]
+    pub(super) fn note_acknowledged(&mut self, news: u64, all: bool, origin: Origin) {
+        if let Some(pending) = &mut self.pending {
+            // Which segments a part of the bytes came in is not kept: too large a guess is the careful one.
+            let passed = u32::try_from(news).unwrap_or(u32::MAX).min(pending.largest);
+            self.largest_acked = self.largest_acked.max(passed);
+            pending.since = origin;
+            pending.quiet_before = None;
+        }
+        if all {
+            self.pending = None;
+        }
+        if let Some(anomalies) = self.known_anomalies_mut() {
+            anomalies.retransmitted_since_last_ack = 0;
+            anomalies.resent = None;
+        }
+    }
+
     /// The signed distance of `seq` from the next byte, if it can be of this stream.
+    #[inline]
     pub(super) fn distance(&self, seq: SeqNumber) -> Option<i64> {
         let distance = seq.distance_from(SeqNumber(self.next));
         (-PLAUSIBLE..=PLAUSIBLE).contains(&distance).then_some(i64::from(distance))
     }
 
     /// Whether `seq` is so close to the next byte that chance would hardly bring it there; `None` while nothing is known.
+    #[inline]
     pub(super) fn is_near(&self, seq: SeqNumber) -> Option<bool> {
         let near = seq.distance_from(SeqNumber(self.next)).unsigned_abs() <= NEAR;
         (self.anchor != Anchor::None).then_some(near)
     }
 
     /// Some segment of this end, or its peer's handshake, told where it stands.
+    #[inline]
     pub(super) fn is_anchored(&self) -> bool {
         self.anchor != Anchor::None
     }
 
     /// Nothing of the stream came yet, so that its start may still move.
-    fn is_untouched(&self, facts: &EndFacts) -> bool {
-        facts.bytes == 0 && self.waiting.is_none() && self.fin_at.is_none()
+    fn is_untouched(&self) -> bool {
+        self.bytes == 0 && self.aside.as_ref().is_none_or(|aside| aside.waiting.is_none() && aside.fin_at.is_none())
     }
 
     /// `seq` is the first byte of the stream for certain, unless bytes came already that say otherwise.
-    pub(super) fn start_at(&mut self, seq: SeqNumber, facts: &mut EndFacts) {
-        if self.anchor != Anchor::Fixed && self.is_untouched(facts) {
+    pub(super) fn start_at(&mut self, seq: SeqNumber) {
+        if self.anchor != Anchor::Fixed && self.is_untouched() {
             self.next = seq.0;
             self.anchor = Anchor::Fixed;
         }
         // Bytes wrap, so this holds for streams of any length.
-        facts.from_start |= self.anchor == Anchor::Fixed && self.next.wrapping_sub(facts.bytes as u32) == seq.0;
+        self.from_start |= self.anchor == Anchor::Fixed && self.next.wrapping_sub(self.bytes as u32) == seq.0;
     }
 
     /// Places a segment with `len` bytes of data at `seq` if the start of the stream is open.
-    fn anchor(&mut self, seq: SeqNumber, len: u32, facts: &EndFacts) -> Anchored {
+    #[inline]
+    pub(super) fn anchor(&mut self, seq: SeqNumber, len: u32) -> Anchored {
         let moves = match self.anchor {
             Anchor::None => true,
             Anchor::Fixed => false,
             // Data behind what a bare segment promised was overtaken by it; data one ahead follows a keep-alive.
             Anchor::Loose => {
                 let distance = seq.distance_from(SeqNumber(self.next));
-                len > 0
-                    && self.is_untouched(facts)
-                    && (distance == 1 || (distance < 0 && !(distance == -1 && len == 1)))
+                len > 0 && self.is_untouched() && (distance == 1 || (distance < 0 && !(distance == -1 && len == 1)))
             }
         };
         if moves {
@@ -111,54 +251,102 @@ impl Half {
         if moves { Anchored::Moved } else { Anchored::Stays }
     }
 
+    /// Whether an acknowledgement of this end would be news.
+    #[inline]
+    pub(super) fn is_news(&self, ack: SeqNumber) -> bool {
+        self.highest_ack.is_none_or(|highest| (1..=PLAUSIBLE).contains(&ack.distance_from(highest)))
+    }
+
     /// Takes note of an acknowledgement that this end sent; true if it is news.
+    #[inline]
     pub(super) fn sent_ack(&mut self, ack: SeqNumber) -> bool {
-        let news = self.highest_ack.is_none_or(|highest| (1..=PLAUSIBLE).contains(&ack.distance_from(highest)));
+        let news = self.is_news(ack);
         if news {
             self.highest_ack = Some(ack);
         }
         news
     }
 
+    /// `seq` is the next byte of a stream that goes on, in which nothing is missing.
+    #[inline]
+    pub(super) fn is_next(&self, seq: SeqNumber) -> bool {
+        let undisturbed = |aside: &Aside| aside.fin.is_none() && aside.waiting.is_none();
+        self.next == seq.0 && self.anchor == Anchor::Fixed && self.aside.as_deref().is_none_or(undisturbed)
+    }
+
+    /// `len` bytes more of the stream were delivered, or given up.
+    #[inline]
+    pub(super) fn advance(&mut self, len: u64) {
+        self.bytes += len;
+        // Sequence numbers wrap; the low half of the length is all that counts.
+        self.next = self.next.wrapping_add(len as u32);
+    }
+
+    /// Takes note of a segment that ends before `next`, of a flow of which only the numbers are followed.
+    pub(super) fn follow(&mut self, next: SeqNumber, ack: Option<SeqNumber>) {
+        self.segments += 1;
+        if self.anchor != Anchor::Fixed || next.distance_from(SeqNumber(self.next)) > 0 {
+            self.next = next.0;
+            self.anchor = Anchor::Fixed;
+        }
+        if let Some(ack) = ack {
+            self.sent_ack(ack);
+        }
+    }
+
+    /// Forgets what waits beyond a hole, and the hole.
+    pub(super) fn let_go_of_waiting(&mut self, budget: &mut Budget) {
+        let Some(aside) = self.known_aside_mut() else { return };
+        if let Some(mut waiting) = aside.waiting.take() {
+            while waiting.pop_first_before(u64::MAX, budget).is_some() {}
+        }
+        aside.fin_delivered = true;
+    }
+
     /// The highest acknowledgement that this end sent.
+    #[inline]
     pub(super) fn highest_ack(&self) -> Option<SeqNumber> {
         self.highest_ack
     }
 
     /// The offset that the peer acknowledges with `ack`.
-    pub(super) fn acknowledged(&self, ack: SeqNumber, facts: &EndFacts) -> Option<StreamOffset> {
+    #[inline]
+    pub(super) fn acknowledged(&self, ack: SeqNumber) -> Option<StreamOffset> {
         if self.anchor == Anchor::None {
             return None;
         }
-        let offset = facts.bytes.saturating_add_signed(self.distance(ack)?);
-        Some(StreamOffset(self.fin_at.map_or(offset, |fin| offset.min(fin))))
+        let offset = self.bytes.saturating_add_signed(self.distance(ack)?);
+        Some(StreamOffset(self.aside().fin_at.map_or(offset, |fin| offset.min(fin))))
     }
 
     /// How far the stream was seen, with what still waits for bytes before it.
-    pub(super) fn seen_to(&self, facts: &EndFacts) -> u64 {
-        let waiting = self.waiting.as_ref().map_or(0, |waiting| waiting.end());
-        self.fin_at.unwrap_or(0).max(waiting).max(facts.bytes)
+    pub(super) fn seen_to(&self) -> u64 {
+        let Aside { waiting, fin_at, .. } = self.aside();
+        fin_at.unwrap_or(0).max(waiting.as_ref().map_or(0, |waiting| waiting.end())).max(self.bytes)
     }
 
     /// The offset that `seq` stands for, once the stream has a start.
-    pub(super) fn offset_of(&self, seq: SeqNumber, facts: &EndFacts) -> Option<StreamOffset> {
+    #[inline]
+    pub(super) fn offset_of(&self, seq: SeqNumber) -> Option<StreamOffset> {
         if self.anchor == Anchor::None {
             return None;
         }
-        Some(StreamOffset(facts.bytes.saturating_add_signed(i64::from(seq.distance_from(SeqNumber(self.next))))))
+        Some(StreamOffset(self.bytes.saturating_add_signed(i64::from(seq.distance_from(SeqNumber(self.next))))))
     }
 
     /// The sequence number behind everything that was seen of the stream.
-    pub(super) fn head(&self, facts: &EndFacts) -> Option<SeqNumber> {
-        let fin = u64::from(self.fin_at.is_some());
-        let ahead = self.seen_to(facts).saturating_add(fin).saturating_sub(facts.bytes);
+    pub(super) fn head(&self) -> Option<SeqNumber> {
+        let fin = u64::from(self.aside().fin_at.is_some());
+        let ahead = self.seen_to().saturating_add(fin).saturating_sub(self.bytes);
         // Sequence numbers wrap; the low half of the distance is all that counts.
         (self.anchor != Anchor::None).then(|| SeqNumber(self.next).plus(ahead as u32))
     }
 
     /// Something waits for a hole to be filled.
+    #[inline]
     pub(super) fn has_hole(&self) -> bool {
-        self.waiting.is_some() || (self.fin_at.is_some() && !self.fin_delivered)
+        let holds = |aside: &Aside| aside.waiting.is_some() || (aside.fin_at.is_some() && !aside.fin_delivered);
+        self.aside.as_deref().is_some_and(holds)
     }
 }
 
@@ -167,394 +355,4 @@ impl Half {
 pub(super) enum Anchored {
     Moved,
     Stays,
-}
-
-/// What the other end's segments tell about this one.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct PeerView {
-    /// How much of the stream it acknowledged.
-    pub(super) acked: Option<StreamOffset>,
-    /// No segment of it was captured.
-    pub(super) absent: bool,
-    /// It announced a window of zero and has not opened it again.
-    pub(super) closed: bool,
-}
-
-/// One end's half, with everything that receiving bytes touches.
-pub(super) struct Reassembly<'r, S: StreamSink> {
-    pub(super) direction: Direction,
-    pub(super) half: &'r mut Half,
-    pub(super) facts: &'r mut EndFacts,
-    pub(super) peer: PeerView,
-    pub(super) budget: &'r mut Budget,
-    pub(super) sink: &'r mut S,
-    pub(super) context: &'r mut S::Context,
-}
-
-impl<S: StreamSink> Reassembly<'_, S> {
-    /// Data and FIN of one segment that is no RST.
-    pub(super) fn segment(&mut self, segment: &Segment<'_>) -> Anchored {
-        let seq = segment.seq.plus(u32::from(segment.flags.syn()));
-        let len = segment.data_len();
-        if len == 0 && !segment.flags.fin() {
-            return self.bare(segment, seq);
-        }
-        let anchored = self.half.anchor(seq, len, self.facts);
-        let Some(distance) = self.half.distance(seq) else {
-            self.facts.anomalies_mut().out_of_window += 1;
-            return anchored;
-        };
-        if len == 1 && distance == -1 && !segment.flags.fin() && self.is_settled() {
-            self.probe(segment.origin);
-            return anchored;
-        }
-        self.facts.data_segments += u64::from(len > 0);
-        // Bytes before the start of a stream that was joined late have no offset.
-        let start = self.facts.bytes.cast_signed().saturating_add(distance);
-        let before = start.min(0).unsigned_abs();
-        let whole =
-            Span { start: 0, bytes: segment.payload, cut: u64::from(segment.payload_cut), origin: segment.origin };
-        let span = Span { start: start.max(0).unsigned_abs(), ..whole.skip_to(before) };
-        let repeats_fin = segment.flags.fin() && !self.fin(span.end(), segment.origin);
-        let repeats = (distance < 0 && len > 0) || repeats_fin;
-        if repeats {
-            self.facts.note_retransmission(segment.origin);
-            if distance < 0 {
-                self.note_resent(span.start, len, segment.origin);
-            }
-        }
-        if distance < 0 {
-            self.compare_with_delivered(span.until(self.facts.bytes));
-        }
-        self.data(span.skip_to(self.facts.bytes), repeats);
-        self.deliver_fin();
-        anchored
-    }
-
-    /// A segment without data and FIN: an acknowledgement or a keep-alive.
-    fn bare(&mut self, segment: &Segment<'_>, seq: SeqNumber) -> Anchored {
-        let known = self.half.anchor != Anchor::None;
-        let anchored = self.half.anchor(seq, 0, self.facts);
-        if known
-            && !segment.flags.syn()
-            && self.half.fin_at.is_none()
-            && let Some(ahead) = self.half.distance(seq)
-            && (1..=i64::from(NEAR)).contains(&ahead)
-        {
-            let place = self.facts.bytes.saturating_add_signed(ahead);
-            let anomalies = self.facts.anomalies_mut();
-            anomalies.stood_at = anomalies.stood_at.max(place);
-        }
-        if known && !segment.flags.syn() && self.half.distance(seq) == Some(-1) && self.is_settled() {
-            self.probe(segment.origin);
-        }
-        anchored
-    }
-
-    /// A segment that adds nothing and asks for an acknowledgement.
-    fn probe(&mut self, origin: Origin) {
-        if self.peer.closed {
-            self.facts.anomalies_mut().window_probes += 1;
-            return;
-        }
-        self.facts.keep_alives += 1;
-        let span = &mut self.facts.anomalies_mut().keep_alive_span;
-        *span = Some((span.map_or(origin, |(first, _)| first), origin));
-    }
-
-    /// Notes that the bytes from `start` on were sent again, if they are the oldest without an acknowledgement.
-    fn note_resent(&mut self, start: u64, len: u32, origin: Origin) {
-        let acked = self.peer.acked.map_or(0, |acked| acked.0);
-        if !(start..start.saturating_add(len.into())).contains(&acked) {
-            return;
-        }
-        match &mut self.facts.anomalies_mut().resent {
-            Some(resent) if resent.start == start => resent.again(len, origin),
-            resent => *resent = Some(Resent::new(start, len, origin)),
-        }
-    }
-
-    /// Nothing of this end is under way: what it repeats, it repeats on purpose.
-    fn is_settled(&self) -> bool {
-        !self.half.has_hole()
-            && self.half.fin_at.is_none()
-            && self.peer.acked.is_none_or(|acked| acked.0 >= self.facts.bytes)
-    }
-
-    /// The stream ends at `at`; false if that was known.
-    fn fin(&mut self, at: u64, origin: Origin) -> bool {
-        if self.half.fin_at.is_some() {
-            return false;
-        }
-        let seen = self.half.waiting.as_ref().map_or(self.facts.bytes, |waiting| waiting.end());
-        if at < seen {
-            self.facts.anomalies_mut().out_of_window += 1;
-            return true;
-        }
-        self.half.fin_at = Some(at);
-        self.facts.fin = Some(origin);
-        true
-    }
-
-    /// Bytes that start at or after the next one. `repeats`: their segment counts as a retransmission already.
-    fn data(&mut self, mut span: Span<'_>, repeats: bool) {
-        if let Some(fin) = self.half.fin_at.filter(|fin| span.end() > *fin) {
-            self.facts.anomalies_mut().out_of_window += 1;
-            span = span.until(fin);
-        }
-        if span.len() == 0 {
-            return;
-        }
-        if span.start > self.facts.bytes {
-            self.make_room(&span);
-            // Giving up a hole may have delivered another version of these bytes.
-            span = span.skip_to(self.facts.bytes);
-        }
-        if span.start > self.facts.bytes {
-            self.wait(span);
-        } else if self.half.waiting.is_some() {
-            self.fill(span, repeats);
-        } else if span.len() > 0 {
-            self.note_data(span.origin);
-            self.emit(span);
-        }
-    }
-
-    /// The usual case, and the end of all others: bytes that are next.
-    fn emit(&mut self, span: Span<'_>) {
-        debug_assert_eq!(span.start, self.facts.bytes);
-        if !span.bytes.is_empty() {
-            let offset = StreamOffset(self.facts.bytes);
-            self.budget.delivered.remember(self.direction, &span);
-            self.advance(span.bytes.len() as u64);
-            self.sink.chunk(
-                self.context,
-                Chunk { from: self.direction.from, offset, origin: span.origin, bytes: span.bytes },
-            );
-        }
-        if span.cut > 0 {
-            self.gap(span.cut, GapReason::CutByCapture, span.origin);
-        }
-    }
-
-    /// Bytes that are next while others wait behind them: delivered between those, which came first.
-    fn fill(&mut self, mut span: Span<'_>, repeats: bool) {
-        let first = self.half.waiting.as_ref().and_then(|waiting| waiting.first());
-        if let Some(later) = first.map(|first| first.origin).filter(|_| span.len() > 0) {
-            self.note_data(span.origin);
-            if !repeats {
-                self.note_late(span.origin, later);
-            }
-        }
-        let mut conflict = None;
-        while span.len() > 0 {
-            let waiting = self.half.waiting.as_mut();
-            let piece = waiting.and_then(|waiting| waiting.pop_first_before(span.end(), self.budget));
-            let Some(piece) = piece else {
-                self.emit(span);
-                break;
-            };
-            let known = piece.span();
-            if differ(&known, &span) {
-                conflict.get_or_insert((known.origin.packet, known.end().min(span.end())));
-            }
-            let free = span.until(known.start);
-            if free.len() > 0 {
-                self.emit(free);
-            }
-            self.emit(known);
-            span = span.skip_to(self.facts.bytes);
-        }
-        self.note_conflict(conflict, span.origin);
-        self.drain();
-    }
-
-    /// Bytes beyond a hole.
-    fn wait(&mut self, span: Span<'_>) {
-        let segments = self.facts.segments;
-        let overlap = self.half.waiting.get_or_insert_default().insert(span, segments, self.budget);
-        self.note_conflict(overlap.conflict, span.origin);
-        if overlap.adds {
-            self.note_data(span.origin);
-        }
-        match overlap.fills_before {
-            _ if overlap.repeats => self.facts.note_retransmission(span.origin),
-            Some(later) => self.note_late(span.origin, later),
-            None => {}
-        }
-    }
-
-    /// Gives up holes until `span` may wait or is next.
-    fn make_room(&mut self, span: &Span<'_>) {
-        let mut hit = false;
-        while span.start > self.facts.bytes {
-            let waiting = self.half.waiting.get_or_insert_default();
-            if waiting.has_room(span, self.budget) {
-                return;
-            }
-            if !hit {
-                self.budget.hits.reorder += 1;
-                hit = true;
-            }
-            // With nothing else to give up, the hole before the span itself goes.
-            let target = waiting.first().map_or(span.start, |first| first.start.min(span.start));
-            self.give_up(target, GapReason::Limit, span.origin);
-        }
-    }
-
-    /// Everything before `offset` that has not come never will, or is not waited for any longer. Delivers what waited for
-    /// it.
-    fn give_up(&mut self, offset: u64, reason: GapReason, at: Origin) {
-        let missing = offset.saturating_sub(self.facts.bytes);
-        if missing > 0 {
-            self.gap(missing, reason, at);
-        }
-        self.drain();
-    }
-
-    /// Delivers what waits and is next.
-    fn drain(&mut self) {
-        while let Some(waiting) = self.half.waiting.as_mut() {
-            match waiting.pop_first_before(self.facts.bytes + 1, self.budget) {
-                Some(piece) => self.emit(piece.span()),
-                None => {
-                    if waiting.is_empty() {
-                        self.half.waiting = None;
-                    }
-                    break;
-                }
-            }
-        }
-    }
-
-    fn deliver_fin(&mut self) {
-        if self.half.fin_delivered || self.half.fin_at != Some(self.facts.bytes) {
-            return;
-        }
-        if let Some(origin) = self.facts.fin {
-            self.half.fin_delivered = true;
-            self.end(StreamEndKind::Fin, origin);
-        }
-    }
-
-    /// Gives up holes for whose loss enough speaks, see the module's rules.
-    pub(super) fn give_up_overdue(&mut self, now: Origin) {
-        while self.half.has_hole() {
-            let waiting = self.half.waiting.as_ref().and_then(|waiting| waiting.first());
-            let (target, since) = match (waiting, self.half.fin_at, self.facts.fin) {
-                (Some(first), ..) => (first.start, first.origin),
-                (None, Some(fin), Some(origin)) => (fin, origin),
-                _ => return,
-            };
-            let later_segments = (self.half.waiting.as_ref())
-                .and_then(|waiting| waiting.waiting_since_segment())
-                .map_or(0, |since| self.facts.segments.saturating_sub(since));
-            let received = self.peer.absent || self.peer.acked.is_some_and(|acked| acked.0 >= target);
-            let overdue = later_segments >= PATIENCE_SEGMENTS
-                || now.seconds_since(&since).is_some_and(|seconds| seconds >= PATIENCE_SECONDS);
-            if !received || !overdue {
-                return;
-            }
-            self.give_up(target, GapReason::NotCaptured, now);
-            self.deliver_fin();
-        }
-    }
-
-    /// Delivers whatever waits, with gaps for what is missing between.
-    pub(super) fn flush(&mut self, now: Origin) {
-        while let Some(first) = self.half.waiting.as_ref().and_then(|waiting| waiting.first()) {
-            self.give_up(first.start, GapReason::NotCaptured, now);
-        }
-        self.deliver_fin();
-    }
-
-    /// No more segments will come: delivers whatever waits and tells what is missing at the end.
-    pub(super) fn finish(&mut self, now: Origin) {
-        self.flush(now);
-        let bytes = self.facts.bytes;
-        let reached = self.peer.acked.map_or(0, |acked| acked.0).max(self.facts.anomalies().stood_at);
-        let stands_at = reached.max(self.reset_at(bytes));
-        if self.half.fin_at.is_none() && stands_at > bytes {
-            self.facts.anomalies_mut().tail_lost =
-                Some(LostTail { from: StreamOffset(bytes), to: StreamOffset(stands_at) });
-        }
-        match self.half.fin_at {
-            Some(fin) => self.give_up(fin, GapReason::NotCaptured, now),
-            // One number beyond the last byte: a byte or the FIN itself, which the capture does not hold.
-            None if reached == bytes.saturating_add(1) => {
-                self.facts.anomalies_mut().gaps += 1;
-                let offset = StreamOffset(bytes);
-                let gap =
-                    Gap { from: self.direction.from, offset, len: None, reason: GapReason::NotCaptured, origin: now };
-                self.sink.gap(self.context, gap);
-            }
-            None => self.give_up(reached, GapReason::NotCaptured, now),
-        }
-        self.deliver_fin();
-    }
-
-    /// Where this end's RST stands, which is what it would have sent next. Far beyond any window somebody else sent it.
-    fn reset_at(&self, bytes: u64) -> u64 {
-        const WINDOW: u64 = 1 << 20;
-        let place = self.facts.reset.as_ref().and_then(|reset| reset.offset).map_or(0, |offset| offset.0);
-        if place.saturating_sub(bytes) < WINDOW { place } else { 0 }
-    }
-
-    /// Tells the sink how this end finished.
-    pub(super) fn end(&mut self, kind: StreamEndKind, origin: Origin) {
-        let offset = StreamOffset(self.facts.bytes);
-        self.sink.end(self.context, StreamEnd { from: self.direction.from, kind, offset, origin });
-    }
-
-    fn gap(&mut self, len: u64, reason: GapReason, origin: Origin) {
-        let offset = StreamOffset(self.facts.bytes);
-        let acked = self.peer.acked.map_or(0, |acked| acked.0.saturating_sub(offset.0).min(len));
-        self.advance(len);
-        let anomalies = self.facts.anomalies_mut();
-        anomalies.gaps += 1;
-        anomalies.gap_bytes += len;
-        match reason {
-            GapReason::CutByCapture => anomalies.cut_bytes += len,
-            GapReason::NotCaptured => anomalies.acked_gap_bytes += acked,
-            GapReason::Limit => anomalies.limit_bytes += len,
-        }
-        self.sink.gap(self.context, Gap { from: self.direction.from, offset, len: Some(len), reason, origin });
-    }
-
-    fn advance(&mut self, len: u64) {
-        self.facts.bytes += len;
-        // Sequence numbers wrap; the low half of the length is all that counts.
-        self.half.next = self.half.next.wrapping_add(len as u32);
-    }
-
-    fn note_data(&mut self, origin: Origin) {
-        self.facts.first_data.get_or_insert(origin);
-        self.facts.last_data = Some(origin);
-    }
-
-    /// A hole was filled after `later` had shown it.
-    fn note_late(&mut self, origin: Origin, later: Origin) {
-        if origin.seconds_since(&later).is_some_and(|seconds| seconds > SWAPPED_SECONDS) {
-            self.facts.note_retransmission(origin);
-        } else {
-            self.facts.anomalies_mut().out_of_order += 1;
-        }
-    }
-
-    /// Bytes that were delivered before.
-    fn compare_with_delivered(&mut self, span: Span<'_>) {
-        let conflict = self.budget.delivered.contradicted_by(self.direction, &span);
-        self.note_conflict(conflict, span.origin);
-    }
-
-    /// The segment at `other` contradicts what a packet brought first; the offset after those bytes.
-    fn note_conflict(&mut self, known: Option<(PacketNumber, u64)>, other: Origin) {
-        let Some((kept, until)) = known else { return };
-        let acknowledged = self.peer.acked.is_some_and(|acked| acked.0 >= until);
-        let anomalies = self.facts.anomalies_mut();
-        anomalies.conflicting_overlaps += 1;
-        if anomalies.conflict.is_none_or(|before| before.acknowledged && !acknowledged) {
-            anomalies.conflict = Some(Conflict { kept, other, acknowledged });
-        }
-    }
 }

@@ -1,7 +1,8 @@
 //! From a pair of endpoints to its latest flow, open or gone.
 //!
 //! Flows that are gone are remembered in a ring of [`REMEMBERED`] entries, so that their late packets open no new flow;
-//! the oldest are forgotten first.
+//! the oldest are forgotten first. They have a map of their own: that of the open ones is asked for every packet and
+//! stays small.
 //!
 //! Tunnels may carry several networks that use the same addresses. Flows between the same endpoints whose numbers show
 //! that they cannot be one have a [`Network`] each; all but the first are kept aside and forgotten when they end. The hash is seeded: captures may be made by an enemy.
@@ -15,25 +16,34 @@ use std::net::{IpAddr, Ipv6Addr};
 /// Flows remembered after their end.
 const REMEMBERED: usize = 1 << 18;
 
-/// Marks a value of the maps as a position in the ring.
-const GONE: u32 = 1 << 31;
-
 /// Both endpoints of a flow, the same for both directions.
 ///
 /// IPv4 has its own form because it is a third of the size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum FlowKey {
-    V4([u32; 2], [u16; 2]),
-    V6([u128; 2], [u16; 2]),
+    V4(KeyV4),
+    V6(KeyV6),
 }
 
+/// Both addresses in one number, and both ports.
+type KeyV4 = (u64, u32);
+type KeyV6 = ([u128; 2], u32);
+
 impl FlowKey {
+    #[inline]
     pub(super) fn new(one: Endpoint, other: Endpoint) -> Self {
-        let (low, high) = if one <= other { (one, other) } else { (other, one) };
-        let ports = [low.port, high.port];
-        match (low.ip, high.ip) {
-            (IpAddr::V4(low), IpAddr::V4(high)) => Self::V4([low.to_bits(), high.to_bits()], ports),
-            (low, high) => Self::V6([low, high].map(|ip| to_v6(ip).to_bits()), ports),
+        let pair = |[low, high]: [u16; 2]| u32::from(low) << 16 | u32::from(high);
+        match (one.ip, other.ip) {
+            (IpAddr::V4(one_ip), IpAddr::V4(other_ip)) => {
+                let (one, other) = ((one_ip.to_bits(), one.port), (other_ip.to_bits(), other.port));
+                let (low, high) = if one <= other { (one, other) } else { (other, one) };
+                Self::V4((u64::from(low.0) << 32 | u64::from(high.0), pair([low.1, high.1])))
+            }
+            (one_ip, other_ip) => {
+                let (one, other) = ((to_v6(one_ip).to_bits(), one.port), (to_v6(other_ip).to_bits(), other.port));
+                let (low, high) = if one <= other { (one, other) } else { (other, one) };
+                Self::V6(([low.0, high.0], pair([low.1, high.1])))
+            }
         }
     }
 
@@ -73,8 +83,10 @@ pub(super) enum Latest<'i> {
 
 /// The index.
 pub(super) struct FlowIndex {
-    v4: HashMap<([u32; 2], [u16; 2]), u32, RandomState>,
-    v6: HashMap<([u128; 2], [u16; 2]), u32, RandomState>,
+    /// Slots of open flows.
+    open: Map,
+    /// Positions in the ring.
+    gone: Map,
     /// Open flows of other networks than the first.
     others: HashMap<(FlowKey, Network), u32, RandomState>,
     ring: Vec<Bases>,
@@ -86,8 +98,8 @@ impl FlowIndex {
     /// An index that remembers at most `limit` flows after their end.
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            v4: HashMap::default(),
-            v6: HashMap::default(),
+            open: Map::default(),
+            gone: Map::default(),
             others: HashMap::default(),
             ring: Vec::new(),
             oldest: 0,
@@ -95,17 +107,24 @@ impl FlowIndex {
         }
     }
 
+    #[inline]
     pub(super) fn latest(&mut self, key: &FlowKey) -> Option<Latest<'_>> {
-        let value = self.value(key)?;
-        if value & GONE == 0 {
-            return Some(Latest::Open(value));
+        match self.open.get(key) {
+            Some(slot) => Some(Latest::Open(slot)),
+            None => self.ring.get_mut(self.gone.get(key)? as usize).map(Latest::Gone),
         }
-        self.ring.get_mut((value & !GONE) as usize).map(Latest::Gone)
     }
 
     /// The latest flow of these endpoints is in `slot`.
     pub(super) fn open(&mut self, key: &FlowKey, slot: u32) {
-        self.set(key, slot);
+        self.gone.remove(key);
+        self.open.insert(key, slot);
+    }
+
+    /// Whether tunnels carry several networks that use the same addresses.
+    #[inline]
+    pub(super) fn has_others(&self) -> bool {
+        !self.others.is_empty()
     }
 
     /// The open flows of other networks than the first.
@@ -132,36 +151,50 @@ impl FlowIndex {
             self.others.remove(&(key, network));
             return;
         }
+        self.open.remove(&key);
         if self.ring.len() < self.remembered {
-            self.set(&key, self.ring.len() as u32 | GONE);
+            self.gone.insert(&key, self.ring.len() as u32);
             self.ring.push(bases);
             return;
         }
-        let place = self.oldest as u32 | GONE;
-        let forgotten = std::mem::replace(&mut self.ring[self.oldest], bases);
+        let place = self.oldest as u32;
+        let forgotten = FlowKey::of(&std::mem::replace(&mut self.ring[self.oldest], bases));
         self.oldest = (self.oldest + 1) % self.ring.len();
-        let forgotten = FlowKey::of(&forgotten);
         // Unless a newer flow of the same endpoints took its place.
-        if self.value(&forgotten) == Some(place) {
-            match forgotten {
-                FlowKey::V4(ips, ports) => self.v4.remove(&(ips, ports)),
-                FlowKey::V6(ips, ports) => self.v6.remove(&(ips, ports)),
-            };
+        if self.gone.get(&forgotten) == Some(place) {
+            self.gone.remove(&forgotten);
         }
-        self.set(&key, place);
+        self.gone.insert(&key, place);
+    }
+}
+
+/// Numbers by key.
+#[derive(Default)]
+struct Map {
+    v4: HashMap<KeyV4, u32, RandomState>,
+    v6: HashMap<KeyV6, u32, RandomState>,
+}
+
+impl Map {
+    #[inline]
+    fn get(&self, key: &FlowKey) -> Option<u32> {
+        match key {
+            FlowKey::V4(key) => self.v4.get(key).copied(),
+            FlowKey::V6(key) => self.v6.get(key).copied(),
+        }
     }
 
-    fn value(&self, key: &FlowKey) -> Option<u32> {
-        match *key {
-            FlowKey::V4(ips, ports) => self.v4.get(&(ips, ports)).copied(),
-            FlowKey::V6(ips, ports) => self.v6.get(&(ips, ports)).copied(),
-        }
+    fn insert(&mut self, key: &FlowKey, value: u32) {
+        match key {
+            FlowKey::V4(key) => self.v4.insert(*key, value),
+            FlowKey::V6(key) => self.v6.insert(*key, value),
+        };
     }
 
-    fn set(&mut self, key: &FlowKey, value: u32) {
-        match *key {
-            FlowKey::V4(ips, ports) => self.v4.insert((ips, ports), value),
-            FlowKey::V6(ips, ports) => self.v6.insert((ips, ports), value),
+    fn remove(&mut self, key: &FlowKey) {
+        match key {
+            FlowKey::V4(key) => self.v4.remove(key),
+            FlowKey::V6(key) => self.v6.remove(key),
         };
     }
 }

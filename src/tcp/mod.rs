@@ -38,6 +38,7 @@ mod half;
 mod index;
 mod open;
 mod passages;
+mod reassembly;
 mod reorder;
 mod resent;
 mod reset;

@@ -3,12 +3,13 @@
 use super::bases::Bases;
 use super::copies::{Copies, CopyFacts, Known, Point};
 use super::delivered::Direction;
-use super::half::{Anchored, Half, PeerView, Reassembly};
+use super::half::{Anchored, Half};
 use super::index::Network;
 use super::passages::Passages;
+use super::reassembly::{PeerView, Reassembly};
 use super::reorder::{Budget, Span};
 use super::{Conflict, Flow, FlowEnd, FlowNumber, FlowStart, HopLimits, OutlivedReset, Reset, TcpFacts};
-use crate::packet::{IcmpError, Segment, SeqNumber};
+use crate::packet::{IcmpError, Segment, SeqNumber, TcpFlags};
 use crate::stream::{End, PerEnd, StreamEndKind, StreamSink};
 use crate::units::Origin;
 
@@ -32,13 +33,25 @@ pub(super) struct OpenFlow<S> {
     /// Where its first segment was recorded.
     point: Point,
     copies_known: Known,
-    /// What each point saw, once there is more than one.
-    passages: Option<Box<Passages>>,
+    /// Its consumer wants no more: only what its number takes is followed.
+    is_tombstone: bool,
     /// Bytes that its consumer kept after the last segment.
     kept: u32,
+    syn: Option<(End, Origin)>,
+    syn_ack: Option<(End, Origin)>,
     halves: PerEnd<Half>,
-    facts: TcpFacts,
+    rare: Option<Box<Rare>>,
     sink: S,
+}
+
+/// What few flows need.
+#[derive(Debug, Default)]
+struct Rare {
+    duplicates: u32,
+    copies: Option<Box<CopyFacts>>,
+    icmp: Vec<(End, IcmpError)>,
+    /// What each point saw, once there is more than one.
+    passages: Option<Box<Passages>>,
 }
 
 impl<S: StreamSink> OpenFlow<S> {
@@ -55,10 +68,12 @@ impl<S: StreamSink> OpenFlow<S> {
             last: start.origin,
             point: Point::of(segment),
             copies_known: Known::default(),
-            passages: None,
+            is_tombstone: false,
             kept: 0,
+            syn: None,
+            syn_ack: None,
             halves: PerEnd::default(),
-            facts: TcpFacts::default(),
+            rare: None,
             sink,
         }
     }
@@ -73,8 +88,10 @@ impl<S: StreamSink> OpenFlow<S> {
     ) {
         let from = self.bases.end(segment.source);
         self.bases.note(segment);
-        let mut is_copy = copies.is_copy(self.number, segment, &mut self.copies_known);
-        if self.passages.is_some() || segment.interface != self.point.interface {
+        let direction = Direction { flow: self.number, from };
+        let fresh = self.is_fresh(from, segment);
+        let mut is_copy = copies.is_copy(direction, segment, fresh, &mut self.copies_known);
+        if segment.interface != self.point.interface || self.rare.as_ref().is_some_and(|rare| rare.passages.is_some()) {
             is_copy |= self.sight(from, segment, &mut budget.passages);
         }
         if is_copy && !self.contradicts_delivered(from, segment, budget) {
@@ -82,15 +99,17 @@ impl<S: StreamSink> OpenFlow<S> {
             self.last = segment.origin;
             return;
         }
-        let quiet = segment.origin.seconds_since(&self.last);
-        self.last = segment.origin;
-        self.recently_used = segment.origin != self.first;
-        self.facts.ends[from].segments += 1;
-        if let Some(copies) = &mut self.facts.copies {
+        let before = std::mem::replace(&mut self.last, segment.origin);
+        self.recently_used = segment.origin.packet != self.first.packet;
+        if let Some(copies) = self.rare.as_mut().and_then(|rare| rare.copies.as_mut()) {
             copies.note_hop_limit(segment, from);
         }
+        if self.is_tombstone {
+            return self.pass_by(from, segment);
+        }
+        self.halves[from].segments += 1;
         if let Some(conflict) = segment.fragment_conflict {
-            let anomalies = self.facts.ends[from].anomalies_mut();
+            let anomalies = self.halves[from].anomalies_mut();
             anomalies.conflicting_overlaps += 1;
             let other = Origin { packet: conflict.other, time: segment.origin.time };
             anomalies.conflict.get_or_insert(Conflict { kept: conflict.used, other, acknowledged: false });
@@ -104,18 +123,18 @@ impl<S: StreamSink> OpenFlow<S> {
         if segment.flags.rst() {
             self.rst(from, segment, budget, context);
         } else {
-            self.facts.ends[from].last = Some(segment.origin);
+            self.halves[from].last = Some(segment.origin);
             self.note_answer(from, segment);
             self.note_window(from, segment);
-            let before = self.facts.ends[from].last_data;
+            let last_data = self.halves[from].last_data;
             if self.reassembly(from, budget, context).segment(segment) == Anchored::Moved {
                 self.refresh_acked(from);
             }
-            if self.facts.ends[from].fin == Some(segment.origin) {
+            if self.halves[from].aside().fin == Some(segment.origin) {
                 self.note_fin(from);
             }
-            if self.facts.ends[from].last_data != before {
-                self.new_data(from, segment, quiet);
+            if self.halves[from].last_data != last_data {
+                self.new_data(from, segment, before);
             }
         }
         for end in End::BOTH {
@@ -123,9 +142,53 @@ impl<S: StreamSink> OpenFlow<S> {
                 self.reassembly(end, budget, context).give_up_overdue(segment.origin);
             }
         }
-        if self.over.is_none() && self.facts.ends.a.fin.is_some() && self.facts.ends.b.fin.is_some() {
-            self.over = Some(FlowEnd::Closed);
+        self.close_if_both_sent_fin(segment.origin);
+    }
+
+    /// No segment equal to this one can have come before: it would have been the end's first, or have brought its numbers
+    /// further.
+    #[inline]
+    fn is_fresh(&self, from: End, segment: &Segment<'_>) -> bool {
+        let half = &self.halves[from];
+        if half.segments == 0 {
+            return true;
+        }
+        let is_plain = !segment.flags.contains_any(TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST);
+        let brings_news = || match segment.data_len() {
+            0 => segment.ack.is_some_and(|ack| half.is_news(ack)),
+            _ => half.is_next(segment.seq),
+        };
+        is_plain && brings_news()
+    }
+
+    /// A segment of a flow whose consumer wants no more.
+    fn pass_by(&mut self, from: End, segment: &Segment<'_>) {
+        self.halves[from].follow(segment.seq.plus(segment.sequence_len()), segment.ack);
+        if segment.flags.rst() {
+            self.over.get_or_insert(FlowEnd::Reset);
             self.lingers_since = segment.origin;
+        } else if segment.sequence_len() > 0 {
+            self.lingers_since = segment.origin;
+        }
+        if segment.flags.fin() {
+            self.halves[from].aside_mut().fin.get_or_insert(segment.origin);
+            self.close_if_both_sent_fin(segment.origin);
+        }
+    }
+
+    fn close_if_both_sent_fin(&mut self, now: Origin) {
+        let sent_fin = |half: &Half| half.aside().fin.is_some();
+        if self.over.is_none() && sent_fin(&self.halves.a) && sent_fin(&self.halves.b) {
+            self.over = Some(FlowEnd::Closed);
+            self.lingers_since = now;
+        }
+    }
+
+    /// Lets go of what nobody asks for once its consumer wants no more bytes.
+    fn become_tombstone(&mut self, budget: &mut Budget) {
+        self.is_tombstone = true;
+        for end in End::BOTH {
+            self.halves[end].let_go_of_waiting(budget);
         }
     }
 
@@ -143,8 +206,11 @@ impl<S: StreamSink> OpenFlow<S> {
         by_seq.or_else(by_ack).unwrap_or(true)
     }
 
-    /// Brings what its consumer keeps into the budget.
-    pub(super) fn count_kept(&mut self, budget: &mut Budget) {
+    /// Asks its consumer, which has been told something, what it keeps and whether it wants more.
+    pub(super) fn ask_consumer(&mut self, budget: &mut Budget) {
+        if self.sink.is_done() && !self.is_tombstone {
+            self.become_tombstone(budget);
+        }
         let kept = u32::try_from(self.sink.kept_bytes()).unwrap_or(u32::MAX);
         if kept != self.kept {
             budget.kept = budget.kept.saturating_sub(self.kept()).saturating_add(kept as usize);
@@ -159,22 +225,28 @@ impl<S: StreamSink> OpenFlow<S> {
 
     /// The flow as it is handed out; `why` counts if it has not ended by itself.
     pub(super) fn finish(mut self, why: FlowEnd, budget: &mut Budget, context: &mut S::Context) -> Flow<S> {
-        for end in End::BOTH {
+        let ends: &[End] = if self.is_tombstone { &[] } else { &End::BOTH };
+        for &end in ends {
             let last = self.last;
             self.reassembly(end, budget, context).finish(last);
         }
-        if let Some(passages) = self.passages.take() {
+        let Rare { duplicates, copies, icmp, passages } = self.rare.map_or_else(Rare::default, |rare| *rare);
+        let path = passages.map(|passages| {
             budget.passages = budget.passages.saturating_sub(passages.len());
-            self.facts.path = Some(passages.finish());
-        }
+            passages.finish()
+        });
+        let PerEnd { a, b } = self.halves;
+        let ends = PerEnd { a: a.into_facts(), b: b.into_facts() };
+        let tcp = TcpFacts { ends, syn: self.syn, syn_ack: self.syn_ack, duplicates, icmp, copies, path };
         let [a, b] = self.bases.endpoints();
         Flow {
             number: self.number,
             endpoints: PerEnd { a, b },
             first: self.first,
             last: self.last,
-            tcp: self.facts,
+            tcp,
             end: self.over.unwrap_or(why),
+            over_since: self.lingers_since,
             sink: self.sink,
         }
     }
@@ -185,60 +257,61 @@ impl<S: StreamSink> OpenFlow<S> {
         budget: &'r mut Budget,
         context: &'r mut S::Context,
     ) -> Reassembly<'r, S> {
-        let peer = &self.facts.ends[from.other()];
+        let peer = &self.halves[from.other()];
         let closed = peer.anomalies().zero_window_since.is_some();
         let peer = PeerView { acked: peer.acked, absent: peer.segments == 0, closed };
-        let (half, facts) = (&mut self.halves[from], &mut self.facts.ends[from]);
+        let half = &mut self.halves[from];
         let direction = Direction { flow: self.number, from };
-        Reassembly { direction, half, facts, peer, budget, sink: &mut self.sink, context }
+        Reassembly { direction, half, peer, budget, sink: &mut self.sink, context }
     }
 
     /// A flow that is seen on more than one interface. True when another one brought the segment before.
     #[cold]
     fn sight(&mut self, from: End, segment: &Segment<'_>, kept: &mut usize) -> bool {
-        let Self { halves, facts, point, first, last, .. } = self;
-        let begin = || {
-            let head = |end: End| halves[end].head(&facts.ends[end]);
-            Passages::begin(point.interface, (*first, *last), facts, PerEnd { a: head(End::A), b: head(End::B) })
-        };
-        self.passages.get_or_insert_with(begin).sight(from, segment, kept)
+        let Self { halves, point, first, last, syn, syn_ack, rare, .. } = self;
+        let begin = || Passages::begin(point.interface, (*first, *last), [*syn, *syn_ack], halves);
+        let passages = &mut rare.get_or_insert_default().passages;
+        passages.get_or_insert_with(begin).sight(from, segment, kept)
     }
 
     /// Other bytes than those delivered make a segment no copy, however equal the rest of it is.
     fn contradicts_delivered(&self, from: End, segment: &Segment<'_>, budget: &Budget) -> bool {
-        let Some(offset) = self.halves[from].offset_of(segment.seq, &self.facts.ends[from]) else { return false };
+        let Some(offset) = self.halves[from].offset_of(segment.seq) else { return false };
         let span = Span { start: offset.0, bytes: segment.payload, cut: 0, origin: segment.origin };
         budget.delivered.contradicted_by(Direction { flow: self.number, from }, &span).is_some()
     }
 
     fn note_copy(&mut self, from: End, segment: &Segment<'_>) {
-        let TcpFacts { duplicates, copies, ends, .. } = &mut self.facts;
+        let halves = &mut self.halves;
+        let Rare { duplicates, copies, .. } = &mut **self.rare.get_or_insert_default();
         *duplicates = duplicates.saturating_add(1);
         let copies = copies.get_or_insert_with(|| {
             let mut copies = CopyFacts { points: vec![(self.point, 0)], ..CopyFacts::default() };
             for end in End::BOTH {
-                let known = ends[end].hop_limits.into_iter();
+                let known = halves[end].hop_limits.into_iter();
                 known.flat_map(|hops| [hops.lowest, hops.highest]).for_each(|hops| copies.add_hop_limit(hops, end));
             }
             Box::new(copies)
         });
         copies.note(segment, from);
         // Recorded before and after a router, a RST need not come from the point of the first data.
-        if let Some(hops) = ends[from].hop_limits.as_mut().filter(|_| segment.sequence_len() > 0) {
+        if let Some(hops) = halves[from].hop_limits.as_mut().filter(|_| segment.sequence_len() > 0) {
             hops.add(segment.hop_limit);
         }
     }
 
     fn syn(&mut self, from: End, segment: &Segment<'_>) {
-        let first = if segment.flags.ack() { &mut self.facts.syn_ack } else { &mut self.facts.syn };
+        let first = if segment.flags.ack() { &mut self.syn_ack } else { &mut self.syn };
         let repeats = first.is_some_and(|(end, _)| end == from);
         first.get_or_insert((from, segment.origin));
-        let facts = &mut self.facts.ends[from];
-        facts.syn_retransmissions += u32::from(repeats);
-        facts.mss = facts.mss.or(segment.options.mss);
-        facts.window_scale = facts.window_scale.or(segment.options.window_scale);
-        self.halves[from].start_at(segment.seq.plus(1), facts);
-        if facts.from_start {
+        let half = &mut self.halves[from];
+        if repeats {
+            half.aside_mut().syn_retransmissions += 1;
+        }
+        half.mss = half.mss.or(segment.options.mss);
+        half.window_scale = half.window_scale.or(segment.options.window_scale);
+        half.start_at(segment.seq.plus(1));
+        if half.from_start {
             self.refresh_acked(from);
         }
     }
@@ -247,30 +320,30 @@ impl<S: StreamSink> OpenFlow<S> {
     fn ack(&mut self, from: End, ack: SeqNumber, segment: &Segment<'_>) {
         let peer = from.other();
         // A handshake tells where the peer's stream starts even if its SYN was not captured.
-        let opens = self.facts.syn.is_some_and(|(end, _)| end == from) && self.facts.ends[from].bytes == 0;
+        let opens = self.syn.is_some_and(|(end, _)| end == from) && self.halves[from].bytes == 0;
         if !segment.flags.rst() && (segment.flags.syn() || opens) {
-            self.halves[peer].start_at(ack, &mut self.facts.ends[peer]);
+            self.halves[peer].start_at(ack);
         }
         // A RST may be forged, and its number anything; believe it only for bytes that were seen.
         if segment.flags.rst() {
-            let offset = self.halves[peer].acknowledged(ack, &self.facts.ends[peer]);
-            if offset.is_none_or(|offset| offset.0 > self.halves[peer].seen_to(&self.facts.ends[peer])) {
+            let offset = self.halves[peer].acknowledged(ack);
+            if offset.is_none_or(|offset| offset.0 > self.halves[peer].seen_to()) {
                 return;
             }
         } else if self.halves[peer].is_anchored() && self.halves[peer].distance(ack).is_none() {
-            self.facts.ends[from].anomalies_mut().out_of_window += 1;
+            self.halves[from].anomalies_mut().out_of_window += 1;
             return;
         }
         let news = self.halves[from].sent_ack(ack);
+        let acked = self.halves[peer].acknowledged(ack);
         if news {
-            self.facts.ends[from].last_ack = Some(segment.origin);
-            let before = self.facts.ends[from].acked.map_or(0, |acked| acked.0);
-            let acked = self.halves[peer].acknowledged(ack, &self.facts.ends[peer]).map_or(before, |acked| acked.0);
-            let all = acked >= self.facts.ends[peer].bytes;
-            self.facts.ends[peer].note_acknowledged(acked.saturating_sub(before), all, segment.origin);
+            self.halves[from].last_ack = Some(segment.origin);
+            let before = self.halves[from].acked.map_or(0, |acked| acked.0);
+            let upto = acked.map_or(before, |acked| acked.0);
+            let all = upto >= self.halves[peer].bytes;
+            self.halves[peer].note_acknowledged(upto.saturating_sub(before), all, segment.origin);
         }
-        let acked = self.halves[peer].acknowledged(ack, &self.facts.ends[peer]);
-        self.facts.ends[from].acked = self.facts.ends[from].acked.max(acked);
+        self.halves[from].acked = self.halves[from].acked.max(acked);
         if let Some(acked) = acked {
             self.sink.acknowledged(peer, acked);
         }
@@ -282,43 +355,43 @@ impl<S: StreamSink> OpenFlow<S> {
     /// `end`'s stream got a start: what its peer acknowledged means something now.
     fn refresh_acked(&mut self, end: End) {
         let ack = self.halves[end.other()].highest_ack();
-        self.facts.ends[end.other()].acked =
-            ack.and_then(|ack| self.halves[end].acknowledged(ack, &self.facts.ends[end]));
+        self.halves[end.other()].acked = ack.and_then(|ack| self.halves[end].acknowledged(ack));
     }
 
     fn rst(&mut self, from: End, segment: &Segment<'_>, budget: &mut Budget, context: &mut S::Context) {
-        let facts = &mut self.facts.ends[from];
-        let offset = self.halves[from].offset_of(segment.seq, facts);
-        if let Some(reset) = &mut facts.reset {
+        let offset = self.halves[from].offset_of(segment.seq);
+        let aside = self.halves[from].aside_mut();
+        if let Some(reset) = &mut aside.reset {
             reset.again(offset);
             return;
         }
-        facts.rst = Some(segment.origin);
-        facts.rst_without_ack = segment.ack.is_none();
+        aside.rst = Some(segment.origin);
+        aside.rst_without_ack = segment.ack.is_none();
         let mut reassembly = self.reassembly(from, budget, context);
         reassembly.flush(segment.origin);
-        let stream = reassembly.facts.bytes;
-        reassembly.facts.reset = Some(Box::new(Reset::new(offset, stream, segment.hop_limit)));
+        let reset = Reset::new(offset, reassembly.half.bytes, segment.hop_limit);
+        reassembly.half.aside_mut().reset = Some(Box::new(reset));
         reassembly.end(StreamEndKind::Rst, segment.origin);
         self.over.get_or_insert(FlowEnd::Reset);
         self.lingers_since = segment.origin;
     }
 
-    /// `from` sent data that is new.
-    fn new_data(&mut self, from: End, segment: &Segment<'_>, quiet: Option<f64>) {
+    /// `from` sent data that is new; `before` is the packet of this flow before it.
+    fn new_data(&mut self, from: End, segment: &Segment<'_>, before: Origin) {
         self.lingers_since = segment.origin;
-        let acked = self.facts.ends[from.other()].acked;
-        let facts = &mut self.facts.ends[from];
+        let acked = self.halves[from.other()].acked;
+        let half = &mut self.halves[from];
         let len = segment.data_len();
-        if acked.is_some_and(|acked| acked.0 >= facts.bytes) {
+        if acked.is_some_and(|acked| acked.0 >= half.bytes) {
             // The acknowledgement was recorded first.
-            facts.largest_acked = facts.largest_acked.max(len);
+            half.largest_acked = half.largest_acked.max(len);
         } else {
-            facts.note_sent(segment.origin, len, quiet);
+            half.note_sent(segment.origin, len, before);
         }
-        let Some(reset) = &mut facts.reset else { return };
+        let bytes = half.bytes;
+        let Some(reset) = half.known_aside_mut().and_then(|aside| aside.reset.as_mut()) else { return };
         // An end that goes on sending beyond its RST never sent it.
-        if facts.bytes > reset.limit() {
+        if bytes > reset.limit() {
             reset.went_on = Some(segment.origin);
             reset.data_after = true;
             if self.over == Some(FlowEnd::Reset) {
@@ -330,18 +403,18 @@ impl<S: StreamSink> OpenFlow<S> {
     /// `from` acknowledged something new. If its peer sent that after a RST, `from` never believed the RST, which came
     /// to it before: it was forged, and the connection lives.
     fn outlives_reset(&mut self, from: End, origin: Origin) {
-        if let Some(reset) = &mut self.facts.ends[from].reset {
+        if let Some(reset) = self.halves[from].known_aside_mut().and_then(|aside| aside.reset.as_mut()) {
             reset.went_on = Some(origin);
         }
-        let acked = self.facts.ends[from].acked;
-        let peer = &mut self.facts.ends[from.other()];
+        let acked = self.halves[from].acked;
         let outlived = |reset: &Reset| reset.data_after && acked.is_some_and(|acked| acked.0 > reset.limit());
+        let Some(peer) = self.halves[from.other()].known_aside_mut() else { return };
         if peer.reset.as_deref().is_some_and(outlived)
             && let Some(rst) = peer.rst.take()
         {
             peer.reset = None;
             let outlived = OutlivedReset { from: from.other(), rst, shown_at: origin };
-            peer.anomalies_mut().outlived_reset.get_or_insert(outlived);
+            peer.anomalies.get_or_insert_default().outlived_reset.get_or_insert(outlived);
         }
     }
 
@@ -350,34 +423,34 @@ impl<S: StreamSink> OpenFlow<S> {
         if segment.data_len() == 0 && !segment.flags.fin() {
             return;
         }
-        let (peer, seen) = (from.other(), self.facts.ends[from.other()].bytes);
-        let acked = segment.ack.and_then(|ack| self.halves[peer].acknowledged(ack, &self.facts.ends[peer]));
-        if acked.is_some_and(|acked| acked.0 > seen) && self.facts.ends[from].acked == acked {
-            self.facts.ends[from].anomalies_mut().answers_unseen = Some(segment.origin);
+        let (peer, seen) = (from.other(), self.halves[from.other()].bytes);
+        let acked = segment.ack.and_then(|ack| self.halves[peer].acknowledged(ack));
+        if acked.is_some_and(|acked| acked.0 > seen) && self.halves[from].acked == acked {
+            self.halves[from].anomalies_mut().answers_unseen = Some(segment.origin);
         }
     }
 
     /// `from` has just sent its FIN.
     fn note_fin(&mut self, from: End) {
-        let seen = self.facts.ends[from.other()].bytes;
-        if let Some(acked) = self.facts.ends[from].acked.filter(|acked| acked.0 > seen) {
-            self.facts.ends[from].anomalies_mut().fin_answers = Some(acked);
+        let seen = self.halves[from.other()].bytes;
+        if let Some(acked) = self.halves[from].acked.filter(|acked| acked.0 > seen) {
+            self.halves[from].anomalies_mut().fin_answers = Some(acked);
         }
     }
 
     fn note_window(&mut self, from: End, segment: &Segment<'_>) {
-        let facts = &mut self.facts.ends[from];
+        let half = &mut self.halves[from];
         if segment.sequence_len() > 0 {
-            match &mut facts.hop_limits {
+            match &mut half.hop_limits {
                 Some(limits) => limits.add(segment.hop_limit),
                 none => *none = Some(HopLimits::of(segment.hop_limit, segment.origin.packet)),
             }
         }
         if segment.window == 0 {
-            let anomalies = facts.anomalies_mut();
+            let anomalies = half.anomalies_mut();
             anomalies.zero_windows += 1;
             anomalies.zero_window_since.get_or_insert(segment.origin);
-        } else if let Some(anomalies) = facts.known_anomalies_mut()
+        } else if let Some(anomalies) = half.known_anomalies_mut()
             && let Some(since) = anomalies.zero_window_since.take()
         {
             anomalies.last_zero_window = Some((since, segment.origin));
@@ -388,8 +461,11 @@ impl<S: StreamSink> OpenFlow<S> {
     pub(super) fn icmp(&mut self, error: &IcmpError) {
         let from = self.bases.end(error.source);
         let near = self.halves[from].is_near(error.seq) != Some(false);
-        if near && self.facts.icmp.len() < TcpFacts::MAX_ICMP {
-            self.facts.icmp.push((from, *error));
+        if near {
+            let icmp = &mut self.rare.get_or_insert_default().icmp;
+            if icmp.len() < TcpFacts::MAX_ICMP {
+                icmp.push((from, *error));
+            }
         }
     }
 }

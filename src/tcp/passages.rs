@@ -13,7 +13,7 @@
 //! [`MAX_POINTS`] points, [`MAX_PASSAGES`] passages a direction and [`MAX_PASSAGES_IN_ALL`] over all flows,
 //! [`MAX_RESETS`] RSTs.
 
-use super::TcpFacts;
+use super::half::Half;
 use crate::packet::{Segment, SeqNumber};
 use crate::stream::{End, PerEnd};
 use crate::units::Origin;
@@ -171,30 +171,29 @@ pub(super) struct Passages {
 }
 
 impl Passages {
-    /// Begins to follow a flow of which all was recorded on one interface until now; `heads` are the sequence numbers that
-    /// each end will use next.
+    /// Begins to follow a flow of which all was recorded on one interface until now; `opening` are its SYNs.
     pub(super) fn begin(
         interface: u32,
         (first, last): (Origin, Origin),
-        facts: &TcpFacts,
-        heads: PerEnd<Option<SeqNumber>>,
+        opening: [Option<(End, Origin)>; 2],
+        halves: &PerEnd<Half>,
     ) -> Box<Self> {
         let mut point = PointFacts::new(interface, first);
         point.last = last;
-        point.segments = facts.ends.a.segments.saturating_add(facts.ends.b.segments);
-        for (end, origin) in facts.syn.into_iter().chain(facts.syn_ack) {
+        point.segments = halves.a.segments.saturating_add(halves.b.segments);
+        for (end, origin) in opening.into_iter().flatten() {
             point.syn[end].get_or_insert(origin);
         }
         for end in End::BOTH {
-            point.fin[end] = facts.ends[end].fin;
-            point.hop_limits[end] = facts.ends[end].hop_limits.map(|limits| (limits.lowest, limits.highest));
+            point.fin[end] = halves[end].aside().fin;
+            point.hop_limits[end] = halves[end].hop_limits.map(|limits| (limits.lowest, limits.highest));
         }
         let way = |head: Option<SeqNumber>| Way { head: head.map(|seq| (seq, 0)), ..Way::default() };
-        let ways = PerEnd { a: way(heads.a), b: way(heads.b) };
+        let ways = PerEnd { a: way(halves.a.head()), b: way(halves.b.head()) };
         let mut this = Self { points: vec![point], ways, resets: Vec::new(), incomplete: false, longest_s: 0.0 };
         // A RST before this was seen at the first point alone.
         for end in End::BOTH {
-            if let (Some(rst), Some(seq)) = (facts.ends[end].rst, heads[end]) {
+            if let (Some(rst), Some(seq)) = (halves[end].aside().rst, halves[end].head()) {
                 let mut seen = [None; MAX_POINTS];
                 seen[0] = Some(rst);
                 this.resets.push(ResetPassage { from: end, seen, seq, ack: None });

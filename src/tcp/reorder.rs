@@ -80,6 +80,8 @@ pub(super) struct Budget {
     pub(super) kept: usize,
     /// Transmissions that are followed from point to point, over all flows.
     pub(super) passages: usize,
+    /// The consumer of the flow in hand was told something since it was last asked.
+    pub(super) told: bool,
     /// Hashes of what was delivered lately.
     pub(super) delivered: Delivered,
 }

@@ -18,14 +18,18 @@ const LINGER_PACKETS: u64 = 10_000;
 
 /// The flows of one capture.
 ///
-/// Feed it with [`push`](Self::push), take what ended with [`pop_finished`](Self::pop_finished), and call
-/// [`finish`](Self::finish) at the end of the capture.
+/// Feed it with [`push`](Self::push), tell it now and then how late it is with [`tick`](Self::tick), take what ended with
+/// [`pop_finished`](Self::pop_finished), and call [`finish`](Self::finish) at the end of the capture.
 pub struct FlowTable<S: StreamSink> {
     flows: Slab<OpenFlow<S>>,
     index: FlowIndex,
     /// Flows that are over and linger, in order of ending.
     lingering: VecDeque<(u32, FlowNumber, Origin)>,
+    /// The flow of the last segment, which is often that of the next one too.
+    recent: Option<(FlowKey, u32)>,
     finished: VecDeque<Flow<S>>,
+    /// When the capture is over: the open flows that are still to be ended.
+    last_open: VecDeque<u32>,
     copies: Copies,
     budget: Budget,
     /// Where the search for the next flow to evict starts.
@@ -42,7 +46,9 @@ impl<S: StreamSink> FlowTable<S> {
             flows: Slab::new(),
             index: FlowIndex::new(limits.flows),
             lingering: VecDeque::new(),
+            recent: None,
             finished: VecDeque::new(),
+            last_open: VecDeque::new(),
             copies: Copies::default(),
             budget: Budget {
                 limits: *limits,
@@ -50,6 +56,7 @@ impl<S: StreamSink> FlowTable<S> {
                 waiting: 0,
                 kept: 0,
                 passages: 0,
+                told: false,
                 delivered: Delivered::new(),
             },
             hand: 0,
@@ -60,42 +67,22 @@ impl<S: StreamSink> FlowTable<S> {
 
     /// Adds the next segment of the capture. `open` makes the consumer of a new flow; all consumers share `context`.
     pub fn push(&mut self, segment: &Segment<'_>, context: &mut S::Context, open: impl FnOnce(&FlowStart) -> S) {
-        self.finish_lingering(segment.origin, context);
         let key = FlowKey::new(segment.source, segment.destination);
-        let slot = match self.index.latest(&key) {
-            None => self.open(&key, Network::FIRST, segment, context, open),
-            Some(Latest::Open(slot)) => {
-                let Some(flow) = self.flows.get_mut(slot) else { return };
-                let elsewhere = flow.is_of_another_network(segment);
-                let reused = flow.bases.reused_by(segment);
-                // A SYN to a flow that is over reuses its ports, wherever it comes from.
-                let over = reused && flow.over.is_some();
-                if let Some(other) = self.other_network(&key, slot, segment) {
-                    other
-                } else if let Some(network) = self.index.free_network(&key).filter(|_| elsewhere && !over) {
-                    self.open(&key, network, segment, context, open)
-                } else if reused {
-                    self.close(slot, FlowEnd::Replaced, context);
-                    self.open(&key, Network::FIRST, segment, context, open)
-                } else {
-                    slot
-                }
-            }
-            Some(Latest::Gone(bases)) if bases.reused_by(segment) => {
-                self.open(&key, Network::FIRST, segment, context, open)
-            }
-            Some(Latest::Gone(bases)) => {
-                bases.note(segment);
-                let Some(other) = self.continued(&key, segment) else {
-                    self.late += 1;
-                    return;
-                };
-                other
+        let slot = match self.recent {
+            Some((recent, slot)) if recent == key && segment.tunnel.is_none() && !segment.flags.syn() => slot,
+            _ => {
+                let Some(slot) = self.place(&key, segment, context, open) else { return };
+                // Where networks share addresses, the next segment may be of another one.
+                let alone = segment.tunnel.is_none() && !self.index.has_others();
+                self.recent = alone.then_some((key, slot));
+                slot
             }
         };
         let Some(flow) = self.flows.get_mut(slot) else { return };
         flow.push(segment, &mut self.copies, &mut self.budget, context);
-        flow.count_kept(&mut self.budget);
+        if std::mem::take(&mut self.budget.told) {
+            flow.ask_consumer(&mut self.budget);
+        }
         if flow.over.is_some() && !flow.queued {
             flow.queued = true;
             let entry = (slot, flow.number, flow.lingers_since);
@@ -104,6 +91,26 @@ impl<S: StreamSink> FlowTable<S> {
         }
         while self.budget.kept > self.budget.limits.kept_bytes_total && self.evict(context, |flow| flow.kept() > 0) {
             self.budget.hits.kept += 1;
+        }
+    }
+
+    /// It is `now`: closes the flows whose time to linger is over.
+    ///
+    /// Only here, and not with every segment, so that it makes no difference which segments of other flows come by.
+    pub fn tick(&mut self, now: Origin, context: &mut S::Context) {
+        while let Some(&(slot, number, since)) = self.lingering.front() {
+            if !self.has_lingered(since, now) {
+                return;
+            }
+            self.lingering.pop_front();
+            let Some(flow) = self.flows.get_mut(slot).filter(|flow| flow.number == number) else { continue };
+            if flow.over.is_none() {
+                flow.queued = false;
+            } else if flow.lingers_since != since {
+                self.lingering.push_back((slot, number, flow.lingers_since));
+            } else {
+                self.close(slot, FlowEnd::Closed, context);
+            }
         }
     }
 
@@ -124,16 +131,29 @@ impl<S: StreamSink> FlowTable<S> {
 
     /// Ends every flow that is still there: first those that linger, then the open ones in order of their number.
     pub fn finish(&mut self, context: &mut S::Context) {
+        self.finish_over(context);
+        while self.finish_next(context) {}
+    }
+
+    /// The capture is over: ends the flows that linger.
+    pub fn finish_over(&mut self, context: &mut S::Context) {
         while let Some((slot, number, _)) = self.lingering.pop_front() {
             if self.flows.get_mut(slot).is_some_and(|flow| flow.number == number && flow.over.is_some()) {
                 self.close(slot, FlowEnd::CaptureEnded, context);
             }
         }
-        let mut open: Vec<(FlowNumber, u32)> = self.flows.iter().map(|(slot, flow)| (flow.number, slot)).collect();
-        open.sort_unstable();
-        for (_, slot) in open {
-            self.close(slot, FlowEnd::CaptureEnded, context);
+    }
+
+    /// Ends the next of the open flows, in order of their number, so that it can be taken and let go before the one after it;
+    /// `false` when there is none.
+    pub fn finish_next(&mut self, context: &mut S::Context) -> bool {
+        if self.last_open.is_empty() {
+            let mut open: Vec<(FlowNumber, u32)> = self.flows.iter().map(|(slot, flow)| (flow.number, slot)).collect();
+            open.sort_unstable();
+            self.last_open = open.into_iter().map(|(_, slot)| slot).collect();
         }
+        let next = self.last_open.pop_front();
+        next.inspect(|slot| self.close(*slot, FlowEnd::CaptureEnded, context)).is_some()
     }
 
     /// Flows that are open or lingering.
@@ -172,6 +192,48 @@ impl<S: StreamSink> FlowTable<S> {
         self.lingering.len()
     }
 
+    /// The slot of the flow that `segment` belongs to, which may have to be opened; `None` if that flow is gone.
+    fn place(
+        &mut self,
+        key: &FlowKey,
+        segment: &Segment<'_>,
+        context: &mut S::Context,
+        open: impl FnOnce(&FlowStart) -> S,
+    ) -> Option<u32> {
+        match self.index.latest(key) {
+            None => Some(self.open(key, Network::FIRST, segment, context, open)),
+            Some(Latest::Open(slot)) => {
+                let flow = self.flows.get_mut(slot)?;
+                let elsewhere = flow.is_of_another_network(segment);
+                let reused = flow.bases.reused_by(segment);
+                if !elsewhere && !reused && !self.index.has_others() {
+                    return Some(slot);
+                }
+                // A SYN to a flow that is over reuses its ports, wherever it comes from.
+                let over = reused && flow.over.is_some();
+                if let Some(other) = self.other_network(key, slot, segment) {
+                    Some(other)
+                } else if let Some(network) = self.index.free_network(key).filter(|_| elsewhere && !over) {
+                    Some(self.open(key, network, segment, context, open))
+                } else if reused {
+                    self.close(slot, FlowEnd::Replaced, context);
+                    Some(self.open(key, Network::FIRST, segment, context, open))
+                } else {
+                    Some(slot)
+                }
+            }
+            Some(Latest::Gone(bases)) if bases.reused_by(segment) => {
+                Some(self.open(key, Network::FIRST, segment, context, open))
+            }
+            Some(Latest::Gone(bases)) => {
+                bases.note(segment);
+                let other = self.continued(key, segment);
+                self.late += u64::from(other.is_none());
+                other
+            }
+        }
+    }
+
     /// The flow of another network that `segment` continues, unless it continues the first one, in `slot`.
     fn other_network(&mut self, key: &FlowKey, slot: u32, segment: &Segment<'_>) -> Option<u32> {
         let other = self.continued(key, segment)?;
@@ -193,7 +255,7 @@ impl<S: StreamSink> FlowTable<S> {
         context: &mut S::Context,
         open: impl FnOnce(&FlowStart) -> S,
     ) -> u32 {
-        // Slots and tombstones share the 32 bits of an index value.
+        // Slots are numbers of 32 bits.
         let most = self.budget.limits.flows.clamp(1, 1 << 30);
         while self.flows.len() >= most && self.evict(context, |_| true) {
             self.budget.hits.flows += 1;
@@ -229,24 +291,6 @@ impl<S: StreamSink> FlowTable<S> {
         false
     }
 
-    /// Closes the flows whose time to linger is over.
-    fn finish_lingering(&mut self, now: Origin, context: &mut S::Context) {
-        while let Some(&(slot, number, since)) = self.lingering.front() {
-            if !self.has_lingered(since, now) {
-                return;
-            }
-            self.lingering.pop_front();
-            let Some(flow) = self.flows.get_mut(slot).filter(|flow| flow.number == number) else { continue };
-            if flow.over.is_none() {
-                flow.queued = false;
-            } else if flow.lingers_since != since {
-                self.lingering.push_back((slot, number, flow.lingers_since));
-            } else {
-                self.close(slot, FlowEnd::Closed, context);
-            }
-        }
-    }
-
     /// Drops queue entries of flows that are gone (replaced, evicted) when they are the larger part.
     fn drop_stale(&mut self) {
         if self.lingering.len() > 2 * self.flows.len() + 64 {
@@ -256,8 +300,11 @@ impl<S: StreamSink> FlowTable<S> {
     }
 
     fn has_lingered(&self, since: Origin, now: Origin) -> bool {
-        match now.seconds_since(&since) {
-            Some(seconds) if seconds >= 0.0 => seconds >= self.budget.limits.linger_seconds as f64,
+        match (since.time, now.time) {
+            (Some(since), Some(now)) if since <= now => {
+                let most = self.budget.limits.linger_seconds.saturating_mul(1_000_000_000);
+                now.nanos().saturating_sub(since.nanos()).unsigned_abs() >= most
+            }
             // No time, or a clock that stepped back.
             _ => now.packet.value().saturating_sub(since.packet.value()) >= LINGER_PACKETS,
         }
@@ -265,8 +312,9 @@ impl<S: StreamSink> FlowTable<S> {
 
     /// Hands out the flow in `slot`.
     fn close(&mut self, slot: u32, why: FlowEnd, context: &mut S::Context) {
+        self.recent = None;
         if let Some(flow) = self.flows.remove(slot) {
-            self.index.bury(flow.bases, flow.network);
+            self.index.bury(flow.bases.clone(), flow.network);
             self.budget.kept = self.budget.kept.saturating_sub(flow.kept());
             self.finished.push_back(flow.finish(why, &mut self.budget, context));
         }

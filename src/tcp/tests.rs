@@ -918,11 +918,48 @@ fn flow_numbers_equal_those_of_tshark() {
     assert_eq!(talk.play().opened, expected);
 }
 
+#[test]
+fn a_flow_that_nobody_listens_to_is_still_followed() {
+    let mut talk = Conversation::open();
+    talk.say(B, "bytes ahead of a hole");
+    talk.next.b += 5;
+    talk.say(B, "wait");
+    talk.say(A, "no more#");
+    talk.say(A, "unheard");
+    talk.say(B, "unheard");
+    let copy = talk.last().clone();
+    talk.sent.push(Sent { delay: 0, ..copy });
+    talk.fin(A);
+    talk.fin(B);
+    let last = talk.sent.len() as u64;
+    // Late within the time that it lingers, then the ports are used again.
+    talk.ack(A);
+    talk.wait(20_000);
+    talk.next = PerEnd { a: 9_000_000, b: 70_000 };
+    talk.handshake();
+    talk.say(A, "heard");
+    let played = talk.play();
+    let [first, second] = &played.flows[..] else { panic!("two flows: {:?}", played.opened) };
+    assert_eq!((first.sink.text.a.as_str(), first.sink.text.b.as_str()), ("no more#", "bytes ahead of a hole"));
+    assert_eq!((first.end, first.tcp.duplicates), (FlowEnd::Closed, 1));
+    assert_eq!((first.last.packet.value(), played.opened[1]), (last + 1, last + 2));
+    assert_eq!(second.sink.text.a, "heard");
+}
+
+#[test]
+fn a_reset_ends_a_flow_that_nobody_listens_to() {
+    let mut talk = Conversation::open();
+    talk.say(A, "#");
+    talk.rst(B);
+    let played = talk.play();
+    assert_eq!((played.only().end, played.stream(B)), (FlowEnd::Reset, ""));
+}
+
 /// The memory of an idle flow, beside its consumer and the index.
 #[test]
 fn a_flow_is_small() {
-    assert!(size_of::<open::OpenFlow<()>>() <= 936, "{}", size_of::<open::OpenFlow<()>>());
-    assert_eq!(size_of::<reorder::Piece>(), 64);
+    assert!(size_of::<open::OpenFlow<()>>() <= 600, "{}", size_of::<open::OpenFlow<()>>());
+    assert_eq!(size_of::<reorder::Piece>(), 56);
 }
 
 /// A conversation with data both ways and a close, in segments of various lengths.

@@ -11,71 +11,39 @@
 //! what may have been in it is told as a gap. The packet of a decrypted byte is the one that completes its record, as in
 //! Wireshark. Early data is told when the client's EndOfEarlyData shows that the server accepted it.
 
-use super::alert::Alert;
-use super::cutter::{Cut, Cutter, Hole, RecordBuffers, Step};
-use super::decryption::{Decryption, Readable, WhyNot};
+mod half;
+mod keys;
+mod opened;
+mod plaintext;
+mod readable;
+mod waiting;
+
+use super::cutter::{Cut, Hole, RecordBuffers, Step};
+use super::decryption::WhyNot;
 use super::handshake::{Message, MessageReader};
 use super::hello::{ClientHello, ServerHello};
-use super::keylog::{KeyLog, SecretLabel};
-use super::live::{Budget, Level, Live12, Live13};
+use super::join::{Joined, Trials};
+use super::keylog::KeyLog;
+use super::live::{Budget, Level, Live12};
 use super::names::TlsVersion;
 use super::observer::TlsFacts;
-use super::protection::{Keys12, Protection, Sealed};
+use super::protection::Sealed;
 use super::record::ContentType;
-use super::schedule::key_block;
-use super::suite::{Algorithm, KeyHash};
 use crate::limits::Limits;
 use crate::stream::GapReason;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
-use std::collections::VecDeque;
-
-/// What one record said.
-#[derive(Debug, Clone, Copy)]
-pub struct PlainData<'a> {
-    /// Who sent it.
-    pub side: Side,
-    /// Where it starts among the decrypted bytes of that side.
-    pub offset: StreamOffset,
-    /// Where its record ends in that side's stream of TCP.
-    pub record_end: StreamOffset,
-    /// The packet that completed the record.
-    pub origin: Origin,
-    /// The bytes, never empty.
-    pub bytes: &'a [u8],
-}
-
-/// Decrypted bytes that are missing.
-#[derive(Debug, Clone, Copy)]
-pub struct PlainGap {
-    /// Who sent them.
-    pub side: Side,
-    /// Where they start among the decrypted bytes of that side.
-    pub offset: StreamOffset,
-    /// How many; `None` when nobody can tell.
-    pub len: Option<u64>,
-    /// Why they are missing.
-    pub reason: GapReason,
-    /// The packet at which the loss was certain.
-    pub origin: Origin,
-}
-
-/// What takes in the plaintext of a connection.
-pub trait Plaintext {
-    /// The next application data of one side.
-    fn data(&mut self, data: PlainData<'_>);
-    /// Application data of one side that is missing.
-    fn gap(&mut self, gap: PlainGap);
-    /// An alert that was decrypted.
-    fn alert(&mut self, alert: Alert);
-    /// The body of a Certificate message of the server, in clear or decrypted; `None` when it was too long.
-    fn certificates(&mut self, origin: Origin, body: Option<Vec<u8>>);
-}
+use half::{Guard, Half, Owed};
+pub(super) use keys::Chosen;
+pub use plaintext::{PlainData, PlainGap, Plaintext};
+use waiting::{Waiting, WaitingRoom};
 
 /// What every call needs.
 #[derive(Debug)]
 pub struct Tools<'a> {
     /// The secrets.
     pub keys: &'a KeyLog,
+    /// What may be tried on connections whose ClientHello is not in the capture.
+    pub trials: &'a mut Trials,
     /// Whether there may be more later, so that it is worth keeping records that cannot be read yet.
     pub keys_may_come: bool,
     /// The bounds.
@@ -116,89 +84,11 @@ pub struct Decryptor {
     halves: PerSide<Half>,
     client_random: Option<[u8; 32]>,
     server: Option<Chosen>,
-    /// Records that came before it was known how to read them.
-    waiting: VecDeque<Waiting>,
-    waiting_bytes: usize,
-    /// Where a side had more records than may wait.
-    overflow: PerSide<Option<Origin>>,
+    waiting: WaitingRoom,
     /// [`KeyLog::version`] when secrets were looked for last.
     looked_at: Option<u64>,
     /// Early data that the server may not have accepted.
     early: Vec<(Origin, StreamOffset, Box<[u8]>)>,
-}
-
-/// What the server chose.
-#[derive(Debug, Clone, Copy)]
-struct Chosen {
-    version: TlsVersion,
-    algorithm: Result<(Algorithm, KeyHash), WhyNot>,
-    random: [u8; 32],
-    encrypt_then_mac: bool,
-}
-
-#[derive(Debug, Default)]
-struct Half {
-    cutter: Cutter,
-    messages: MessageReader,
-    guard: Guard,
-    /// Decrypted bytes told so far.
-    told: u64,
-    /// A loss that will be told before the next data, unless it turns out that it took none.
-    owed: Option<Owed>,
-    /// Records that may have been lost since the last one that opened.
-    lost: Option<u64>,
-    budget: Budget,
-    tally: Tally,
-}
-
-#[derive(Debug, Default)]
-enum Guard {
-    /// Records are in clear.
-    #[default]
-    Clear,
-    Tls12(Box<Live12>),
-    Tls13(Box<Live13>),
-    /// Records are protected, and their keys are not known.
-    Blind(WhyNot),
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Owed {
-    reason: GapReason,
-    origin: Origin,
-    len: Option<u64>,
-    /// It may be the one number of a FIN, and no byte at all.
-    is_tail: bool,
-}
-
-/// What became of protected records.
-#[derive(Debug, Clone, Copy, Default)]
-struct Tally {
-    opened: u64,
-    data: u64,
-    /// Records of application data, or that may have been, that no key opened.
-    failed: u64,
-    /// Gaps told.
-    gaps: u64,
-    cut: bool,
-    /// Protected records that were not tried.
-    unread: u64,
-}
-
-#[derive(Debug)]
-enum Waiting {
-    Record {
-        side: Side,
-        content_type: ContentType,
-        start: StreamOffset,
-        end: StreamOffset,
-        origin: Origin,
-        body: Box<[u8]>,
-    },
-    Lost {
-        side: Side,
-        owed: Owed,
-    },
 }
 
 /// A record with the packet that completed it.
@@ -232,12 +122,33 @@ impl Decryptor {
         this
     }
 
+    /// A decryptor for a connection whose ClientHello is not in the capture, and whose session was found all the same.
+    pub fn joined(tools: &mut Tools<'_>, joined: &Joined, sink: &mut impl Plaintext) -> Self {
+        tools.trials.claim(tools.keys, &joined.client_random);
+        let mut this = Self { client_random: Some(joined.client_random), ..Self::default() };
+        let Some(place) = joined.place else { return this };
+        this.server = Some(Chosen::joined(&place));
+        this.begin13(tools, sink);
+        for side in Side::BOTH {
+            let half = &mut this.halves[side];
+            half.cutter.gap(None, tools.buffers);
+            half.lost = Some(tools.limits.tls_join_records);
+            half.budget = Budget::of_records(tools.limits.tls_join_records);
+            if let Guard::Tls13(live) = &mut half.guard
+                && side == place.side
+            {
+                live.resume(place.level, place.seq);
+            }
+        }
+        this
+    }
+
     /// Bytes kept of records that are not complete or cannot be read yet.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {
         let of_half = |half: &Half| half.cutter.kept_bytes() + half.messages.kept_bytes();
         let early: usize = self.early.iter().map(|(.., bytes)| bytes.len()).sum();
-        of_half(&self.halves.client) + of_half(&self.halves.server) + self.waiting_bytes + early
+        of_half(&self.halves.client) + of_half(&self.halves.server) + self.waiting.kept_bytes() + early
     }
 
     /// The next bytes of one side.
@@ -300,7 +211,8 @@ impl Decryptor {
             }
         }
         if !self.waiting.is_empty() {
-            self.keep(side, origin, size_of::<Waiting>(), || Waiting::Lost { side, owed });
+            let has_room = self.waiting.lost(side, owed);
+            self.halves[side].tally.unread += u64::from(!has_room);
         }
     }
 
@@ -309,47 +221,6 @@ impl Decryptor {
         let half = &mut self.halves[side];
         if half.owes() {
             half.tell_owed(side, sink);
-        }
-    }
-
-    /// How much could be read.
-    #[must_use]
-    pub fn decryption(&self, keys: &KeyLog) -> Decryption {
-        let of = |side| self.readable(side, keys);
-        Decryption { sides: PerSide { client: of(Side::Client), server: of(Side::Server) } }
-    }
-
-    fn readable(&self, side: Side, keys: &KeyLog) -> Readable {
-        let half = &self.halves[side];
-        let Tally { opened, failed, gaps, cut, unread, .. } = half.tally;
-        if let Guard::Tls13(live) = &half.guard {
-            let is_shut = failed + unread > 0 && !live.has(Level::Application);
-            // Whoever has the handshake's keys reads at least that.
-            let is_wrong = opened == 0 && unread > if live.has(Level::Handshake) { 0 } else { MOST_HANDSHAKE_RECORDS };
-            if is_shut {
-                return Readable::None(WhyNot::SecretMissing(traffic_label(side)));
-            }
-            if is_wrong {
-                return Readable::None(WhyNot::TagMismatch);
-            }
-        }
-        let waits = self.waiting.iter().any(|item| matches!(item, Waiting::Record { side: of, .. } if *of == side));
-        let why = match &half.guard {
-            Guard::Blind(why) => Some(*why),
-            _ if keys.is_empty() => Some(WhyNot::NoKeys),
-            _ if waits && self.server.is_none() => Some(WhyNot::HandshakeNotCaptured),
-            _ if waits => Some(WhyNot::ClientRandomMissing),
-            _ if half.cutter.is_searching() && self.server.is_none() => Some(WhyNot::HandshakeNotCaptured),
-            _ if failed > 0 => Some(WhyNot::TagMismatch),
-            _ if gaps > 0 && cut => Some(WhyNot::CutPackets),
-            _ if gaps > 0 || half.owes() => Some(WhyNot::RecordsLost),
-            _ => None,
-        };
-        match (opened > 0, why) {
-            (true, None) => Readable::All,
-            (true, Some(why)) => Readable::Part(why),
-            (false, Some(why)) if unread + failed + gaps > 0 || waits || half.owes() => Readable::None(why),
-            (false, _) => Readable::Nothing,
         }
     }
 
@@ -469,6 +340,7 @@ impl Decryptor {
                     Side::Client => {
                         if let Some(hello) = ClientHello::read(origin, &body) {
                             self.client_random = Some(hello.random);
+                            tools.trials.claim(tools.keys, &hello.random);
                         }
                     }
                     Side::Server => {
@@ -485,14 +357,8 @@ impl Decryptor {
     }
 
     fn server_hello(&mut self, tools: &mut Tools<'_>, hello: &ServerHello, sink: &mut impl Plaintext) {
-        let algorithm = match Algorithm::of(hello.cipher_suite) {
-            _ if hello.version < TlsVersion::TLS_1_2 => Err(WhyNot::UnsupportedVersion(hello.version)),
-            Some(algorithm) => Ok(algorithm),
-            None => Err(WhyNot::UnsupportedSuite(hello.cipher_suite)),
-        };
-        let (version, random, encrypt_then_mac) = (hello.version, hello.random, hello.encrypt_then_mac);
-        self.server = Some(Chosen { version, algorithm, random, encrypt_then_mac });
-        if version == TlsVersion::TLS_1_3 {
+        self.server = Some(Chosen::of(hello));
+        if hello.version == TlsVersion::TLS_1_3 {
             self.begin13(tools, sink);
         } else {
             self.replay(tools, sink);
@@ -504,221 +370,50 @@ impl Decryptor {
         let Some(server) = self.server else { return };
         self.looked_at = Some(tools.keys.version());
         for side in Side::BOTH {
-            self.halves[side].guard = match server.algorithm {
+            self.halves[side].guard = match server.live13(tools.keys, self.client_random, side) {
+                Ok(live) => Guard::Tls13(Box::new(live)),
                 Err(why) => Guard::Blind(why),
-                Ok((algorithm, hash)) => match self.secrets13(tools.keys, side) {
-                    Ok(secrets) => Guard::Tls13(Box::new(Live13::new(algorithm, hash, secrets))),
-                    Err(why) => Guard::Blind(why),
-                },
             };
         }
-        let is_blind = |half: &Half| matches!(half.guard, Guard::Blind(_));
-        if !(tools.keys_may_come && is_blind(&self.halves.client) && is_blind(&self.halves.server)) {
+        let all_blind = Side::BOTH.into_iter().all(|side| self.halves[side].guard.is_blind());
+        if !(tools.keys_may_come && all_blind) {
             self.replay(tools, sink);
-        }
-    }
-
-    fn secrets13(&self, keys: &KeyLog, side: Side) -> Result<[Option<super::secret::Secret>; 3], WhyNot> {
-        let random = self.client_random.ok_or(WhyNot::HandshakeNotCaptured)?;
-        if keys.is_empty() {
-            return Err(WhyNot::NoKeys);
-        }
-        if !keys.knows(&random) {
-            return Err(WhyNot::ClientRandomMissing);
-        }
-        let traffic = traffic_label(side);
-        let handshake = match side {
-            Side::Client => SecretLabel::ClientHandshake,
-            Side::Server => SecretLabel::ServerHandshake,
-        };
-        let early = if side == Side::Client { keys.secret(&random, SecretLabel::ClientEarly) } else { None };
-        let secrets = [early, keys.secret(&random, handshake), keys.secret(&random, traffic)];
-        match secrets.iter().any(Option::is_some) {
-            true => Ok(secrets.map(Option::<&_>::copied)),
-            false => Err(WhyNot::SecretMissing(traffic)),
         }
     }
 
     /// A side of TLS 1.2 protects its records from here on.
     fn change_cipher(&mut self, tools: &mut Tools<'_>, side: Side) {
         self.halves[side].messages = MessageReader::default();
-        self.halves[side].guard = match self.keys12(tools.keys, side) {
-            Ok(protection) => Guard::Tls12(Box::new(Live12::new(protection))),
-            Err(why) => Guard::Blind(why),
-        };
+        let server = self.server.ok_or(WhyNot::HandshakeNotCaptured);
+        self.halves[side].guard =
+            match server.and_then(|server| server.protection12(tools.keys, self.client_random, side)) {
+                Ok(protection) => Guard::Tls12(Box::new(Live12::new(protection))),
+                Err(why) => Guard::Blind(why),
+            };
         self.looked_at = Some(tools.keys.version());
-    }
-
-    fn keys12(&self, keys: &KeyLog, side: Side) -> Result<Protection, WhyNot> {
-        let server = self.server.ok_or(WhyNot::HandshakeNotCaptured)?;
-        let (algorithm, hash) = server.algorithm?;
-        let client_random = self.client_random.ok_or(WhyNot::HandshakeNotCaptured)?;
-        if keys.is_empty() {
-            return Err(WhyNot::NoKeys);
-        }
-        if !keys.knows(&client_random) {
-            return Err(WhyNot::ClientRandomMissing);
-        }
-        let label = SecretLabel::ClientRandom;
-        let master = keys.secret(&client_random, label).ok_or(WhyNot::SecretMissing(label))?;
-        let (mac_len, key_len, iv_len) = (algorithm.mac_key_len(), algorithm.key_len(), algorithm.fixed_iv_len());
-        let mut block = [0; KEY_BLOCK];
-        key_block(hash, master, &client_random, &server.random, &mut block);
-        let (macs, rest) = block.split_at(2 * mac_len);
-        let (ciphers, ivs) = rest.split_at(2 * key_len);
-        let part = |both: &'_ [u8], len: usize| -> std::ops::Range<usize> {
-            debug_assert!(both.len() >= 2 * len);
-            if side == Side::Client { 0..len } else { len..2 * len }
-        };
-        let keys = Keys12 {
-            mac: &macs[part(macs, mac_len)],
-            key: &ciphers[part(ciphers, key_len)],
-            iv: &ivs[part(ivs, iv_len)],
-        };
-        Protection::tls12(algorithm, &keys, server.encrypt_then_mac).ok_or(WhyNot::TagMismatch)
-    }
-
-    fn record12(&mut self, tools: &mut Tools<'_>, whole: Whole, body: &[u8], sink: &mut impl Plaintext) {
-        let half = &mut self.halves[whole.side];
-        let Guard::Tls12(live) = &mut half.guard else { return };
-        let sealed = Sealed { content_type: whole.content_type, body };
-        if live.open(&sealed, &mut tools.buffers.plain).is_some() {
-            return self.opened12(tools, whole, sink);
-        }
-        // An alert of two bytes is in clear whatever went before.
-        if whole.content_type == ContentType::Alert && body.len() == 2 {
-            return;
-        }
-        live.skip();
-        half.fail(whole.origin);
-    }
-
-    fn opened12(&mut self, tools: &mut Tools<'_>, whole: Whole, sink: &mut impl Plaintext) {
-        self.halves[whole.side].tally.opened += 1;
-        let plain = std::mem::take(&mut tools.buffers.plain);
-        match whole.content_type {
-            ContentType::ApplicationData => self.data(whole, &plain, sink),
-            ContentType::Alert => self.alert(whole, &plain, sink),
-            ContentType::Handshake => self.handshake(tools, whole.side, whole.origin, &plain, sink),
-            // Another handshake within this one is through.
-            ContentType::ChangeCipherSpec => self.change_cipher(tools, whole.side),
-            ContentType::Heartbeat => {}
-        }
-        tools.buffers.plain = plain;
-    }
-
-    fn record13(&mut self, tools: &mut Tools<'_>, whole: Whole, body: &[u8], sink: &mut impl Plaintext) {
-        let half = &mut self.halves[whole.side];
-        let Guard::Tls13(live) = &mut half.guard else { return };
-        match live.open(body, &mut tools.buffers.plain) {
-            Some(opened) => self.opened13(tools, whole, opened.level, opened.content_type, sink),
-            // Early data that cannot be read, or a handshake whose secret is missing: what matters is behind it.
-            None if live.level() < Level::Application && live.has(Level::Application) => half.tally.unread += 1,
-            None => {
-                live.skip();
-                half.fail(whole.origin);
-            }
-        }
-    }
-
-    fn opened13(
-        &mut self,
-        tools: &mut Tools<'_>,
-        whole: Whole,
-        level: Level,
-        content_type: u8,
-        sink: &mut impl Plaintext,
-    ) {
-        self.halves[whole.side].tally.opened += 1;
-        let plain = std::mem::take(&mut tools.buffers.plain);
-        match content_type {
-            22 => self.handshake(tools, whole.side, whole.origin, &plain, sink),
-            23 if level == Level::Early => self.keep_early(whole, &plain),
-            23 => self.data(whole, &plain, sink),
-            21 => self.alert(whole, &plain, sink),
-            _ => {}
-        }
-        tools.buffers.plain = plain;
-    }
-
-    /// A handshake message that is no hello: those that change keys in TLS 1.3.
-    fn message13(&mut self, side: Side, kind: u8, sink: &mut impl Plaintext) {
-        let Guard::Tls13(live) = &mut self.halves[side].guard else { return };
-        match (kind, live.level()) {
-            (FINISHED, Level::Handshake) => live.enter(Level::Application),
-            (KEY_UPDATE, Level::Application) => live.update(),
-            (END_OF_EARLY_DATA, Level::Early) => {
-                live.enter(Level::Handshake);
-                for (origin, end, bytes) in std::mem::take(&mut self.early) {
-                    let half = &mut self.halves[side];
-                    half.tell(side, origin, end, &bytes, sink);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn data(&mut self, whole: Whole, plain: &[u8], sink: &mut impl Plaintext) {
-        let half = &mut self.halves[whole.side];
-        half.tally.data += 1;
-        if !plain.is_empty() {
-            half.tell(whole.side, whole.origin, whole.end, plain, sink);
-        }
-    }
-
-    fn alert(&mut self, whole: Whole, plain: &[u8], sink: &mut impl Plaintext) {
-        let &[level, description] = plain else { return };
-        let Whole { side, origin, start: offset, .. } = whole;
-        let after_data = self.halves[side].tally.data > 0;
-        sink.alert(Alert { side, origin, offset, level, description, clear: false, after_data });
-    }
-
-    fn keep_early(&mut self, whole: Whole, plain: &[u8]) {
-        let kept: usize = self.early.iter().map(|(.., bytes)| bytes.len()).sum();
-        if kept + plain.len() <= WAITING_BYTES && !plain.is_empty() {
-            self.early.push((whole.origin, whole.end, plain.into()));
-        }
     }
 
     /// Keeps a record until it is known how to read it.
     fn wait(&mut self, whole: Whole, body: &[u8]) {
-        let Whole { side, content_type, start, end, origin } = whole;
-        self.keep(side, origin, body.len() + size_of::<Waiting>(), || Waiting::Record {
-            side,
-            content_type,
-            start,
-            end,
-            origin,
-            body: body.into(),
-        });
-    }
-
-    fn keep(&mut self, side: Side, origin: Origin, cost: usize, item: impl FnOnce() -> Waiting) {
-        if self.overflow[side].is_none() && self.waiting_bytes + cost <= WAITING_BYTES {
-            self.waiting_bytes += cost;
-            self.waiting.push_back(item());
-        } else {
-            self.overflow[side].get_or_insert(origin);
-            self.halves[side].tally.unread += 1;
-        }
+        let has_room = self.waiting.record(whole, body);
+        self.halves[whole.side].tally.unread += u64::from(!has_room);
     }
 
     /// A protected record without keys.
     fn unread(&mut self, tools: &Tools<'_>, whole: Whole, body: &[u8]) {
-        let Guard::Blind(why) = self.halves[whole.side].guard else { return };
-        if tools.keys_may_come && matches!(why, WhyNot::NoKeys | WhyNot::ClientRandomMissing) {
+        let half = &mut self.halves[whole.side];
+        if tools.keys_may_come && half.guard.awaits_keys() {
             self.wait(whole, body);
         } else if whole.content_type != ContentType::ChangeCipherSpec {
-            self.halves[whole.side].tally.unread += 1;
+            half.tally.unread += 1;
         }
     }
 
     /// Looks for the secrets once more when the key log has grown.
     fn look_again(&mut self, tools: &mut Tools<'_>, sink: &mut impl Plaintext) {
         let (Some(server), Some(seen)) = (self.server, self.looked_at) else { return };
-        let is_blind =
-            |side| matches!(self.halves[side].guard, Guard::Blind(WhyNot::NoKeys | WhyNot::ClientRandomMissing));
-        if seen == tools.keys.version() || !(is_blind(Side::Client) || is_blind(Side::Server)) {
+        let any_awaits = Side::BOTH.into_iter().any(|side| self.halves[side].guard.awaits_keys());
+        if seen == tools.keys.version() || !any_awaits {
             return;
         }
         self.looked_at = Some(tools.keys.version());
@@ -730,7 +425,7 @@ impl Decryptor {
             return;
         }
         for side in Side::BOTH {
-            if is_blind_half(&self.halves[side]) {
+            if self.halves[side].guard.is_blind() {
                 self.change_cipher(tools, side);
             }
         }
@@ -739,12 +434,10 @@ impl Decryptor {
 
     /// Reads the records that waited.
     fn replay(&mut self, tools: &mut Tools<'_>, sink: &mut impl Plaintext) {
-        self.waiting_bytes = 0;
         for item in std::mem::take(&mut self.waiting) {
             match item {
-                Waiting::Record { side, content_type, start, end, origin, body } => {
-                    let whole = Whole { side, content_type, start, end, origin };
-                    self.halves[side].budget.earn(body.len());
+                Waiting::Record { whole, body } => {
+                    self.halves[whole.side].budget.earn(body.len());
                     self.record(tools, whole, &body, sink);
                 }
                 Waiting::Lost { side, owed } => {
@@ -753,64 +446,7 @@ impl Decryptor {
                 }
             }
         }
-        for (side, origin) in [Side::Client, Side::Server].map(|side| (side, self.overflow[side].take())) {
-            if let Some(origin) = origin {
-                self.halves[side].lost = Some(MOST_LOST);
-                self.halves[side].owe(Owed { reason: GapReason::Limit, origin, len: None, is_tail: false });
-            }
-        }
     }
-}
-
-impl Half {
-    fn owe(&mut self, owed: Owed) {
-        if matches!(self.guard, Guard::Clear) && self.tally.data == 0 && self.lost.is_none() {
-            // Part of a handshake message in clear.
-            return;
-        }
-        self.owed = match self.owed {
-            // Two losses without data between them are one.
-            Some(first) => Some(Owed { len: None, is_tail: false, ..first }),
-            None => Some(owed),
-        };
-    }
-
-    /// Whether a loss is certain.
-    fn owes(&self) -> bool {
-        self.owed.is_some_and(|owed| !owed.is_tail)
-    }
-
-    fn fail(&mut self, origin: Origin) {
-        self.tally.failed += 1;
-        self.owe(Owed { reason: GapReason::NotCaptured, origin, len: None, is_tail: false });
-    }
-
-    fn tell_owed(&mut self, side: Side, sink: &mut impl Plaintext) {
-        if let Some(Owed { reason, origin, len, .. }) = self.owed.take() {
-            self.tally.gaps += 1;
-            sink.gap(PlainGap { side, offset: StreamOffset(self.told), len, reason, origin });
-            self.told = self.told.saturating_add(len.unwrap_or(0));
-        }
-    }
-
-    fn tell(&mut self, side: Side, origin: Origin, record_end: StreamOffset, bytes: &[u8], sink: &mut impl Plaintext) {
-        self.tell_owed(side, sink);
-        let offset = StreamOffset(self.told);
-        self.told = self.told.saturating_add(bytes.len() as u64);
-        sink.data(PlainData { side, offset, record_end, origin, bytes });
-    }
-}
-
-/// The secret of a side's application data in TLS 1.3.
-fn traffic_label(side: Side) -> SecretLabel {
-    match side {
-        Side::Client => SecretLabel::ClientTraffic,
-        Side::Server => SecretLabel::ServerTraffic,
-    }
-}
-
-fn is_blind_half(half: &Half) -> bool {
-    matches!(half.guard, Guard::Blind(_))
 }
 
 /// Whether a record reads like one of a handshake in clear: a ChangeCipherSpec, or one message that fills it.
@@ -827,20 +463,6 @@ fn is_clear_handshake(content_type: ContentType, body: &[u8]) -> bool {
 fn whole(side: Side, cut: &Cut, origin: Origin) -> Whole {
     Whole { side, content_type: cut.header.content_type, start: cut.start, end: cut.end, origin }
 }
-
-/// Handshake messages after which other keys are in force (RFC 8446 §4).
-const END_OF_EARLY_DATA: u8 = 5;
-const FINISHED: u8 = 20;
-const KEY_UPDATE: u8 = 24;
-
-/// Records that a handshake of TLS 1.3 takes at most where each message has one of its own.
-const MOST_HANDSHAKE_RECORDS: u64 = 8;
-
-/// Bytes of the longest key block: two keys of 32 bytes and two of 48 for the MAC, and room for nonces.
-const KEY_BLOCK: usize = 2 * (32 + 48 + 12);
-
-/// Bytes of records that one connection keeps until it is known how to read them. Clients send at most 16 KiB of early data.
-const WAITING_BYTES: usize = 64 << 10;
 
 /// A header, a byte and a short tag.
 const SHORTEST_RECORD: u64 = 5 + 1 + 8;

@@ -15,6 +15,8 @@ pub enum WhyNot {
     SecretMissing(SecretLabel),
     /// The ClientHello or ServerHello is not in the capture, so that nobody knows which secrets and which cipher.
     HandshakeNotCaptured,
+    /// The same, and the log has secrets of TLS 1.2 only: their keys follow from the random values of both sides.
+    ServerRandomMissing,
     /// Records were cut by the snapshot length, and with them their tags.
     CutPackets,
     /// Records are missing in the capture.
@@ -36,6 +38,7 @@ impl WhyNot {
             Self::ClientRandomMissing => "client_random_missing",
             Self::SecretMissing(_) => "secret_missing",
             Self::HandshakeNotCaptured => "handshake_not_captured",
+            Self::ServerRandomMissing => "server_random_missing",
             Self::CutPackets => "cut_packets",
             Self::RecordsLost => "records_lost",
             Self::UnsupportedSuite(_) => "unsupported_cipher_suite",
@@ -86,6 +89,8 @@ impl Readable {
 pub struct Decryption {
     /// Of each side.
     pub sides: PerSide<Readable>,
+    /// The version that it shows to be in use.
+    pub version: Option<TlsVersion>,
 }
 
 impl Decryption {

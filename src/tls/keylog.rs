@@ -116,10 +116,18 @@ impl KeyLogRead {
     }
 }
 
+/// What is known of one session.
+#[derive(Clone, Default)]
+struct Session {
+    secrets: [Option<Secret>; 6],
+}
+
 /// The secrets of all sessions that are known, by client random.
 #[derive(Clone, Default)]
 pub struct KeyLog {
-    sessions: HashMap<[u8; 32], Box<[Option<Secret>; 6]>>,
+    sessions: HashMap<[u8; 32], Box<Session>>,
+    /// Their client randoms, in the order in which they came.
+    order: Vec<[u8; 32]>,
     version: u64,
     /// Sessions that found no room.
     left_out: u64,
@@ -162,7 +170,12 @@ impl KeyLog {
     }
 
     pub(super) fn secret(&self, random: &[u8; 32], label: SecretLabel) -> Option<&Secret> {
-        self.sessions.get(random)?[label.index()].as_ref()
+        self.sessions.get(random)?.secrets[label.index()].as_ref()
+    }
+
+    /// The client randoms of the sessions, the latest first.
+    pub(super) fn latest_first(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.order.iter().rev()
     }
 
     fn line(&mut self, line: &[u8], limits: &Limits) -> Result<Added, BadLine> {
@@ -193,7 +206,11 @@ impl KeyLog {
             self.left_out += 1;
             return Err(BadLine::TooMany);
         }
-        let place = &mut self.sessions.entry(bytes).or_default()[label.index()];
+        let session = self.sessions.entry(bytes).or_insert_with(|| {
+            self.order.push(bytes);
+            Box::default()
+        });
+        let place = &mut session.secrets[label.index()];
         let added = match place {
             Some(known) if *known == secret => return Ok(Added::Repeated),
             Some(_) => Added::Replaced,

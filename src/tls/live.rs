@@ -31,6 +31,12 @@ impl Budget {
     /// What a trial costs beside the bytes of the record.
     const TRIAL: u64 = 64;
 
+    /// Enough to try so many sequence numbers on a short record, of which one candidate may use half.
+    pub(super) fn of_records(count: u64) -> Self {
+        const SHORT: u64 = 512;
+        Self(count.saturating_mul(2 * (Self::TRIAL + SHORT)))
+    }
+
     /// What may be tried for bytes that were captured: so a search costs a fixed multiple of reading.
     pub(super) fn earn(&mut self, bytes: usize) {
         const FACTOR: u64 = 64;
@@ -100,6 +106,12 @@ impl Live13 {
         (self.level, self.seq) = (level, 0);
         let secret = self.secrets[level as usize].as_ref();
         self.protection = secret.and_then(|secret| Protection::tls13(self.algorithm, self.hash, secret));
+    }
+
+    /// The next record is about the one with this number.
+    pub(super) fn resume(&mut self, level: Level, seq: u64) {
+        self.enter(level);
+        self.seq = seq;
     }
 
     /// The sender updated its keys (RFC 8446 §4.6.3).

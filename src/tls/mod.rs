@@ -20,6 +20,7 @@ mod decryption;
 mod guess;
 mod handshake;
 mod hello;
+mod join;
 mod keylog;
 mod live;
 mod names;
@@ -39,6 +40,7 @@ pub use decrypt::{Decryptor, LostBytes, PlainData, PlainGap, Plaintext, SentByte
 pub use decryption::{Decryption, Readable, WhyNot};
 pub use guess::{Beat, Parting, Strength, WebSocketGuess};
 pub use hello::{ClientHello, ServerHello};
+pub use join::{Attempt, Joined, Joiner, Trials, why_not_joined};
 pub use keylog::{BadLine, KeyLog, KeyLogRead, KeyLogReader, SecretLabel};
 pub use names::{CipherSuite, TlsVersion};
 pub use observer::{HandshakeState, NotTls, NotTlsKind, Observer, TlsFacts};

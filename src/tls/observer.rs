@@ -64,10 +64,10 @@ pub struct TlsFacts {
 }
 
 impl TlsFacts {
-    /// The version the server chose.
+    /// The version the server chose, by its hello or by what could be decrypted.
     #[must_use]
     pub fn version(&self) -> Option<TlsVersion> {
-        self.server_hello.as_ref().map(|hello| hello.version)
+        self.server_hello.as_ref().map(|hello| hello.version).or(self.decryption.version)
     }
 
     /// Whether anything could be decrypted.

@@ -172,7 +172,11 @@ impl TlsFacts {
             None => self.empty_client_certificate,
         };
         let at_once = end.seconds_since(&finished).is_some_and(|passed| passed <= AT_ONCE_S);
+        // GnuTLS clients finish before they look at the certificate; the server's word then answers theirs.
+        let answered = last.map_or(end, |last| last.origin);
+        let client_left = self.encrypted_alert_guess.client.is_some_and(|parting| parting.packet < answered.packet);
         self.encrypts_certificates()
+            && !client_left
             && self.finished_handshake == HandshakeState::Probably
             && refuses
             && at_once

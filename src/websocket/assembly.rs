@@ -24,8 +24,9 @@ pub(super) struct Feed<'f, S> {
 
 /// The data messages of one side.
 pub(super) struct Assembly {
-    inflation: Option<Inflation>,
-    open: Option<Open>,
+    inflation: Option<Box<Inflation>>,
+    /// Boxed because a message that comes whole never gets here.
+    open: Option<Box<Open>>,
 }
 
 /// A message under way.
@@ -49,16 +50,16 @@ struct Open {
 
 impl Assembly {
     pub(super) fn new(deflate: Option<Deflate>) -> Self {
-        Self { inflation: deflate.map(Inflation::new), open: None }
+        Self { inflation: deflate.map(|deflate| Box::new(Inflation::new(deflate))), open: None }
     }
 
     /// For a side whose handshake was not seen: takes RSV1 for compression of which nothing else is known.
     pub(super) fn guessing() -> Self {
-        Self { inflation: Some(Inflation::guessed()), open: None }
+        Self { inflation: Some(Box::new(Inflation::guessed())), open: None }
     }
 
     pub(super) fn is_guessing(&self) -> bool {
-        self.inflation.as_ref().is_some_and(Inflation::is_guessed)
+        self.inflation.as_deref().is_some_and(Inflation::is_guessed)
     }
 
     pub(super) fn deflate_negotiated(&self) -> bool {
@@ -67,12 +68,12 @@ impl Assembly {
 
     /// Messages that could not be read because an earlier one does not inflate.
     pub(super) fn unreadable_messages(&self) -> u32 {
-        self.inflation.as_ref().map_or(0, Inflation::unreadable)
+        self.inflation.as_deref().map_or(0, Inflation::unreadable)
     }
 
     /// Bytes that the window of compression takes.
     pub(super) fn kept_bytes(&self) -> usize {
-        self.inflation.as_ref().map_or(0, Inflation::kept_bytes)
+        self.inflation.as_deref().map_or(0, Inflation::kept_bytes)
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -108,7 +109,7 @@ impl Assembly {
             Some(_) | None => (false, Content::Whole),
         };
         let explained = if compressed { header.rsv.without_rsv1() } else { header.rsv };
-        self.open = Some(Open {
+        self.open = Some(Box::new(Open {
             kind,
             compressed,
             content,
@@ -121,7 +122,7 @@ impl Assembly {
             fault: None,
             offset,
             first,
-        });
+        }));
         if explained.bits() != 0 {
             self.lose(Content::UnknownExtension);
         }
@@ -146,7 +147,7 @@ impl Assembly {
         if open.content != Content::Whole {
             return;
         }
-        let presumed = open.compressed && self.inflation.as_ref().is_some_and(Inflation::is_guessed);
+        let presumed = open.compressed && self.inflation.as_deref().is_some_and(Inflation::is_guessed);
         let Feed { sender, scratch, origin, sink } = feed;
         let mut inspector = Inspector { sender: *sender, frame, origin: *origin, presumed, sink: &mut **sink };
         if open.compressed {
@@ -227,6 +228,13 @@ impl Assembly {
         self.open = None;
     }
 
+    /// The stream is over: keeps what is told of an open message, and no window.
+    pub(super) fn end(&mut self) {
+        if let Some(inflation) = &mut self.inflation {
+            inflation.blur();
+        }
+    }
+
     /// Earlier compressed messages of this side were not seen.
     pub(super) fn lose_context(&mut self) {
         self.lose(Content::ContextLost);
@@ -241,7 +249,7 @@ impl Assembly {
         if open.content != Content::Whole {
             return;
         }
-        let presumed = open.compressed && self.inflation.as_ref().is_some_and(Inflation::is_guessed);
+        let presumed = open.compressed && self.inflation.as_deref().is_some_and(Inflation::is_guessed);
         let Feed { sender, scratch, origin, sink } = feed;
         let mut inspector = Inspector { sender: *sender, frame, origin: *origin, presumed, sink: &mut **sink };
         // No byte at all is no DEFLATE block, so the tail would not fit behind it. But it is what zlib writes when it is
@@ -372,18 +380,22 @@ impl<S: EventSink> Inspector<'_, S> {
 
     /// The same, where some bytes may stand for ones we do not know. A text is checked up to the first of them.
     fn inspect_inflated(&mut self, open: &mut Open, piece: &[u8], clarity: Clarity) {
-        match piece.iter().position(|byte| *byte == UNKNOWN) {
-            Some(_) if clarity == Clarity::Blurred && open.kind == MessageKind::Binary => {
+        let unknown = match clarity {
+            Clarity::Clear => None,
+            Clarity::Blurred => piece.iter().position(|byte| *byte == UNKNOWN),
+        };
+        match unknown {
+            Some(_) if open.kind == MessageKind::Binary => {
                 open.blurred = true;
                 self.inspect(open, piece);
             }
-            Some(unknown) if clarity == Clarity::Blurred => {
+            Some(unknown) => {
                 let (clear, rest) = piece.split_at(unknown);
                 self.inspect(open, clear);
                 open.blurred = true;
                 self.inspect(open, rest);
             }
-            _ => self.inspect(open, piece),
+            None => self.inspect(open, piece),
         }
     }
 

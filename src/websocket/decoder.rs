@@ -1,6 +1,7 @@
 //! The bytes of one side, from wherever they are cut, to events.
 
 mod headers;
+mod whole;
 
 use super::assembly::{Assembly, Feed};
 use super::close::ClosePayload;
@@ -48,14 +49,20 @@ pub struct Decoder {
 
 /// What the next byte is.
 enum State {
-    /// The start or the middle of a header.
-    Header(PartialHeader),
+    /// The start of a header, or its middle; then the bytes that came.
+    Header(Option<Box<PartialHeader>>),
     /// Payload.
-    Payload(Current),
+    Payload(Box<Current>),
     /// Unknown: bytes are missing where only they could tell.
     Lost(Box<Lost>),
     /// Not WebSocket any more.
-    Foreign { since: StreamOffset, at: Origin },
+    Foreign(Box<Foreign>),
+}
+
+/// Where HTTP began, and the packet that showed it.
+struct Foreign {
+    since: StreamOffset,
+    at: Origin,
 }
 
 /// Whether a decoder still understands its stream.
@@ -172,7 +179,10 @@ impl Decoder {
         while !rest.is_empty() {
             let mut feed = Feed { sender: self.sender, scratch: &mut *scratch, origin, sink: &mut *sink };
             let used = match self.state {
-                State::Header(_) => self.push_header(rest, at, &mut feed),
+                State::Header(_) => match self.whole_message(rest, at, &mut feed) {
+                    Some(used) => used,
+                    None => self.push_header(rest, at, &mut feed),
+                },
                 State::Payload(_) => self.push_payload(rest, &mut feed),
                 State::Lost(ref mut lost) => {
                     if lost.at.is_none() {
@@ -183,7 +193,7 @@ impl Decoder {
                     }
                     return;
                 }
-                State::Foreign { .. } => return,
+                State::Foreign(_) => return,
             };
             rest = &rest[used..];
             at = at.plus(used as u64);
@@ -207,7 +217,7 @@ impl Decoder {
         }
         let feed = &mut Feed { sender: self.sender, scratch: &mut *scratch, origin, sink: &mut *sink };
         match (&mut self.state, len) {
-            (State::Foreign { .. }, _) => {}
+            (State::Foreign(_), _) => {}
             (State::Lost(lost), _) => {
                 if let Some(proof) = lost.search.finish() {
                     self.resynchronise(proof, scratch, sink);
@@ -291,6 +301,7 @@ impl Decoder {
         if frame.is_some() || message.is_some() {
             sink.event(Event::Unfinished(Unfinished { sender: self.sender, frame, message }));
         }
+        self.assembly.end();
     }
 
     /// The connection is ending: tells what was held back if it ends like a stream does, with a Close frame.
@@ -306,7 +317,8 @@ impl Decoder {
     #[must_use]
     pub fn open_frame(&self) -> Option<OpenFrame> {
         match &self.state {
-            State::Header(partial) => partial.first.map(|first| OpenFrame {
+            State::Header(None) => None,
+            State::Header(Some(partial)) => partial.first.map(|first| OpenFrame {
                 // Complete only while it may still turn out to be HTTP.
                 header: FrameHeader::parse(partial.bytes()),
                 payload_seen: 0,
@@ -319,7 +331,7 @@ impl Decoder {
                 offset: frame.offset,
                 first: frame.first,
             }),
-            State::Lost(_) | State::Foreign { .. } => None,
+            State::Lost(_) | State::Foreign(_) => None,
         }
     }
 
@@ -352,7 +364,7 @@ impl Decoder {
                 Some(at) => DecoderStatus::Lost { since: lost.since, at },
                 None => DecoderStatus::Decoding,
             },
-            State::Foreign { since, at } => DecoderStatus::Foreign { since, at },
+            State::Foreign(ref foreign) => DecoderStatus::Foreign { since: foreign.since, at: foreign.at },
         }
     }
 
@@ -394,7 +406,7 @@ impl Decoder {
             Opcode::Close | Opcode::Ping | Opcode::Pong => Role::Control(None),
             Opcode::Continuation | Opcode::Reserved(_) => Role::Skipped,
         };
-        self.state = State::Payload(Current { header, offset, first, position: 0, missing: 0, role });
+        self.state = State::Payload(Box::new(Current { header, offset, first, position: 0, missing: 0, role }));
         if header.payload_len == 0 {
             self.end_frame(Some(&ControlPayload::EMPTY), feed);
         }
@@ -430,8 +442,8 @@ impl Decoder {
                 }
                 if complete {
                     self.end_frame(Some(control), feed);
-                } else if let State::Payload(Current { role: Role::Control(kept), .. }) = &mut self.state {
-                    *kept = Some(earlier.unwrap_or_else(|| Box::new(whole)));
+                } else if let State::Payload(frame) = &mut self.state {
+                    frame.role = Role::Control(Some(earlier.unwrap_or_else(|| Box::new(whole))));
                 }
                 return used;
             }
@@ -445,7 +457,7 @@ impl Decoder {
     /// The last byte of a frame is behind us. `control` is its payload, if it is a control frame and all is there.
     fn end_frame<S: EventSink>(&mut self, control: Option<&ControlPayload>, feed: &mut Feed<'_, S>) {
         let State::Payload(frame) = std::mem::replace(&mut self.state, State::expecting_header()) else { return };
-        let Current { header, offset, first, .. } = frame;
+        let Current { header, offset, first, .. } = *frame;
         let last = feed.origin;
         feed.sink.event(Event::FrameEnd(FrameEnd {
             sender: self.sender,
@@ -512,7 +524,7 @@ impl std::fmt::Debug for Decoder {
 
 impl State {
     fn expecting_header() -> Self {
-        Self::Header(PartialHeader::EMPTY)
+        Self::Header(None)
     }
 }
 

@@ -8,6 +8,12 @@
 //! the next one inflates to its right length, and where it refers to missing data the filling shows. Only a message
 //! that does not inflate makes all later ones unreadable.
 //!
+//! Everything is inflated, once and as it comes: that a text is not UTF-8, that data are damaged, how large a message is and
+//! how far back it refers may each be why a connection ends, and when the bytes go by nobody knows yet how it will. What
+//! bounds the cost is how long a window is kept: without context takeover inside a message, with it from the first
+//! compressed message of a side until its stream ends, fails or is lost. All windows together count towards
+//! [`kept_bytes_total`](crate::limits::Limits::kept_bytes_total), which is told when it is reached.
+//!
 //! Inflating always uses the largest window, which reads what any smaller one wrote. zlib-rs keeps 32 KiB whatever window
 //! it is asked for, so whether a sender keeps to the smaller one it promised is told by a [`Scanner`] that reads the same
 //! bytes. That costs as much again as inflating them, so it is done for no other sender.

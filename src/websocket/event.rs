@@ -11,6 +11,16 @@ pub trait EventSink {
     /// The next event. Events of one decoder come in stream order.
     fn event(&mut self, event: Event<'_>);
 
+    /// The next events, of a message that came whole: all at once, for who can take them in faster than one by one.
+    fn whole_message(&mut self, whole: &WholeMessage<'_>) {
+        self.event(Event::Frame(whole.frame()));
+        if self.wants_payload() && !whole.beginning.is_empty() {
+            self.event(Event::Payload(PayloadPiece { kind: whole.kind, position: 0, bytes: whole.beginning }));
+        }
+        self.event(Event::FrameEnd(whole.frame_end()));
+        self.event(Event::Message(whole.message()));
+    }
+
     /// Whether [`Event::Payload`] is wanted; asked for every piece of payload. Unwanted pieces are often never
     /// unmasked.
     fn wants_payload(&self) -> bool {
@@ -121,6 +131,55 @@ pub struct Message {
     pub last: Origin,
     /// Where its first frame starts in the sender's stream.
     pub offset: StreamOffset,
+}
+
+/// A message as most are: one frame that breaks no rule, in one packet, not compressed, and UTF-8 if it is text.
+#[derive(Debug, Clone, Copy)]
+pub struct WholeMessage<'a> {
+    /// Who sent it.
+    pub sender: Side,
+    /// Text or binary.
+    pub kind: MessageKind,
+    /// Its frame's header.
+    pub header: FrameHeader,
+    /// Where that starts in the sender's stream.
+    pub offset: StreamOffset,
+    /// The packet that carried it.
+    pub at: Origin,
+    /// The first [`PAYLOAD_PEEK_LEN`] bytes of it, clear.
+    pub beginning: &'a [u8],
+}
+
+impl WholeMessage<'_> {
+    /// The beginning of its frame.
+    #[must_use]
+    pub fn frame(&self) -> Frame {
+        Frame { sender: self.sender, header: self.header, offset: self.offset, first: self.at }
+    }
+
+    /// The end of its frame.
+    #[must_use]
+    pub fn frame_end(&self) -> FrameEnd {
+        let Self { sender, header, offset, at, .. } = *self;
+        FrameEnd { sender, header, offset, first: at, last: at, payload_seen: header.payload_len }
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> Message {
+        Message {
+            kind: self.kind,
+            compressed: false,
+            frames: 1,
+            wire_len: self.header.payload_len,
+            inflated_len: None,
+            utf8: if self.kind == MessageKind::Text { Utf8State::Valid } else { Utf8State::NotText },
+            content: Content::Whole,
+            first: self.at,
+            last: self.at,
+            offset: self.offset,
+        }
+    }
 }
 
 /// The two kinds of message.

@@ -4,9 +4,6 @@
 //! `rules`.
 
 use super::opcode::Opcode;
-use nom::bytes::streaming::take;
-use nom::number::streaming::{be_u8, be_u16, be_u64};
-use nom::{IResult, Parser};
 
 /// The three reserved bits as a number: RSV1 = 4, RSV2 = 2, RSV3 = 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -64,10 +61,28 @@ impl FrameHeader {
     /// The longest header: two bytes, 64 bit length, masking key.
     pub const MAX_LEN: usize = 14;
 
-    /// The header at the start of `bytes`, or `None` when more bytes are needed.
+    /// The header at the start of `bytes` (RFC 6455 §5.2, base framing protocol, up to and including the masking key), or
+    /// `None` when more bytes are needed.
     #[must_use]
+    #[inline]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        frame_header(bytes).ok().map(|(_, header)| header)
+        let ([first, second], rest) = bytes.split_first_chunk()?;
+        let (length, rest) = LengthField::read(*second, rest)?;
+        let (masking_key, rest) = if second & 0x80 != 0 {
+            let (key, rest) = rest.split_first_chunk()?;
+            (Some(*key), rest)
+        } else {
+            (None, rest)
+        };
+        Some(Self {
+            fin: first & 0x80 != 0,
+            rsv: Rsv::from_first_byte(*first),
+            opcode: Opcode::from_low_bits(*first),
+            masking_key,
+            payload_len: length.value,
+            // At most 14, so the cast keeps the value.
+            header_len: (bytes.len() - rest.len()) as u8,
+        })
     }
 
     /// Whether the length uses the shortest form that holds it and its top bit is clear (RFC 6455 §5.2).
@@ -94,8 +109,25 @@ pub(super) struct LengthField {
 impl LengthField {
     /// The length field of the header that starts with `bytes`; the masking key need not be there.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
-        let (&second, rest) = bytes.get(1..)?.split_first()?;
-        length_field(second, rest).ok().map(|(_, length)| length)
+        let ([_, second], rest) = bytes.split_first_chunk()?;
+        Self::read(*second, rest).map(|(length, _)| length)
+    }
+
+    /// The field, from its first seven bits in the header's second byte on, and what follows it.
+    #[inline]
+    fn read(second: u8, rest: &[u8]) -> Option<(Self, &[u8])> {
+        let (value, extended_len, rest) = match second & 0x7F {
+            126 => {
+                let (value, rest) = rest.split_first_chunk()?;
+                (u16::from_be_bytes(*value).into(), 2, rest)
+            }
+            127 => {
+                let (value, rest) = rest.split_first_chunk()?;
+                (u64::from_be_bytes(*value), 8, rest)
+            }
+            short => (short.into(), 0, rest),
+        };
+        Some((Self { value, extended_len }, rest))
     }
 
     /// Whether it has the shortest form that holds it and its top bit is clear (RFC 6455 §5.2).
@@ -106,39 +138,6 @@ impl LengthField {
             _ => self.value > u64::from(u16::MAX) && self.value >> 63 == 0,
         }
     }
-}
-
-/// The payload length, from its first seven bits in the header's second byte on.
-fn length_field(second: u8, input: &[u8]) -> IResult<&[u8], LengthField> {
-    let (rest, value) = match second & 0x7F {
-        126 => be_u16.map(u64::from).parse(input)?,
-        127 => be_u64.parse(input)?,
-        short => (input, u64::from(short)),
-    };
-    // At most 8, so the cast keeps the value.
-    Ok((rest, LengthField { value, extended_len: (input.len() - rest.len()) as u8 }))
-}
-
-/// RFC 6455 §5.2, base framing protocol, up to and including the masking key.
-fn frame_header(input: &[u8]) -> IResult<&[u8], FrameHeader> {
-    let (rest, (first, second)) = (be_u8, be_u8).parse(input)?;
-    let (rest, length) = length_field(second, rest)?;
-    let (rest, masking_key) = if second & 0x80 != 0 {
-        let (rest, key) = take(4usize).parse(rest)?;
-        (rest, <[u8; 4]>::try_from(key).ok())
-    } else {
-        (rest, None)
-    };
-    let header = FrameHeader {
-        fin: first & 0x80 != 0,
-        rsv: Rsv::from_first_byte(first),
-        opcode: Opcode::from_low_bits(first),
-        masking_key,
-        payload_len: length.value,
-        // At most 14, so the cast keeps the value.
-        header_len: (input.len() - rest.len()) as u8,
-    };
-    Ok((rest, header))
 }
 
 #[cfg(test)]

@@ -96,6 +96,17 @@ impl<'a> PayloadBytes<'a> {
         }
     }
 
+    /// The clear bytes in one piece: in place when they were never masked, else in `buffer`; `None` when they do not fit.
+    pub(super) fn clear<'b>(&self, buffer: &'b mut [u8]) -> Option<&'b [u8]>
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Clear(bytes) => Some(bytes),
+            Self::Masked(masked) => (masked.len() <= buffer.len()).then(|| masked.unmask_into(buffer)),
+        }
+    }
+
     /// The clear bytes in order, in pieces: in place when they were never masked, else through `buffer` (not empty).
     pub(super) fn for_each_clear(&self, buffer: &mut [u8], mut visit: impl FnMut(&[u8])) {
         match self {
@@ -157,6 +168,8 @@ mod tests {
         let mut out = [0; 3];
         assert_eq!(MaskedBytes::new([0; 4], 0, b"Hello").unmask_into(&mut out), b"Hel");
         assert_eq!(PayloadBytes::Clear(b"Hello").copy_clear(&mut out), 3);
+        assert_eq!(PayloadBytes::new(Some([1; 4]), 0, b"Hello").clear(&mut out), None);
+        assert_eq!(PayloadBytes::new(Some([0; 4]), 0, b"Hel").clear(&mut out), Some(&b"Hel"[..]));
         assert_eq!(PayloadBytes::Clear(b"Hello").prefix(9).len(), 5);
     }
 }

@@ -42,7 +42,7 @@ pub use decoder::{Decoder, DecoderConfig, DecoderStatus};
 pub use deflate::Deflate;
 pub use event::{
     CloseFrame, Content, Event, EventSink, Frame, FrameEnd, Message, MessageKind, OpenFrame, OpenMessage,
-    PAYLOAD_PEEK_LEN, PayloadPiece, Resynchronised, Unfinished, Utf8State,
+    PAYLOAD_PEEK_LEN, PayloadPiece, Resynchronised, Unfinished, Utf8State, WholeMessage,
 };
 pub use header::{FrameHeader, Rsv};
 pub use mask::MaskedBytes;

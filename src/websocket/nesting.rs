@@ -38,6 +38,10 @@ impl Nesting {
 
 /// Whether a payload is a series of clear frames: whole ones that fill it, or several before what is there ends.
 pub(super) fn carries_frames(payload: &[u8], payload_len: u64) -> bool {
+    // Text shows here that it is none.
+    if payload.first().is_none_or(|first| first & 0x80 == 0) {
+        return false;
+    }
     let mut at = 0usize;
     let mut count = 0;
     while let Some(header) = payload.get(at..).and_then(FrameHeader::parse) {

@@ -5,6 +5,11 @@
 use super::event::TextFault;
 use crate::violation::CharacterFault;
 
+/// Whether all of `bytes` is a text.
+pub(super) fn is_utf8(bytes: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(bytes).is_ok()
+}
+
 /// Checks one text in pieces.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Utf8Checker {
@@ -19,6 +24,11 @@ impl Utf8Checker {
     /// Checks the next piece. After a fault the checker is spent.
     pub(super) fn push(&mut self, piece: &[u8]) -> Result<(), TextFault> {
         let rest = self.complete_character(piece)?;
+        if is_utf8(rest) {
+            self.checked += rest.len() as u64;
+            return Ok(());
+        }
+        // Which fault it is, or whether it is only cut, is asked of the slower check.
         match std::str::from_utf8(rest) {
             Ok(_) => self.checked += rest.len() as u64,
             Err(fault) => {

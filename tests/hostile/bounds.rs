@@ -1,6 +1,6 @@
 //! Every bound of [`Limits`]: its default is finite, a test reaches it, and what was left out is told, in every language.
 
-use super::runs::{Found, IntoCapture, analyse, upgraded};
+use super::runs::{Found, IntoCapture, analyse, analyse_with_keys, upgraded};
 use super::support::net::flags;
 use super::support::{Acks, Capture, Conversation, Frame, Link, Packet, PcapFormat, Segment, Upgrade};
 use std::collections::BTreeSet;
@@ -51,15 +51,16 @@ fn every_bound_has_words_in_every_language() {
             inflate: 115,
             tls_handshake: 116,
             tls_sessions: 117,
+            tls_join: 118,
         };
         let names: BTreeSet<_> = found.summary.limits.named().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), 17, "each has a name of its own");
+        assert_eq!(names.len(), 18, "each has a name of its own");
         (found.text(language), found.json(), names)
     };
     let mut texts = BTreeSet::new();
     for language in Language::all() {
         let (text, json, names) = told(language);
-        for count in 101..=117 {
+        for count in 101..=118 {
             assert!(text.contains(&count.to_string()), "{language:?} tells how often: {count} in\n{text}");
         }
         for name in &names {
@@ -239,6 +240,27 @@ fn tls_sessions() {
     let mut found = Found::default();
     found.summary = analyzer.summary();
     is_told(&found, "tls_sessions", 2, "secrets of TLS sessions left out");
+}
+
+/// A TLS 1.3 connection whose start is not in the capture, and the secrets of sessions that are not its own.
+#[test]
+fn tls_join() {
+    let mut c = Conversation::new("10.0.0.1:40000", "10.0.0.2:443");
+    for _ in 0..4 {
+        c.client().bytes(&[&[23, 3, 3, 0, 40][..], &[7; 40]].concat());
+        c.server().bytes(&[&[23, 3, 3, 0, 40][..], &[9; 40]].concat());
+    }
+    c.client().fin();
+    let capture = c.into_capture();
+    let line =
+        |random: u8| format!("SERVER_TRAFFIC_SECRET_0 {} {}\n", format!("{random:02x}").repeat(32), "ab".repeat(32));
+    let keys: String = (0..5).map(line).collect();
+    let read = |tls_join_trials, tls_join_records| {
+        let limits = Limits { tls_join_trials, tls_join_records, ..Limits::default() };
+        analyse_with_keys(&capture, limits, &keys)
+    };
+    is_told(&read(4000, 1 << 16), "tls_join", 1, "TLS connections joined late for which not all keys were tried");
+    assert_eq!(read(1 << 24, 100).hits("tls_join"), 0, "that they are another's is a decision");
 }
 
 /// These three are told by the connection itself.

@@ -69,9 +69,16 @@ impl Found {
 
 /// Analyses a capture.
 pub fn analyse(capture: &[u8], limits: Limits) -> Found {
+    analyse_with_keys(capture, limits, "")
+}
+
+/// The same with a key log.
+pub fn analyse_with_keys(capture: &[u8], limits: Limits, keys: &str) -> Found {
     let mut found = Found::default();
     let mut reader = Reader::open(capture).expect("it can be opened");
-    let mut analyzer = Analyzer::new(Options { limits, ..Options::default() });
+    let mut options = Options { limits, ..Options::default() };
+    options.keys.add(keys.as_bytes(), &limits);
+    let mut analyzer = Analyzer::new(options);
     let keep = |found: &mut Found, analyzer: &mut Analyzer| {
         while let Some(report) = analyzer.next_report() {
             found.fleet.add(&report);

@@ -110,6 +110,7 @@ pub struct Conversation {
     /// Nanoseconds between one packet and the next.
     step: i64,
     acks: Acks,
+    timestamps: bool,
     rng: Rng,
     packets: Vec<Packet>,
 }
@@ -132,6 +133,7 @@ impl Conversation {
             now: START,
             step: 100_000,
             acks: Acks::PerWrite,
+            timestamps: false,
             rng: Rng::new(u64::from(client.port()) << 16 | u64::from(server.port())),
             packets: Vec::new(),
         }
@@ -185,6 +187,12 @@ impl Conversation {
     /// The window field of the packets of one side from now on.
     pub fn window(&mut self, side: Side, window: u16) -> &mut Self {
         self.peer(side).window = window;
+        self
+    }
+
+    /// Puts TCP timestamps (RFC 7323 §3) into every segment from now on, in milliseconds of the clock.
+    pub fn timestamps(&mut self) -> &mut Self {
+        self.timestamps = true;
         self
     }
 
@@ -318,6 +326,11 @@ impl Conversation {
         &mut self.packets
     }
 
+    /// Takes the packets so far out of it; the conversation goes on.
+    pub fn take_packets(&mut self) -> Vec<Packet> {
+        std::mem::take(&mut self.packets)
+    }
+
     /// All packets.
     pub fn into_packets(self) -> Vec<Packet> {
         self.packets
@@ -339,6 +352,7 @@ impl Conversation {
     fn segment(&mut self, side: Side, bits: u8, payload: &[u8]) {
         let ack = self.peer(side.other()).next_seq;
         let destination = self.peer(side.other()).address;
+        let stamp = self.timestamps.then_some((self.now / 1_000_000) as u32);
         let peer = self.peer(side);
         let mut segment = Segment {
             seq: peer.next_seq,
@@ -356,6 +370,11 @@ impl Conversation {
             let mss = (peer.mss as u16).to_be_bytes();
             // Maximum segment size, SACK permitted, no-op, window scale 7.
             segment.options = vec![2, 4, mss[0], mss[1], 4, 2, 1, 3, 3, 7, 1, 1];
+        }
+        if let Some(stamp) = stamp {
+            let echoed = if bits & flags::ACK != 0 { stamp } else { 0 };
+            segment.options.extend([1, 1, 8, 10]);
+            segment.options.extend([stamp.to_be_bytes(), echoed.to_be_bytes()].concat());
         }
         let syn_or_fin = u32::from(bits & flags::SYN != 0) + u32::from(bits & flags::FIN != 0);
         peer.next_seq = peer.next_seq.wrapping_add(payload.len() as u32).wrapping_add(syn_or_fin);

@@ -39,8 +39,9 @@ pub struct Rates {
     pub missing: f64,
 }
 
-/// Applies the rates to the packets of one conversation, which are in the order of time.
-pub fn impair(mut packets: Vec<Packet>, rng: &mut Rng, rates: Rates) -> Vec<Packet> {
+/// Applies the rates to the packets of one conversation, which are in the order of time; tells how many are missing then.
+pub fn impair(mut packets: Vec<Packet>, rng: &mut Rng, rates: Rates) -> (Vec<Packet>, u64) {
+    let mut missing = 0;
     for i in 1..packets.len() {
         let (a, b) = (packets[i - 1].segment(), packets[i].segment());
         let overtakes = a.source == b.source && !a.payload.is_empty() && !b.payload.is_empty();
@@ -52,6 +53,7 @@ pub fn impair(mut packets: Vec<Packet>, rng: &mut Rng, rates: Rates) -> Vec<Pack
     for packet in packets {
         if !packet.segment().payload.is_empty() {
             if rng.chance(rates.missing) {
+                missing += 1;
                 continue;
             }
             if rng.chance(rates.retransmitted) {
@@ -61,5 +63,5 @@ pub fn impair(mut packets: Vec<Packet>, rng: &mut Rng, rates: Rates) -> Vec<Pack
         }
         impaired.push(packet);
     }
-    impaired
+    (impaired, missing)
 }

@@ -21,6 +21,7 @@
 //! - `mutate`: what goes wrong with capture files, done to one on purpose.
 //! - `impair`: loss, duplication, reordering on a list of packets.
 //! - `capture`: packets to pcap and pcapng bytes.
+//! - `traffic`: what is no WebSocket.
 //! - `workload`: large deterministic captures for benches.
 //! - `rng`: the only source of randomness.
 //! - `tls`: the same conversation as `wss`, with the secrets that open it.
@@ -34,6 +35,7 @@ pub mod mutate;
 pub mod net;
 pub mod rng;
 pub mod tls;
+pub mod traffic;
 pub mod workload;
 
 pub use capture::{Capture, PcapFormat, PcapngWriter, TimeResolution};

@@ -7,10 +7,9 @@ use super::super::{ORIGIN, heap, small_limits};
 use std::fmt::Debug;
 use std::sync::LazyLock;
 use wsdissect::http::{
-    Head, HeadReader, Method, Request, RequestReader, ResponseReader, Step, WhyNotHttp, check_request, check_response,
-    negotiated,
+    Head, HeadReader, Heads, Method, Request, RequestReader, ResponseReader, Step, WhyNotHttp, check_request,
+    check_response, negotiated,
 };
-use wsdissect::limits::Limits;
 use wsdissect::units::StreamOffset;
 
 /// One head at most; 240 header fields as httparse wants them, twice; what was read, which the test keeps.
@@ -21,7 +20,7 @@ static REQUEST: LazyLock<Request> = LazyLock::new(|| {
     let head = b"GET /chat HTTP/1.1\r\nHost: server.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: chat\r\n\
         Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
-    match RequestReader::new().push(&Limits::default(), StreamOffset(0), ORIGIN, head) {
+    match RequestReader::new().push(&mut Heads::default(), StreamOffset(0), ORIGIN, head) {
         (Step::Head(request), _) => *request,
         _ => unreachable!("it is a request"),
     }
@@ -73,7 +72,7 @@ fn compare<H: Head + PartialEq + Debug>(input: &StreamInput<'_>, reader: impl Fn
 }
 
 fn heads<H: Head>(mut reader: HeadReader<H>, pieces: &[Piece<'_>]) -> (Vec<H>, Option<WhyNotHttp>) {
-    let limits = small_limits();
+    let mut known = Heads::new(&small_limits());
     let mut heads = Vec::new();
     for piece in pieces {
         let (mut offset, mut bytes) = match *piece {
@@ -84,7 +83,7 @@ fn heads<H: Head>(mut reader: HeadReader<H>, pieces: &[Piece<'_>]) -> (Vec<H>, O
             }
         };
         loop {
-            let (step, consumed) = reader.push(&limits, offset, ORIGIN, bytes);
+            let (step, consumed) = reader.push(&mut known, offset, ORIGIN, bytes);
             assert!(consumed <= bytes.len());
             (offset, bytes) = (offset.plus(consumed as u64), &bytes[consumed..]);
             match step {
@@ -101,7 +100,7 @@ fn heads<H: Head>(mut reader: HeadReader<H>, pieces: &[Piece<'_>]) -> (Vec<H>, O
         }
     }
     // A gap shows its effect only with the next bytes.
-    let failed = match reader.push(&limits, StreamOffset(u64::MAX), ORIGIN, &[]) {
+    let failed = match reader.push(&mut known, StreamOffset(u64::MAX), ORIGIN, &[]) {
         (Step::Failed(why), _) => Some(why),
         _ => None,
     };

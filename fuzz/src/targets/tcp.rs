@@ -66,6 +66,7 @@ fn play(input: &[u8]) {
         };
         number = number.next();
         next[connection][from] = seq.plus(segment.sequence_len()).0;
+        table.tick(segment.origin, &mut trust);
         table.push(&segment, &mut trust, |_| Checker::default());
         assert!(table.open_count() <= limits.flows);
         while let Some(flow) = table.pop_finished() {

@@ -1,10 +1,11 @@
 //! From TOML tables to a checked [`RuleSet`]. Every mistake is told with file, line and column.
 
 use super::condition::{self, Condition};
+use super::index::{self, Positions};
 use super::refutations;
 use super::words::{OwnWords, RuleWords, Template};
 use super::{Cause, Confidence, Example, Firmer, Outcome, Role, Rule, RuleFix, RuleId, RuleSet};
-use crate::evidence::{FactId, Facts, Known, PacketRefs, Value, WhyUnknown};
+use crate::evidence::{FactId, Known, Value, WhyUnknown};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -32,7 +33,7 @@ impl LoadError {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
             file: file.to_owned(),
-            line: before.matches('\n').count() + 1,
+            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
             message: message.into(),
         }
@@ -127,7 +128,8 @@ pub(super) fn load(files: &[(&str, &str)], own_from: usize) -> Result<RuleSet, L
     let mut drafts: BTreeMap<String, Draft> = BTreeMap::new();
     for (index, (file, text)) in files.iter().enumerate() {
         let parsed: File = toml::from_str(text).map_err(|error| LoadError::toml(file, text, &error))?;
-        let reader = Reader { file, text, index, is_own: index >= own_from };
+        let line_ends = text.match_indices('\n').map(|(at, _)| at).collect();
+        let reader = Reader { file, text, line_ends, index, is_own: index >= own_from };
         for table in parsed.rule {
             let draft = reader.rule(table)?;
             let id = draft.rule.id.as_str().to_owned();
@@ -143,6 +145,7 @@ pub(super) fn load(files: &[(&str, &str)], own_from: usize) -> Result<RuleSet, L
 struct Reader<'a> {
     file: &'a str,
     text: &'a str,
+    line_ends: Vec<usize>,
     index: usize,
     /// The file is a user's.
     is_own: bool,
@@ -194,7 +197,7 @@ impl Reader<'_> {
             own,
             examples: Vec::new(),
             index: 0,
-            ancestors: Box::default(),
+            ancestors: Positions::none(0),
         };
         let examples = self.examples(&table.example)?;
         if matches!(rule.party, Role::Either) {
@@ -298,34 +301,25 @@ impl Reader<'_> {
                 };
                 changes.push((fact, value));
             }
-            let line = self.error(spanned.span(), "").line;
+            let line = self.line_ends.partition_point(|end| *end < spanned.span().start) + 1;
             examples.push(DraftExample { expect, line, firmer: table.firmer, changes });
         }
         Ok(examples)
     }
 }
 
-/// The first example of each rule in `chain`, from the most general one down, laid over each other.
-fn first_example<'a>(chain: impl DoubleEndedIterator<Item = &'a Draft>) -> Facts {
-    let mut facts = Facts::all(&Known::Absent);
-    for example in chain.rev().filter_map(|draft| draft.examples.first()) {
-        change(&mut facts, &example.changes);
-    }
-    facts
-}
-
-fn change(facts: &mut Facts, changes: &[(FactId, Known<Value>)]) {
-    for (fact, value) in changes {
-        facts.set(*fact, value.clone(), PacketRefs::default());
-    }
+/// The first example of each rule in `chain`, from the most general one down, one behind the other.
+fn first_example<'a>(chain: impl DoubleEndedIterator<Item = &'a Draft>) -> Vec<(FactId, Known<Value>)> {
+    let examples = chain.rev().filter_map(|draft| draft.examples.first());
+    examples.flat_map(|example| example.changes.iter().cloned()).collect()
 }
 
 /// What a rule has once the rules above it are known.
 struct Joined {
     ancestors: BTreeSet<String>,
     conditions: Vec<Condition>,
-    refuted_by: Vec<Arc<str>>,
-    references: Vec<Arc<str>>,
+    refuted_by: Arc<[Arc<str>]>,
+    references: Arc<[Arc<str>]>,
     source: Arc<str>,
     firmer: Option<Firmer>,
     examples: Vec<Example>,
@@ -389,11 +383,11 @@ fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<R
         let chain: Vec<&Draft> = std::iter::successors(Some(draft), up).take(ids.len()).collect();
         let first = first_example(chain.iter().copied());
         let example = |(at, written): (usize, &DraftExample)| {
-            let mut facts = first.clone();
+            let mut given = first.clone();
             if at > 0 {
-                change(&mut facts, &written.changes);
+                given.extend(written.changes.iter().cloned());
             }
-            Example { facts, expect: written.expect, line: written.line, firmer: written.firmer }
+            Example { given, expect: written.expect, line: written.line, firmer: written.firmer }
         };
         let above = |pick: fn(&Draft) -> bool| chain.iter().copied().find(|draft| pick(draft)).unwrap_or(draft);
         let same_cause = chain.iter().take_while(|above| above.rule.cause == draft.rule.cause);
@@ -406,7 +400,7 @@ fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<R
         let own = Joined {
             ancestors,
             firmer: firmer.filter(|firmer| firmer.confidence > draft.rule.confidence).cloned(),
-            refuted_by: refuted_by.cloned().unwrap_or_else(|| refutations::of(draft.rule.cause)),
+            refuted_by: refuted_by.cloned().unwrap_or_else(|| refutations::of(draft.rule.cause).into()),
             conditions: chain.iter().flat_map(|draft| draft.rule.conditions.iter().cloned()).collect(),
             references: above(|draft| !draft.rule.references.is_empty()).rule.references.clone(),
             source: above(|draft| !draft.rule.source.is_empty()).rule.source.clone(),
@@ -418,13 +412,14 @@ fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<R
         joined.insert(id.clone(), own);
     }
     for (index, (id, own)) in joined.into_iter().enumerate() {
-        let mut bits = vec![0_u64; ids.len().div_ceil(64)];
-        for above in ids.iter().enumerate().filter(|(_, above)| own.ancestors.contains(*above)).map(|(at, _)| at) {
-            bits[above / 64] |= 1 << (above % 64);
-        }
+        let mut ancestors = Positions::none(ids.len());
+        own.ancestors
+            .iter()
+            .filter_map(|above| ids.binary_search(above).ok())
+            .for_each(|above| ancestors.insert(above));
         if let Some(draft) = drafts.get_mut(&id) {
             draft.rule.index = index;
-            draft.rule.ancestors = bits.into();
+            draft.rule.ancestors = ancestors;
             draft.rule.conditions = own.conditions;
             draft.rule.refuted_by = own.refuted_by;
             draft.rule.references = own.references;
@@ -435,5 +430,6 @@ fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<R
     }
     let rules: Vec<Rule> = drafts.into_values().map(|draft| draft.rule).collect();
     let catch_all = rules.iter().position(|rule| rule.id.as_str() == catch_all).unwrap_or(0);
-    Ok(RuleSet { rules, catch_all })
+    let questions = index::questions(&rules);
+    Ok(RuleSet { rules, catch_all, questions })
 }

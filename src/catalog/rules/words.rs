@@ -315,7 +315,7 @@ impl Words {
         // Words of causes that no rule has yet are no mistake: whoever adds the rule finds them there.
         let spare: Vec<_> = Cause::ALL.iter().flat_map(|cause| refutations::of(*cause)).collect();
         let spare = spare.iter().filter(|key| self.refutations.contains_key(&***key));
-        let used = rules.iter().flat_map(|rule| &rule.refuted_by);
+        let used = rules.iter().flat_map(|rule| rule.refuted_by.iter());
         let refutations: BTreeSet<&str> = used.chain(spare).map(|key| &**key).collect();
         compare(&mut problems, "refute", &refutations, &self.refutations);
         let facts: BTreeSet<&str> = FACTS.iter().map(|fact| fact.name).collect();

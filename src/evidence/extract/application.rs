@@ -78,7 +78,7 @@ fn of_close<'a>(view: &View<'a>) -> Result<Option<Said<'a>>, WhyUnknown> {
     let said = |means: &'a Meaning| Some(Said { means, by: end.by, at: end.at });
     let application = view.connection.application.as_deref();
     let name = application.map(|application| &*application.protocol.name);
-    if let Some(means) = view.context.applications.own_meaning(name, code, &reason) {
+    if let Some(means) = view.subject.tables.applications.own_meaning(name, code, &reason) {
         return Ok(said(means));
     }
     // Other codes have one meaning for all (RFC 6455 §7.4.2).

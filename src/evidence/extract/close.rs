@@ -66,7 +66,7 @@ pub(in crate::evidence) fn code_allowed(view: &View<'_>) -> Answer {
 /// The Close frame that answered the first one.
 fn echo<'a>(view: &View<'a>) -> Option<&'a CloseFrame> {
     let (signal, _) = first(view)?;
-    view.connection.traffic[signal.by.other()].close.as_ref()
+    view.connection.traffic[signal.by.other()].close.as_deref()
 }
 
 pub(in crate::evidence) fn echoed(view: &View<'_>) -> Answer {

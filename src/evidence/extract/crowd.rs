@@ -22,7 +22,7 @@ fn of_company(view: &View<'_>, ask: impl FnOnce(&Company, &Origin) -> Answer) ->
         return absent();
     }
     let Some(end) = view.end else { return view.no_end() };
-    let around = view.context.around;
+    let around = &view.subject.around;
     or_unknown(view.ender().map(|_| match (&around.company, around.blind) {
         (Some(company), _) => ask(company, &end.at),
         (None, Some(blind)) => unknown(why(blind)),
@@ -131,7 +131,7 @@ pub(in crate::evidence) fn outlasted(view: &View<'_>) -> Answer {
 }
 
 fn of_leg(view: &View<'_>, ask: impl FnOnce(&OtherLeg) -> Answer) -> Answer {
-    view.context.around.leg.as_ref().map_or_else(absent, ask)
+    view.subject.around.leg.as_ref().map_or_else(absent, ask)
 }
 
 pub(in crate::evidence) fn leg_role(view: &View<'_>) -> Answer {

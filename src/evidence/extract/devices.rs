@@ -7,42 +7,52 @@ use crate::middlebox::{Candidate, Cut, Ending, Grade, Layer, Recognised};
 use crate::units::{Origin, Side};
 
 /// What the table of devices says of one connection.
-#[derive(Debug, Clone)]
-pub(super) struct Devices<'a> {
-    seen: Vec<Recognised<'a>>,
+#[derive(Debug)]
+pub(in crate::evidence) struct Devices {
+    seen: Vec<Recognised>,
     /// How it ended, and what fits; `None` where there was no end that a device may have made.
-    end: Result<Option<Fitting<'a>>, WhyUnknown>,
+    end: Result<Option<Fitting>, WhyUnknown>,
+    /// How it ended presumes something of the time before the capture.
+    presumed: bool,
 }
 
-/// How a connection ended, and the limits that fit, the best first.
-#[derive(Debug, Clone)]
-struct Fitting<'a> {
-    ending: Ending<'a>,
+/// The limits that fit an end, the best first.
+#[derive(Debug)]
+struct Fitting {
     /// The packets between which the silence lasted.
     quiet: [Option<Origin>; 2],
-    idle: Vec<Candidate<'a>>,
-    lifetime: Vec<Candidate<'a>>,
-    drain: Vec<Candidate<'a>>,
+    idle: Vec<Candidate>,
+    lifetime: Vec<Candidate>,
+    drain: Vec<Candidate>,
     /// The timer that the silence is as good as, of a device or just a round one.
-    timer: Option<f64>,
+    idle_timer: Option<f64>,
+    /// The same of the lifetime.
+    lifetime_timer: Option<f64>,
+    /// The longest silence that it outlived, if that was clearly longer than the last.
+    outlived: Option<f64>,
 }
 
-impl<'a> Devices<'a> {
-    pub(super) fn of(view: &View<'a>) -> Self {
-        let table = view.context.middleboxes;
+impl Devices {
+    pub(in crate::evidence) fn of(view: &View<'_>) -> Self {
+        let table = &view.subject.tables.middleboxes;
         let seen = table.recognise(view.connection);
         let end = ending(view).map(|found| {
             let (ending, quiet) = found?;
-            let idle = table.match_idle(&seen, &ending);
-            let round = || {
-                let silence = ending.silence.filter(|_| ending.cut != Cut::Forgotten)?;
-                table.round_idle(silence).filter(|_| !ending.outlived(silence, silence, false))
-            };
-            let timer = idle.first().map(|found| found.seconds).or_else(round);
-            let (lifetime, drain) = (table.match_lifetime(&seen, &ending), table.match_drain(&seen, &ending));
-            Some(Fitting { ending, quiet, idle, lifetime, drain, timer })
+            let (idle, lifetime) = (table.match_idle(&seen, &ending), table.match_lifetime(&seen, &ending));
+            let outlived = ending.silence.is_some_and(|silence| ending.outlived(silence, silence, false));
+            let round_idle = || table.round_idle(ending.silence.filter(|_| ending.cut != Cut::Forgotten && !outlived)?);
+            let round_lifetime = || table.round_lifetime(ending.lifetime?);
+            Some(Fitting {
+                quiet,
+                idle_timer: idle.first().map(|found| found.seconds).or_else(round_idle),
+                lifetime_timer: lifetime.first().map(|found| found.seconds).or_else(round_lifetime),
+                outlived: ending.survived.filter(|_| outlived),
+                drain: table.match_drain(&seen, &ending),
+                idle,
+                lifetime,
+            })
         });
-        Self { seen, end }
+        Self { seen, end, presumed: view.presumed.get() }
     }
 }
 
@@ -197,8 +207,8 @@ fn nobody(view: &View<'_>) -> Answer {
     }
 }
 
-fn on_the_path<'v, 'a>(view: &'v View<'a>) -> impl Iterator<Item = &'v Recognised<'a>> {
-    view.devices().seen.iter().filter(|seen| seen.device.layer != Layer::Service)
+fn on_the_path<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Recognised> {
+    view.subject.devices().seen.iter().filter(|seen| seen.device.layer != Layer::Service)
 }
 
 pub(in crate::evidence) fn proxy_device(view: &View<'_>) -> Answer {
@@ -216,50 +226,54 @@ pub(in crate::evidence) fn proxy_side(view: &View<'_>) -> Answer {
 
 // The limits that fit.
 
-fn of_end(view: &View<'_>, ask: impl FnOnce(&Fitting<'_>) -> Answer) -> Answer {
-    or_unknown(view.devices().end.as_ref().map_err(|why| *why).map(|end| end.as_ref().map_or_else(absent, ask)))
+fn of_end(view: &View<'_>, ask: impl FnOnce(&Fitting) -> Answer) -> Answer {
+    let Devices { end, presumed, .. } = view.subject.devices();
+    if *presumed {
+        view.presumed.set(true);
+    }
+    or_unknown(end.as_ref().map_err(|why| *why).map(|end| end.as_ref().map_or_else(absent, ask)))
 }
 
 /// Asks the best of the limits that fit, when its device shows itself.
 fn of_recognised(
     view: &View<'_>,
-    of: for<'a> fn(&Fitting<'a>) -> Option<Candidate<'a>>,
-    ask: impl FnOnce(&Candidate<'_>) -> Option<Answer>,
+    of: fn(&Fitting) -> &[Candidate],
+    ask: impl FnOnce(&Candidate) -> Option<Answer>,
 ) -> Answer {
-    of_end(view, |fitting| match of(fitting).filter(|found| found.recognised) {
-        Some(found) => ask(&found).unwrap_or_else(absent),
+    of_end(view, |fitting| match of(fitting).first().filter(|found| found.recognised) {
+        Some(found) => ask(found).unwrap_or_else(absent),
         None => nobody(view),
     })
 }
 
-fn first_idle<'a>(fitting: &Fitting<'a>) -> Option<Candidate<'a>> {
-    fitting.idle.first().copied()
+fn idle(fitting: &Fitting) -> &[Candidate] {
+    &fitting.idle
 }
 
-fn first_lifetime<'a>(fitting: &Fitting<'a>) -> Option<Candidate<'a>> {
-    fitting.lifetime.first().copied()
+fn lifetime(fitting: &Fitting) -> &[Candidate] {
+    &fitting.lifetime
 }
 
-fn first_drain<'a>(fitting: &Fitting<'a>) -> Option<Candidate<'a>> {
-    fitting.drain.first().copied()
+fn drain(fitting: &Fitting) -> &[Candidate] {
+    &fitting.drain
 }
 
-fn title(found: &Candidate<'_>) -> Option<Answer> {
+fn title(found: &Candidate) -> Option<Answer> {
     (found.device.layer != Layer::Service).then(|| text(&found.device.title))
 }
 
-fn setting(found: &Candidate<'_>) -> Option<Answer> {
-    found.limit.setting.as_ref().map(|setting| text(setting))
+fn setting(found: &Candidate) -> Option<Answer> {
+    found.limit().setting.as_ref().map(|setting| text(setting))
 }
 
 /// Whether somebody has said so: what nobody has verified is a guess, even of a device that shows itself.
-fn is_vouched(found: &Candidate<'_>) -> bool {
-    found.limit.grade != Grade::Unverified
+fn is_vouched(found: &Candidate) -> bool {
+    found.limit().grade != Grade::Unverified
 }
 
 /// How a value is written that would have been enough.
-fn snippet(found: &Candidate<'_>, rhythm: Option<f64>) -> Option<String> {
-    Some(found.limit.snippet.as_ref()?.with(found.limit.raised(found.seconds, rhythm)?))
+fn snippet(found: &Candidate, rhythm: Option<f64>) -> Option<String> {
+    Some(found.limit().snippet.as_ref()?.with(found.limit().raised(found.seconds, rhythm)?))
 }
 
 /// Seconds between the Pings, or the heartbeats, of whoever sends them more often.
@@ -271,11 +285,11 @@ fn rhythm(view: &View<'_>) -> Option<f64> {
 }
 
 /// The limits of devices by name, as many as a sentence takes.
-fn list(candidates: &[Candidate<'_>]) -> Answer {
+fn list(candidates: &[Candidate]) -> Answer {
     let mut names = List::default();
     for found in candidates {
-        let setting = found.limit.setting.as_deref().map_or_else(String::new, |setting| format!(" {setting}"));
-        let doubt = if found.limit.grade == Grade::Unverified { " (?)" } else { "" };
+        let setting = found.limit().setting.as_deref().map_or_else(String::new, |setting| format!(" {setting}"));
+        let doubt = if found.limit().grade == Grade::Unverified { " (?)" } else { "" };
         names.add(&format!("{}{setting}{doubt}", found.device.title));
     }
     names.answer().unwrap_or_else(absent)
@@ -305,20 +319,16 @@ impl List {
 }
 
 pub(in crate::evidence) fn idle_limit_s(view: &View<'_>) -> Answer {
-    of_end(view, |fitting| match fitting.timer {
+    of_end(view, |fitting| match fitting.idle_timer {
         Some(timer) => seconds(Some(timer)).at(fitting.quiet.into_iter().flatten()),
         None => absent(),
     })
 }
 
 pub(in crate::evidence) fn idle_survived_s(view: &View<'_>) -> Answer {
-    of_end(view, |fitting| {
-        let Ending { silence, survived, .. } = fitting.ending;
-        let outlived = silence.is_some_and(|silence| fitting.ending.outlived(silence, silence, false));
-        match (view.connection.longest_silence, survived) {
-            (Some(longest), Some(survived)) if outlived => seconds(Some(survived)).at([longest.since, longest.until]),
-            _ => absent(),
-        }
+    of_end(view, |fitting| match (view.connection.longest_silence, fitting.outlived) {
+        (Some(longest), Some(outlived)) => seconds(Some(outlived)).at([longest.since, longest.until]),
+        _ => absent(),
     })
 }
 
@@ -327,27 +337,27 @@ pub(in crate::evidence) fn idle_candidates(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn idle_device(view: &View<'_>) -> Answer {
-    of_recognised(view, first_idle, title)
+    of_recognised(view, idle, title)
 }
 
 pub(in crate::evidence) fn idle_setting(view: &View<'_>) -> Answer {
-    of_recognised(view, first_idle, setting)
+    of_recognised(view, idle, setting)
 }
 
 pub(in crate::evidence) fn idle_snippet(view: &View<'_>) -> Answer {
-    of_recognised(view, first_idle, |found| snippet(found, rhythm(view)).map(|written| text(&written)))
+    of_recognised(view, idle, |found| snippet(found, rhythm(view)).map(|written| text(&written)))
 }
 
 pub(in crate::evidence) fn idle_fixed_by(view: &View<'_>) -> Answer {
-    of_recognised(view, first_idle, |found| {
-        let fixed = found.limit.raised(found.seconds, rhythm(view)).is_none();
+    of_recognised(view, idle, |found| {
+        let fixed = found.limit().raised(found.seconds, rhythm(view)).is_none();
         fixed.then(|| text(&found.device.title))
     })
 }
 
 pub(in crate::evidence) fn idle_examples(view: &View<'_>) -> Answer {
     of_end(view, |fitting| {
-        let known = |found: &&Candidate<'_>| found.limit.grade != Grade::Unverified;
+        let known = |found: &&Candidate| found.limit().grade != Grade::Unverified;
         if fitting.idle.first().is_some_and(|found| found.recognised) {
             return absent();
         }
@@ -362,7 +372,7 @@ pub(in crate::evidence) fn idle_examples(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn idle_ping_interval(view: &View<'_>) -> Answer {
-    of_end(view, |fitting| match fitting.timer {
+    of_end(view, |fitting| match fitting.idle_timer {
         Some(timer) => int((timer / 2.0).clamp(1.0, PING_SECONDS) as u64),
         None => absent(),
     })
@@ -388,12 +398,9 @@ pub(in crate::evidence) fn idle_rhythm_s(view: &View<'_>) -> Answer {
 const LEFT_OUT: f64 = 2.9;
 
 pub(in crate::evidence) fn lifetime_limit_s(view: &View<'_>) -> Answer {
-    of_end(view, |fitting| {
-        let round = || view.context.middleboxes.round_lifetime(fitting.ending.lifetime?);
-        match fitting.lifetime.first().map(|found| found.seconds).or_else(round) {
-            Some(limit) => seconds(Some(limit)).at(view.end.map(|end| end.at)),
-            None => or_unknown(known(super::whole::lifetime_s(view)).map(|_| absent())),
-        }
+    of_end(view, |fitting| match fitting.lifetime_timer {
+        Some(limit) => seconds(Some(limit)).at(view.end.map(|end| end.at)),
+        None => or_unknown(known(super::whole::lifetime_s(view)).map(|_| absent())),
     })
 }
 
@@ -402,31 +409,31 @@ pub(in crate::evidence) fn lifetime_candidates(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn lifetime_device(view: &View<'_>) -> Answer {
-    of_recognised(view, first_lifetime, |found| is_vouched(found).then(|| text(&found.device.title)))
+    of_recognised(view, lifetime, |found| is_vouched(found).then(|| text(&found.device.title)))
 }
 
 pub(in crate::evidence) fn lifetime_by(view: &View<'_>) -> Answer {
-    of_recognised(view, first_lifetime, |found| {
+    of_recognised(view, lifetime, |found| {
         Some(word(if found.device.layer == Layer::Service { "server" } else { "proxy" }))
     })
 }
 
 pub(in crate::evidence) fn lifetime_setting(view: &View<'_>) -> Answer {
-    of_recognised(view, first_lifetime, setting)
+    of_recognised(view, lifetime, setting)
 }
 
 pub(in crate::evidence) fn lifetime_snippet(view: &View<'_>) -> Answer {
-    of_recognised(view, first_lifetime, |found| snippet(found, None).map(|written| text(&written)))
+    of_recognised(view, lifetime, |found| snippet(found, None).map(|written| text(&written)))
 }
 
 pub(in crate::evidence) fn drain_device(view: &View<'_>) -> Answer {
-    of_recognised(view, first_drain, title)
+    of_recognised(view, drain, title)
 }
 
 pub(in crate::evidence) fn drain_setting(view: &View<'_>) -> Answer {
-    of_recognised(view, first_drain, setting)
+    of_recognised(view, drain, setting)
 }
 
 pub(in crate::evidence) fn drain_snippet(view: &View<'_>) -> Answer {
-    of_recognised(view, first_drain, |found| snippet(found, None).map(|written| text(&written)))
+    of_recognised(view, drain, |found| snippet(found, None).map(|written| text(&written)))
 }

@@ -239,15 +239,15 @@ pub(in crate::evidence) fn proxy(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn front(view: &View<'_>) -> Answer {
-    leg(view, view.connection.handshake.front.filter(|front| !front.stripped))
+    leg(view, view.connection.handshake.front.as_deref().filter(|front| !front.stripped))
 }
 
 pub(in crate::evidence) fn behind(view: &View<'_>) -> Answer {
-    leg(view, view.connection.handshake.behind.filter(|behind| behind.stripped))
+    leg(view, view.connection.handshake.behind.as_deref().filter(|behind| behind.stripped))
 }
 
 /// The address that received the request on another connection, and that connection as Wireshark's filter.
-fn leg(view: &View<'_>, leg: Option<Leg>) -> Answer {
+fn leg(view: &View<'_>, leg: Option<&Leg>) -> Answer {
     of_request(view, |_| leg.map_or_else(absent, |leg| text(&format!("{} (tcp.stream == {})", leg.server, leg.flow))))
 }
 

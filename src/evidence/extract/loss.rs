@@ -45,9 +45,9 @@ fn unacknowledged(view: &View<'_>, sender: Side) -> Result<Option<Unacknowledged
         }
         is_overdue(view, sender, since)?;
     }
-    // Inside TLS messages have places of their own; what TCP acknowledged of them was taken out.
+    // Inside TLS messages have places of their own, to which acknowledgements were translated as they came.
     let acked = if view.connection.tls.is_some() { StreamOffset(0) } else { acked };
-    let messages = view.connection.traffic[sender].in_flight.beyond(acked);
+    let messages = view.connection.traffic[sender].messages_beyond(acked);
     Ok(Some(Unacknowledged { bytes, messages, pending: facts.pending }))
 }
 

@@ -16,7 +16,7 @@ const LEAST_TIMEOUT_S: u64 = 60;
 const PING_S: u64 = 20;
 
 fn of_side(view: &View<'_>, side: Side, ask: impl FnOnce(&Recognition) -> Option<Answer>) -> Answer {
-    let recognition = &view.context.software[side];
+    let recognition = &view.subject.software()[side];
     match ask(recognition) {
         Some(answer) => answer.at(recognition.packets().iter().copied()),
         None => or_unknown(watched(view, side).map(|()| absent())),
@@ -79,7 +79,7 @@ fn of_end(view: &View<'_>, ask: impl FnOnce(&EndSignal, Side) -> Result<Answer, 
 
 /// The ender's library and its habits, when it is at least likely.
 fn named<'a>(view: &View<'a>, side: Side) -> Result<Option<(&'a Stack, &'a Habits)>, WhyUnknown> {
-    let recognition = &view.context.software[side];
+    let recognition = &view.subject.software()[side];
     if recognition.stack().is_none() {
         watched(view, side)?;
     }
@@ -123,7 +123,7 @@ fn reason(view: &View<'_>, end: &EndSignal) -> Option<String> {
 
 pub(in crate::evidence) fn stated_limit_bytes(view: &View<'_>) -> Answer {
     of_end(view, |end, _| {
-        let stated = reason(view, end).and_then(|reason| view.context.stacks.stated_limit(&reason));
+        let stated = reason(view, end).and_then(|reason| view.subject.tables.stacks.stated_limit(&reason));
         Ok(stated.map_or_else(absent, |bytes| int(bytes).at([end.at])))
     })
 }
@@ -154,7 +154,7 @@ fn limit(view: &View<'_>, end: &EndSignal, ender: Side) -> Result<Option<u64>, W
 
 pub(in crate::evidence) fn limit_bytes(view: &View<'_>) -> Answer {
     of_end(view, |end, ender| {
-        let packets = view.context.software[ender].packets().iter().copied();
+        let packets = view.subject.software()[ender].packets().iter().copied();
         Ok(limit(view, end, ender)?.map_or_else(absent, |bytes| int(bytes).at(packets)))
     })
 }
@@ -204,7 +204,7 @@ fn idle_timers<'a>(
     end: &EndSignal,
     ender: Side,
 ) -> Result<Vec<(&'a Stack, &'a IdleHabit)>, WhyUnknown> {
-    let software = view.context.software;
+    let software = view.subject.software();
     let named = named(view, ender)?;
     let Some(style) = EndStyle::of(view.connection, end) else { return Ok(Vec::new()) };
     let reason = reason(view, end);
@@ -217,7 +217,7 @@ fn idle_timers<'a>(
         let is_timed = [silence, unheard].into_iter().flatten().any(|seconds| is_timer(seconds, idle.after_s));
         (is_timed && reason.as_ref().is_none_or(is_said) && (named.is_some() || !style.is_silent())).then_some(idle)
     };
-    Ok(view.context.stacks.that_would(ender, &software[ender], fits))
+    Ok(view.subject.tables.stacks.that_would(ender, &software[ender], fits))
 }
 
 /// Seconds that another fact answers with.
@@ -272,7 +272,7 @@ pub(in crate::evidence) fn ping_timer_of(view: &View<'_>) -> Answer {
             let ends_so = style.is_some_and(|style| ping.ends.contains(&style));
             (is_like && ends_so && is_timer(age, ping.timeout_s?)).then_some(())
         };
-        let fitting = view.context.stacks.that_would(ender, &view.context.software[ender], fits);
+        let fitting = view.subject.tables.stacks.that_would(ender, &view.subject.software()[ender], fits);
         Ok(names(fitting.into_iter().map(|(stack, ())| stack)))
     })
 }
@@ -296,7 +296,7 @@ pub(in crate::evidence) fn close_timer_of(view: &View<'_>) -> Answer {
             return Ok(absent());
         }
         let fits = |habits: &Habits| habits.close_wait_s.filter(|timer| is_timer(waited, *timer));
-        let fitting = view.context.stacks.that_would(ender, &view.context.software[ender], fits);
+        let fitting = view.subject.tables.stacks.that_would(ender, &view.subject.software()[ender], fits);
         Ok(names(fitting.into_iter().map(|(stack, _)| stack)))
     })
 }

@@ -1,13 +1,12 @@
 //! The questions that most facts ask of a connection, answered once: what was watched, what a hole may hide, and what may
 //! be concluded all the same.
 
-use super::devices::Devices;
 use super::{Answer, absent, unknown};
 use crate::connection::{Connection, Content, EndSignal, EndSignalKind, FlowEnd, LostTail, Outcome};
-use crate::evidence::{Context, WhyUnknown};
+use crate::evidence::{Subject, WhyUnknown};
 use crate::stream::GapReason;
 use crate::units::{Origin, Side, StreamOffset};
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 
 /// An answer to the upgrade request may take this long; a capture that ends earlier cannot say that none came.
 const ANSWER_SECONDS: f64 = 5.0;
@@ -16,22 +15,17 @@ const ANSWER_SECONDS: f64 = 5.0;
 #[derive(Debug, Clone)]
 pub(in crate::evidence) struct View<'a> {
     pub(in crate::evidence) connection: &'a Connection,
-    pub(in crate::evidence) context: Context<'a>,
+    pub(in crate::evidence) subject: &'a Subject,
     /// The first sign of the end.
     pub(in crate::evidence) end: Option<&'a EndSignal>,
-    /// An answer since this was last set to false presumes that peers kept to RFC 6455 before the capture began.
+    /// An answer presumes that peers kept to RFC 6455 before the capture began.
     pub(in crate::evidence) presumed: Cell<bool>,
-    /// What the table of devices says; looked up for the first fact that asks.
-    devices: OnceCell<Devices<'a>>,
 }
 
 impl<'a> View<'a> {
-    pub(in crate::evidence) fn new(connection: &'a Connection, context: Context<'a>) -> Self {
-        Self { connection, context, end: connection.first_end(), presumed: Cell::new(false), devices: OnceCell::new() }
-    }
-
-    pub(super) fn devices(&self) -> &Devices<'a> {
-        self.devices.get_or_init(|| Devices::of(self))
+    pub(in crate::evidence) fn new(subject: &'a Subject) -> Self {
+        let connection = &*subject.connection;
+        Self { connection, subject, end: connection.first_end(), presumed: Cell::new(false) }
     }
 
     /// The side that ended the connection, when that may be said.

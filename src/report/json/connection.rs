@@ -395,7 +395,7 @@ impl ConnectionObject {
             duration_s: connection.last.seconds_since(&connection.first),
             handshake: handshake(report),
             tls: tls(report),
-            stacks: Sides::of(|side| stack(&report.software[side])),
+            stacks: Sides::of(|side| stack(&report.subject.software()[side])),
             application: application(report, speaker),
             messages: Sides::of(|side| MessageCounts::from(traffic(side))),
             frames: Sides::of(|side| traffic(side).frames.named().into_iter().filter(|&(_, n)| n > 0).collect()),
@@ -533,7 +533,7 @@ impl AlertObject {
 
 fn close(connection: &Connection, speaker: &Speaker) -> CloseObject {
     let first = connection.first_close();
-    let frame = first.and_then(|signal| connection.traffic[signal.by].close.as_ref());
+    let frame = first.and_then(|signal| connection.traffic[signal.by].close.as_deref());
     let code = frame.and_then(code_of);
     let tcp_end = connection.tcp_end();
     CloseObject {

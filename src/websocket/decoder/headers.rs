@@ -1,13 +1,13 @@
 //! Headers, whole or in pieces: told apart from HTTP, and judged with the bytes that are there.
 
-use super::{Decoder, State};
+use super::{Decoder, Foreign, State};
 use crate::units::{Origin, StreamOffset};
 use crate::violation::{Detail, ViolationRule};
 use crate::websocket::assembly::Feed;
 use crate::websocket::event::EventSink;
 use crate::websocket::header::{FrameHeader, LengthField};
 use crate::websocket::opcode::Opcode;
-use crate::websocket::partial::{Examined, may_be_http};
+use crate::websocket::partial::{Examined, PartialHeader, may_be_http};
 use crate::websocket::rules::{self, Circumstances};
 use crate::websocket::scratch::Scratch;
 
@@ -16,7 +16,7 @@ impl Decoder {
     pub(super) fn push_header<S: EventSink>(&mut self, rest: &[u8], at: StreamOffset, feed: &mut Feed<'_, S>) -> usize {
         let State::Header(partial) = &mut self.state else { return rest.len() };
         if let [first, second, ..] = *rest
-            && partial.first.is_none()
+            && partial.is_none()
             && !may_be_http(first)
             && let Some(header) = FrameHeader::parse(rest)
         {
@@ -30,6 +30,7 @@ impl Decoder {
         let mut used = 0;
         for byte in rest {
             let State::Header(partial) = &mut self.state else { break };
+            let partial = partial.get_or_insert_with(|| Box::new(PartialHeader::EMPTY));
             partial.append(*byte, at, feed.origin);
             used += 1;
             let examined = partial.examine();
@@ -43,7 +44,7 @@ impl Decoder {
 
     /// Does what the bytes of a header that comes in pieces ask for.
     fn take_examined<S: EventSink>(&mut self, examined: Examined, feed: &mut Feed<'_, S>) {
-        let State::Header(partial) = &mut self.state else { return };
+        let State::Header(Some(partial)) = &self.state else { return };
         let offset = partial.offset;
         match examined {
             Examined::Unclear => {}
@@ -51,11 +52,13 @@ impl Decoder {
             Examined::Http => {
                 self.violation(ViolationRule::HttpInWebsocket, Detail::None, offset, feed);
                 self.assembly.shut();
-                self.state = State::Foreign { since: offset, at: feed.origin };
+                self.state = State::Foreign(Box::new(Foreign { since: offset, at: feed.origin }));
             }
             Examined::Header(header) => {
                 self.judge_part(feed);
-                let State::Header(partial) = self.state else { return };
+                let State::Header(Some(partial)) = std::mem::replace(&mut self.state, State::expecting_header()) else {
+                    return;
+                };
                 self.begin_frame(header, offset, partial.first.unwrap_or(feed.origin), feed);
                 // Only what began like HTTP is held back longer than its header. Its second byte is a capital letter
                 // and as a length at least 65, so all that was held back is payload.
@@ -69,9 +72,9 @@ impl Decoder {
 
     /// Judges the bytes of a header that came since they were judged last.
     fn judge_part<S: EventSink>(&mut self, feed: &mut Feed<'_, S>) {
-        let State::Header(partial) = &mut self.state else { return };
+        let State::Header(Some(partial)) = &mut self.state else { return };
         let new = partial.unjudged();
-        let partial = *partial;
+        let partial = **partial;
         let (offset, bytes) = (partial.offset, partial.bytes());
         let [first, ref rest @ ..] = *bytes else { return };
         if new.contains(&0) {
@@ -92,14 +95,15 @@ impl Decoder {
 
     /// Judges a header of which no more bytes come.
     pub(super) fn judge_cut_header(&mut self, scratch: &mut Scratch, sink: &mut impl EventSink) {
-        let State::Header(partial) = self.state else { return };
-        let Some(first) = partial.first else { return };
+        let State::Header(Some(partial)) = &self.state else { return };
+        let (partial, Some(first)) = (**partial, partial.first) else { return };
         let feed = &mut Feed { sender: self.sender, scratch, origin: first, sink };
         self.take_examined(partial.examine_at_end(), feed);
-        if let State::Header(partial) = self.state
+        if let State::Header(Some(partial)) = &self.state
             && let Some(illegal_length) = partial.illegal_length
             && partial.length().is_none()
         {
+            let partial = **partial;
             feed.origin = illegal_length;
             rules::judge_cut_length(partial.bytes(), |rule, detail| {
                 self.violation(rule, detail, partial.offset, feed);

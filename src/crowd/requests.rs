@@ -5,9 +5,8 @@
 //! are two clients with one key, and nothing more is said of either. The front leg's request is always
 //! recorded first: the proxy has to read it before it can send its own.
 
-use crate::connection::{Connection, Leg};
-use crate::http::AcceptValue;
-use crate::units::PerSide;
+use crate::connection::{AcceptValue, Leg};
+use foldhash::fast::RandomState;
 use std::collections::{HashMap, VecDeque};
 
 /// Requests remembered while they wait; beyond that the oldest are forgotten, and their other leg is not found.
@@ -15,8 +14,8 @@ const WAITING: usize = 1024;
 
 /// The upgrade requests that wait for their answer.
 #[derive(Debug, Default)]
-pub(super) struct Legs {
-    waiting: HashMap<AcceptValue, Waiting>,
+pub(super) struct Requests {
+    waiting: HashMap<AcceptValue, Waiting, RandomState>,
     order: VecDeque<AcceptValue>,
 }
 
@@ -28,13 +27,10 @@ struct Waiting {
     ambiguous: bool,
 }
 
-impl Legs {
-    /// A request came on `connection`: it waits from now on, unless it is one that waits already, passed on.
-    pub(super) fn request(&mut self, connection: &mut Connection) {
-        let Some(request) = connection.handshake.request.as_deref() else { return };
-        let Some(&key) = request.key.accept() else { return };
-        let PerSide { client, server } = connection.endpoints;
-        let leg = Leg { flow: connection.id.flow, client, server, stripped: request.upgrade_stripped() };
+impl Requests {
+    /// A request came on `leg`: it waits from now on, unless it is one that waits already, passed on. Gives the leg of
+    /// which it was.
+    pub(super) fn came(&mut self, key: AcceptValue, leg: Leg) -> Option<Leg> {
         match self.waiting.get_mut(&key) {
             Some(waiting) if waiting.ambiguous => {}
             Some(waiting) if waiting.front.flow != leg.flow && waiting.front.server == leg.server => {
@@ -42,22 +38,20 @@ impl Legs {
                 waiting.behind = None;
             }
             Some(waiting) if waiting.front.flow != leg.flow => {
-                connection.handshake.front = Some(waiting.front);
                 waiting.behind.get_or_insert(leg);
+                return Some(waiting.front);
             }
             Some(waiting) => *waiting = Waiting { front: leg, behind: None, ambiguous: false },
             None => self.insert(key, leg),
         }
+        None
     }
 
-    /// The request of `connection` has its answer, or never will.
-    pub(super) fn answered(&mut self, connection: &mut Connection) {
-        let Some(key) = connection.handshake.request.as_deref().and_then(|request| request.key.accept()) else {
-            return;
-        };
-        if self.waiting.get(key).is_some_and(|waiting| waiting.front.flow == connection.id.flow) {
-            connection.handshake.behind = self.waiting.remove(key).and_then(|waiting| waiting.behind);
-        }
+    /// The request of `flow` has its answer, or never will. Gives the leg on which it was passed on; nothing when it does
+    /// not wait.
+    pub(super) fn answered(&mut self, key: &AcceptValue, flow: u64) -> Option<Option<Leg>> {
+        let waits = self.waiting.get(key).is_some_and(|waiting| waiting.front.flow == flow);
+        if waits { self.waiting.remove(key).map(|waiting| waiting.behind) } else { None }
     }
 
     fn insert(&mut self, key: AcceptValue, leg: Leg) {

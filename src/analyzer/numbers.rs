@@ -1,0 +1,103 @@
+//! Numbers of flows: each flow has the rank of its first packet among those of all flows, as in Wireshark.
+//!
+//! A lane knows its own flows only, by their first packets. One bit for each packet says whether a flow began there, so
+//! that a rank is a count of bits; the bits of a stretch of packets go when all flows that began there are over.
+
+use crate::units::PacketNumber;
+use std::collections::BTreeMap;
+
+/// Packets of one stretch.
+const STRETCH: u64 = 64 * WORDS as u64;
+const WORDS: usize = 64;
+
+/// The numbers of the flows that are not over.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    stretches: BTreeMap<u64, Stretch>,
+    /// Flows that have begun.
+    begun: u64,
+}
+
+#[derive(Debug)]
+struct Stretch {
+    /// The number of the first flow that begins here.
+    first: u64,
+    /// Flows that began here and are not over.
+    open: u32,
+    begins: [u64; WORDS],
+}
+
+/// The stretch of a packet, and its place there: the word and the bit.
+fn place(packet: PacketNumber) -> (u64, usize, u32) {
+    let packet = packet.value();
+    (packet / STRETCH, (packet % STRETCH / 64) as usize, (packet % 64) as u32)
+}
+
+impl Numbers {
+    /// A flow begins with this packet. Flows have to be told in the order of their first packets.
+    pub(super) fn begin(&mut self, packet: PacketNumber) {
+        let (stretch, word, bit) = place(packet);
+        let first = self.begun;
+        let stretch = self.stretches.entry(stretch).or_insert_with(|| Stretch { first, open: 0, begins: [0; WORDS] });
+        stretch.begins[word] |= 1 << bit;
+        stretch.open += 1;
+        self.begun += 1;
+    }
+
+    /// The number of the flow that began with this packet and is not over.
+    pub(super) fn of(&self, packet: PacketNumber) -> u64 {
+        let (stretch, word, bit) = place(packet);
+        let Some(stretch) = self.stretches.get(&stretch) else { return self.begun };
+        let before: u32 = stretch.begins[..word].iter().map(|word| word.count_ones()).sum();
+        let here = (stretch.begins[word] & ((1 << bit) - 1)).count_ones();
+        stretch.first + u64::from(before + here)
+    }
+
+    /// The flow that began with this packet is over: its number, for the last time.
+    pub(super) fn end(&mut self, packet: PacketNumber) -> u64 {
+        let number = self.of(packet);
+        let (at, ..) = place(packet);
+        if let Some(stretch) = self.stretches.get_mut(&at) {
+            stretch.open = stretch.open.saturating_sub(1);
+            if stretch.open == 0 {
+                self.stretches.remove(&at);
+            }
+        }
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(number: u64) -> PacketNumber {
+        PacketNumber::new(number).expect("not 0")
+    }
+
+    #[test]
+    fn a_flow_has_the_rank_of_its_first_packet() {
+        let firsts: Vec<u64> = (1..2000).map(|at| at * at % 7 + at * 61).collect();
+        let mut numbers = Numbers::default();
+        for (rank, first) in (0..).zip(&firsts) {
+            numbers.begin(packet(*first));
+            assert_eq!(numbers.of(packet(*first)), rank);
+        }
+        for (rank, first) in (0..).zip(&firsts) {
+            assert_eq!(numbers.of(packet(*first)), rank, "whatever began since");
+        }
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten_and_what_is_not_keeps_its_number() {
+        let mut numbers = Numbers::default();
+        numbers.begin(packet(3));
+        for at in 1..100_000 {
+            numbers.begin(packet(at * 10));
+            assert_eq!(numbers.end(packet(at * 10)), at);
+        }
+        assert_eq!(numbers.stretches.len(), 1);
+        assert_eq!(numbers.end(packet(3)), 0);
+        assert!(numbers.stretches.is_empty());
+    }
+}

@@ -1,0 +1,59 @@
+//! When it is looked after what has waited long enough.
+//!
+//! That has to depend on the packets alone, and not on which of them a flow or a lane has seen: the ticks are a property of
+//! the capture.
+
+use crate::units::Origin;
+
+/// Seconds of packet time from one tick to the next.
+const SECONDS: f64 = 0.25;
+
+/// Packets from one tick to the next, where time stands still, steps back or is missing.
+const PACKETS: u32 = 2000;
+
+/// The ticks of one capture.
+#[derive(Debug, Default)]
+pub(super) struct Ticks {
+    last: Option<Origin>,
+    packets: u32,
+}
+
+impl Ticks {
+    /// Whether it ticks just before this packet.
+    pub(super) fn is_due(&mut self, at: Origin) -> bool {
+        self.packets += 1;
+        let passed = self.last.and_then(|last| at.seconds_since(&last)).is_some_and(|seconds| seconds >= SECONDS);
+        let due = passed || self.packets >= PACKETS || self.last.is_none();
+        if due {
+            *self = Self { last: Some(at), packets: 0 };
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{PacketNumber, Timestamp};
+
+    /// The packets before which it ticks, of those at these milliseconds.
+    fn ticks(times: impl IntoIterator<Item = Option<i64>>) -> Vec<u64> {
+        let mut ticks = Ticks::default();
+        let origins = (1..).zip(times).map(|(number, milliseconds)| Origin {
+            packet: PacketNumber::new(number).expect("from 1"),
+            time: milliseconds.map(|at| Timestamp::from_nanos(at * 1_000_000)),
+        });
+        origins.filter(|at| ticks.is_due(*at)).map(|at| at.packet.value()).collect()
+    }
+
+    #[test]
+    fn time_makes_it_tick() {
+        assert_eq!(ticks([0, 100, 249, 250, 251, 400, 5000].map(Some)), [1, 4, 7]);
+    }
+
+    #[test]
+    fn where_time_does_not_pass_packets_do() {
+        assert_eq!(ticks((0..5000).map(|_| None)), [1, 2001, 4001]);
+        assert_eq!(ticks((0..5000).map(|at| Some(-at))), [1, 2001, 4001]);
+    }
+}

@@ -1,0 +1,227 @@
+//! The lanes and what takes in what they tell: in this thread, or with a crew.
+
+use super::block::Global;
+use super::conclude;
+use super::concluder::Concluder;
+use super::crew::Crew;
+use super::lane::{Counts, Ending, Lane, Moment, Told, lane_of};
+use crate::catalog::knowledge::Knowledge;
+use crate::connection::Recorder;
+use crate::fleet::{ConnectionReport, Summary};
+use crate::packet::{IcmpError, Segment};
+use crate::tls::KeyLog;
+use crate::units::{Origin, Timestamp};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Segments that are looked at in this thread before others are called: most captures hold no more.
+const BEFORE_CREW: u64 = 4096;
+
+/// What is done behind the decoder, by whomever.
+pub(super) struct Work {
+    knowledge: Arc<Knowledge>,
+    /// How many threads may work.
+    jobs: usize,
+    /// Empty while a crew has them.
+    lanes: Vec<Lane>,
+    concluder: Concluder,
+    crew: Option<Crew>,
+    /// Segments since there is no crew.
+    alone: u64,
+    /// What is being put in order; empty in between.
+    told: Vec<Told>,
+    /// What a crew that was dismissed had concluded.
+    reports: VecDeque<ConnectionReport>,
+}
+
+impl Work {
+    pub(super) fn new(lanes: Vec<Lane>, concluder: Concluder, knowledge: Arc<Knowledge>, jobs: usize) -> Self {
+        let (told, reports) = (Vec::new(), VecDeque::new());
+        Self { knowledge, jobs, lanes, concluder, crew: None, alone: 0, told, reports }
+    }
+
+    pub(super) fn segment(&mut self, segment: &Segment<'_>) {
+        if let Some(crew) = &mut self.crew {
+            return crew.segment(segment, &mut self.concluder);
+        }
+        self.alone += 1;
+        let lane = lane_of(segment.source, segment.destination, self.lanes.len());
+        let lane = &mut self.lanes[lane];
+        lane.segment(segment);
+        lane.told().drain(..).for_each(|told| self.concluder.take(told));
+    }
+
+    pub(super) fn icmp(&mut self, error: &IcmpError) {
+        if let Some(crew) = &mut self.crew {
+            return crew.block().icmp(error);
+        }
+        let lane = lane_of(error.source, error.destination, self.lanes.len());
+        self.lanes[lane].icmp(error);
+    }
+
+    /// It ticks before a packet; `now` is the latest time so far.
+    pub(super) fn tick(&mut self, before: Origin, now: Option<Timestamp>) {
+        if self.alone >= BEFORE_CREW && self.jobs > 1 {
+            self.call_crew();
+        }
+        if let Some(crew) = &mut self.crew {
+            return crew.block().tick(before, now);
+        }
+        for lane in &mut self.lanes {
+            lane.tick(before);
+            self.told.append(lane.told());
+        }
+        self.take_in();
+        self.concluder.global(Global::Tick(now));
+    }
+
+    /// A clock of the capture was set back before this packet.
+    pub(super) fn clock_was_set_back(&mut self, at: Origin) {
+        match &mut self.crew {
+            Some(crew) => crew.block().clock_was_set_back(at),
+            None => self.concluder.global(Global::Step(at)),
+        }
+    }
+
+    /// From now on these are the secrets that are known.
+    pub(super) fn know_keys(&mut self, keys: &Arc<KeyLog>) {
+        self.dismiss_crew();
+        self.lanes.iter_mut().for_each(|lane| lane.know_keys(Arc::clone(keys)));
+    }
+
+    /// Tells whether there may be more secrets while packets are read.
+    pub(super) fn expect_keys(&mut self, may_come: bool) {
+        self.dismiss_crew();
+        self.lanes.iter_mut().for_each(|lane| lane.expect_keys(may_come));
+    }
+
+    /// The capture is over: everything that is still open ends. `last`: its last packet, `now`: its latest time,
+    /// `recorder`: what is known of the recording at an interface.
+    pub(super) fn finish(&mut self, last: Option<Origin>, now: Option<Timestamp>, recorder: impl Fn(u32) -> Recorder) {
+        match &mut self.crew {
+            Some(crew) => {
+                crew.settle(&mut self.concluder);
+                self.concluder.capture_is_over();
+                self.lanes = crew.finish(last, &mut self.concluder);
+            }
+            None => {
+                self.concluder.capture_is_over();
+                for ending in Ending::all(last) {
+                    self.lanes.iter_mut().for_each(|lane| self.told.extend(lane.finish(last, ending)));
+                    self.take_in();
+                }
+            }
+        }
+        self.concluder.finish(now, recorder);
+    }
+
+    /// The next report that is ready.
+    pub(super) fn next_report(&mut self) -> Option<ConnectionReport> {
+        if let Some(report) = self.reports.pop_front() {
+            return Some(report);
+        }
+        match &mut self.crew {
+            // When the lanes are back, it is over.
+            Some(crew) => crew.next_report(&mut self.concluder, !self.lanes.is_empty()),
+            None => Some(conclude(self.concluder.next_ready()?, &self.knowledge)),
+        }
+    }
+
+    /// What the lanes have counted; nothing while a crew has them.
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.lanes.iter().for_each(|lane| lane.add_to(&mut counts));
+        counts
+    }
+
+    /// What is counted of connections and other flows.
+    pub(super) fn concluded(&self) -> &Summary {
+        &self.concluder.counts
+    }
+
+    /// Takes in what several lanes have told.
+    fn take_in(&mut self) {
+        in_order(&mut self.told);
+        self.told.drain(..).for_each(|told| self.concluder.take(told));
+    }
+
+    fn call_crew(&mut self) {
+        self.alone = 0;
+        // Without threads it goes on as before.
+        self.crew = Crew::call(self.jobs, &self.knowledge, &mut self.lanes);
+    }
+
+    /// The lanes come back, with all that they were given done.
+    fn dismiss_crew(&mut self) {
+        let Some(mut crew) = self.crew.take() else { return };
+        crew.settle(&mut self.concluder);
+        self.lanes = crew.take_lanes(&mut self.concluder);
+        self.reports.extend(crew.dismiss(&mut self.concluder));
+    }
+}
+
+/// Puts in order what several lanes told. What one lane told of one moment stays as it is.
+pub(super) fn in_order(told: &mut [Told]) {
+    told.sort_by_key(|told| -> Moment { told.at });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Reader;
+    use crate::catalog::language::Language;
+    use crate::report::Speaker;
+    use crate::report::json::ConnectionObject;
+    use crate::{Analyzer, Options};
+
+    const CAPTURES: [&[u8]; 2] = [
+        include_bytes!("../../fixtures/demo/mixed/capture.pcapng"),
+        include_bytes!("../../fixtures/close-codes/1008-policy/capture.pcap"),
+    ];
+
+    /// The reports on a capture as JSON. A crew is called with the first packet, and a block ends where `cut` says.
+    fn found(capture: &[u8], jobs: usize, mut cut: impl FnMut() -> bool) -> Vec<String> {
+        let speaker = Speaker::new(Language::En);
+        let mut analyzer = Analyzer::new(Options { jobs, ..Options::default() });
+        analyzer.work.alone = BEFORE_CREW;
+        let mut found = Vec::new();
+        let mut drain = |analyzer: &mut Analyzer| {
+            while let Some(report) = analyzer.next_report() {
+                found.push(serde_json::to_string(&ConnectionObject::new(&report, "", &speaker)).expect("JSON"));
+            }
+        };
+        let mut reader = Reader::open(capture).expect("a capture");
+        while let Some(packet) = reader.next_packet().expect("whole packets") {
+            analyzer.packet(&packet);
+            let Work { crew, concluder, .. } = &mut analyzer.work;
+            assert_eq!(crew.is_some(), jobs > 1);
+            if let Some(crew) = crew.as_mut().filter(|_| cut()) {
+                crew.hand_out(concluder);
+            }
+            drain(&mut analyzer);
+        }
+        analyzer.finish();
+        drain(&mut analyzer);
+        found
+    }
+
+    #[test]
+    fn borders_of_blocks_make_no_difference() {
+        for capture in CAPTURES {
+            let alone = found(capture, 1, || false);
+            assert!(!alone.is_empty());
+            for jobs in [2, 3, 8] {
+                assert_eq!(alone, found(capture, jobs, || false), "{jobs} threads, one block");
+                assert_eq!(alone, found(capture, jobs, || true), "{jobs} threads, a block for each packet");
+                for seed in 1..20_u64 {
+                    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    let cut = || {
+                        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(seed);
+                        (state >> 33).is_multiple_of(seed)
+                    };
+                    assert_eq!(alone, found(capture, jobs, cut), "{jobs} threads, seed {seed}");
+                }
+            }
+        }
+    }
+}

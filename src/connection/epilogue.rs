@@ -1,0 +1,69 @@
+//! What comes to be known of a connection with its end. An open connection takes no memory for it.
+
+use super::{Hops, Path};
+use crate::tcp::{CopyFacts, EndFacts, FlowEnd, IcmpError};
+use crate::units::{Origin, PerSide, Side};
+use std::sync::LazyLock;
+
+/// What is known of a connection only when it is over, or we stop following it.
+#[derive(Debug, Clone)]
+pub struct Epilogue {
+    /// What TCP showed of each side.
+    pub tcp: PerSide<EndFacts>,
+    /// Where its packets were recorded more than once.
+    pub copies: Option<Copies>,
+    /// What each of several points of capture saw, until it is interpreted.
+    pub path: Option<Path>,
+    /// What happened between those points; `None` when all was recorded at one.
+    pub hops: Option<Box<Hops>>,
+    /// The packet that opened TCP.
+    pub syn: Option<Origin>,
+    /// The packet that accepted it.
+    pub syn_ack: Option<Origin>,
+    /// ICMP errors about its segments, with the side that had sent the segment; the first few.
+    pub icmp: Vec<(Side, IcmpError)>,
+    /// How many other upgraded connections of the host that ended it were open at that moment; `None` when nobody counted.
+    pub others_open: Option<u64>,
+    /// The last packet of the capture, when the TCP connection was still open then.
+    pub open_until: Option<Origin>,
+    /// The packets before which the capture's clock stepped back while this connection lasted, at most
+    /// [`Connection::CLOCK_STEPS`](super::Connection::CLOCK_STEPS).
+    pub clock_steps: Vec<Origin>,
+    /// What made us stop following the TCP connection.
+    pub flow_end: FlowEnd,
+}
+
+impl Epilogue {
+    /// The epilogue of a connection that has none yet.
+    pub(super) fn unwritten() -> &'static Self {
+        static UNWRITTEN: LazyLock<Epilogue> = LazyLock::new(Epilogue::default);
+        &UNWRITTEN
+    }
+}
+
+impl Default for Epilogue {
+    fn default() -> Self {
+        Self {
+            tcp: PerSide::default(),
+            copies: None,
+            path: None,
+            hops: None,
+            syn: None,
+            syn_ack: None,
+            icmp: Vec::new(),
+            others_open: None,
+            open_until: None,
+            clock_steps: Vec::new(),
+            flow_end: FlowEnd::CaptureEnded,
+        }
+    }
+}
+
+/// Packets of a connection that were recorded more than once; each was used once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copies {
+    /// Segments recorded again, counted without the first time.
+    pub segments: u32,
+    /// Where, and what lies between the points.
+    pub seen: Box<CopyFacts>,
+}

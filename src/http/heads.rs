@@ -1,0 +1,280 @@
+//! The forms of heads that are known already, so that the same lines are read once and kept once.
+//!
+//! An outline of a head is all of it that its form depends on: names and those values that count, without what must stay
+//! private. A head with a known outline gets the form that was read then. The tables are bounded: one that is full is
+//! begun anew, and forms that connections still hold live on with them.
+
+use super::fields::{add_schemes, elements, trim};
+use super::form::{Fields, ProtocolFault, RequestForm, ResponseForm};
+use super::names::cookie_name;
+use super::text::{self, Text};
+use crate::limits::Limits;
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What all readers of an analysis share: bounds, and the forms they have met.
+#[derive(Debug, Default)]
+pub struct Heads {
+    pub(super) limits: Limits,
+    requests: Known<Arc<RequestForm>>,
+    responses: Known<Arc<ResponseForm>>,
+    paths: Known<Text>,
+    /// Written anew for each head.
+    outline: Vec<u8>,
+}
+
+impl Heads {
+    /// No form is known yet.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self { limits: *limits, ..Self::default() }
+    }
+
+    /// The path of a request target, fit to be shown.
+    pub(super) fn path(&mut self, target: &[u8]) -> Text {
+        self.outline.clear();
+        text::redact_path(target, &mut self.outline);
+        self.paths.get(&self.outline, || Text::clean(&self.outline))
+    }
+
+    /// The form of a request. `authority` is that of an absolute request target.
+    pub(super) fn request_form(
+        &mut self,
+        head: &httparse::Request<'_, '_>,
+        authority: Option<&[u8]>,
+    ) -> Arc<RequestForm> {
+        let outline = &mut self.outline;
+        outline.clear();
+        outline.extend_from_slice(head.method.unwrap_or_default().as_bytes());
+        outline.push(head.version.unwrap_or_default());
+        if let Some(authority) = authority {
+            outline.push(b' ');
+            outline.extend_from_slice(authority);
+        }
+        outline.push(LINE_END);
+        draw(head.headers, REQUEST_VALUES, outline);
+        if let Some(fault) = ProtocolFault::find(Fields(head.headers).all("sec-websocket-protocol")) {
+            outline.extend_from_slice(format!("{fault:?}").as_bytes());
+        }
+        self.requests.get(&self.outline, || Arc::new(RequestForm::new(head, authority)))
+    }
+
+    /// The form of a response.
+    pub(super) fn response_form(&mut self, head: &httparse::Response<'_, '_>) -> Arc<ResponseForm> {
+        let outline = &mut self.outline;
+        outline.clear();
+        outline.push(head.version.unwrap_or_default());
+        outline.extend_from_slice(&head.code.unwrap_or_default().to_be_bytes());
+        outline.extend_from_slice(head.reason.unwrap_or_default().as_bytes());
+        outline.push(LINE_END);
+        draw(head.headers, RESPONSE_VALUES, outline);
+        self.responses.get(&self.outline, || Arc::new(ResponseForm::new(head)))
+    }
+}
+
+/// What the value of a field adds to the outline; of fields that are not listed only the name counts.
+#[derive(Clone, Copy)]
+enum Value {
+    AsSent,
+    Host,
+    Protocols,
+    Location,
+    Schemes,
+    CookieName,
+}
+
+/// What the values say that [`RequestForm::new`] reads.
+const REQUEST_VALUES: &[(&str, Value)] = &[
+    ("host", Value::Host),
+    ("upgrade", Value::AsSent),
+    ("connection", Value::AsSent),
+    ("sec-websocket-version", Value::AsSent),
+    ("sec-websocket-protocol", Value::Protocols),
+    ("sec-websocket-extensions", Value::AsSent),
+    ("origin", Value::AsSent),
+    ("user-agent", Value::AsSent),
+    ("via", Value::AsSent),
+    ("sec-fetch-mode", Value::AsSent),
+    ("accept", Value::AsSent),
+];
+
+/// What the values say that [`ResponseForm::new`] reads.
+const RESPONSE_VALUES: &[(&str, Value)] = &[
+    ("upgrade", Value::AsSent),
+    ("connection", Value::AsSent),
+    ("sec-websocket-protocol", Value::Protocols),
+    ("sec-websocket-extensions", Value::AsSent),
+    ("sec-websocket-version", Value::AsSent),
+    ("server", Value::AsSent),
+    ("via", Value::AsSent),
+    ("content-type", Value::AsSent),
+    ("location", Value::Location),
+    ("www-authenticate", Value::Schemes),
+    ("retry-after", Value::AsSent),
+    ("set-cookie", Value::CookieName),
+];
+
+impl Value {
+    fn draw(self, value: &[u8], outline: &mut Vec<u8>) {
+        let mut part = |bytes: &[u8]| {
+            outline.extend_from_slice(bytes);
+            outline.push(PART_END);
+        };
+        match self {
+            Self::AsSent => part(value),
+            Self::Host => part(text::without_user(trim(value))),
+            Self::Protocols => elements(value).for_each(|name| part(&text::shown_protocol(name))),
+            Self::Location => part(&text::shown_location(trim(value))),
+            Self::Schemes => {
+                let mut schemes = Vec::new();
+                add_schemes(&mut schemes, value);
+                schemes.iter().for_each(|scheme| part(scheme.as_str().as_bytes()));
+            }
+            Self::CookieName => part(cookie_name(value).unwrap_or_default().as_bytes()),
+        }
+    }
+}
+
+/// No value holds either of these two.
+const LINE_END: u8 = b'\n';
+const PART_END: u8 = b'\r';
+
+fn draw(fields: &[httparse::Header<'_>], values: &[(&str, Value)], outline: &mut Vec<u8>) {
+    for field in fields {
+        outline.extend_from_slice(field.name.as_bytes());
+        if let Some((_, value)) = values.iter().find(|(name, _)| field.name.eq_ignore_ascii_case(name)) {
+            outline.push(b':');
+            value.draw(field.value, outline);
+        }
+        outline.push(LINE_END);
+    }
+}
+
+/// What was made of outlines that came before.
+#[derive(Debug)]
+struct Known<T> {
+    made: HashMap<Box<[u8]>, T, RandomState>,
+    bytes: usize,
+}
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self { made: HashMap::default(), bytes: 0 }
+    }
+}
+
+impl<T: Clone> Known<T> {
+    /// Bytes of all outlines and of what was made of them, about; with more, all are forgotten.
+    const MAX_BYTES: usize = 1 << 20;
+
+    /// Bytes that one takes besides its outline: a form with short lists.
+    const EACH: usize = 1024;
+
+    fn get(&mut self, outline: &[u8], make: impl FnOnce() -> T) -> T {
+        if let Some(known) = self.made.get(outline) {
+            return known.clone();
+        }
+        let made = make();
+        let bytes = outline.len() + Self::EACH;
+        if self.bytes + bytes > Self::MAX_BYTES {
+            (self.made, self.bytes) = (HashMap::default(), 0);
+        }
+        self.bytes += bytes;
+        self.made.insert(outline.into(), made.clone());
+        made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{KEY, read_with};
+    use super::super::{Head, Request, Response};
+    use super::*;
+    use std::fmt::Debug;
+
+    /// Reads heads with one table for all, in both orders, and each with a table of its own.
+    fn same_as_alone<H: Head + Debug + PartialEq>(heads: &[String]) {
+        let mut shared = Heads::default();
+        for head in heads.iter().chain(heads.iter().rev()) {
+            let alone: H = read_with(&mut Heads::default(), head);
+            assert_eq!(read_with::<H>(&mut shared, head), alone, "{head}");
+        }
+    }
+
+    /// Values that differ in what counts, in what does not, and in what looks alike once it is cut or joined.
+    const VALUES: [&str; 12] = [
+        "a",
+        "A",
+        "a, b",
+        "\"a, b\"",
+        "a,b",
+        "user:one@a",
+        "eyJone",
+        "eyJtwo",
+        "a=1; Path=/",
+        "http://u:p@h/a?b=c#d",
+        "text/html",
+        "Basic realm=\"x, y\", Bearer",
+    ];
+
+    #[test]
+    fn a_known_form_is_the_one_that_would_be_read() {
+        let names = REQUEST_VALUES.iter().chain(RESPONSE_VALUES).map(|(name, _)| *name);
+        let others = ["x-cache", "cookie", "authorization", "content-length", "sec-websocket-accept", "X-Cache"];
+        let long = "b".repeat(300);
+        let lines: Vec<String> = names
+            .chain(others)
+            .flat_map(|name| {
+                VALUES.iter().copied().chain([long.as_str(), ""]).map(move |value| format!("{name}: {value}\r\n"))
+            })
+            .collect();
+        // Each line alone, and each before and behind a line of the same name and of another one.
+        let fields = lines
+            .iter()
+            .cloned()
+            .chain(lines.windows(2).flat_map(|two| [two.concat(), [two[1].as_str(), &two[0]].concat()]));
+        let fields: Vec<String> = fields.collect();
+        let under = |starts: &[&str]| -> Vec<String> {
+            let heads =
+                fields.iter().flat_map(|fields| starts.iter().map(move |start| format!("{start}\r\n{fields}\r\n")));
+            heads.collect()
+        };
+        same_as_alone::<Request>(&under(&[
+            "GET / HTTP/1.1",
+            "GET / HTTP/1.0",
+            "PUT /x?y=z HTTP/1.1",
+            "GET ws://h HTTP/1.1",
+        ]));
+        same_as_alone::<Response>(&under(&["HTTP/1.1 101 X", "HTTP/1.0 101 X", "HTTP/1.1 404 X", "HTTP/1.1 101 XY"]));
+    }
+
+    #[test]
+    fn heads_of_one_program_share_their_form() {
+        let mut heads = Heads::default();
+        let mut request = |key: &str, path: &str, cookie: &str| -> Request {
+            let head = format!(
+                "GET {path} HTTP/1.1\r\nHost: h\r\nCookie: {cookie}\r\nSec-WebSocket-Key: {key}\r\nX-Request-Id: {cookie}\r\n\r\n"
+            );
+            read_with(&mut heads, &head)
+        };
+        let one = request(KEY, "/chat?token=secret1", "secret2");
+        let other = request("AAAAAAAAAAAAAAAAAAAAAA==", "/chat?token=secret3", "secret4");
+        assert!(Arc::ptr_eq(one.form(), other.form()) && one.key != other.key);
+        assert_eq!((one.path.as_str(), &one.path), ("/chat?token=…", &other.path));
+        let outlines = heads.requests.made.keys().chain(heads.paths.made.keys()).map(|outline| &**outline);
+        for outline in outlines.chain([&*heads.outline]) {
+            assert!(!String::from_utf8_lossy(outline).contains("secret"), "nothing private stays");
+        }
+    }
+
+    #[test]
+    fn an_enemy_who_never_sends_the_same_twice_fills_no_table() {
+        let mut heads = Heads::default();
+        for number in 0..10_000 {
+            let _: Request = read_with(&mut heads, &format!("GET /{number} HTTP/1.1\r\nHost: {number}\r\n\r\n"));
+        }
+        assert!(heads.requests.bytes <= Known::<Text>::MAX_BYTES && heads.requests.made.len() < 1024);
+        assert!(heads.paths.made.len() < 1024);
+    }
+}
