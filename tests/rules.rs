@@ -112,7 +112,7 @@ fn every_firmer_example_makes_its_rule_surer() {
 #[test]
 fn what_makes_a_rule_surer_never_keeps_it_from_firing() {
     let rule = builtin().by_id("crowd-same-silence").expect("a rule");
-    let mut given = rule.examples[0].facts.clone();
+    let mut given = rule.examples[0].facts();
     given.set(
         FactId::by_name("crowd.lifetimes_differ").expect("a fact"),
         Known::Unknown(WhyUnknown::NoTime),
@@ -139,7 +139,7 @@ fn every_rule_wins_its_own_first_example() {
     let rules = builtin();
     let mut hidden = Vec::new();
     for rule in rules.iter() {
-        let diagnosis = diagnose(rules, &rule.examples[0].facts);
+        let diagnosis = diagnose(rules, &rule.examples[0].facts());
         let winner = rules.by_id(diagnosis.rule.as_str()).expect("a rule of the set");
         if winner.id != rule.id && !winner.is_refinement_of(rule) {
             hidden.push(format!("`{}` loses its own example to `{}`", rule.id, diagnosis.rule));
@@ -228,7 +228,7 @@ fn every_first_example_renders_without_a_gap() {
         let words = Words::builtin(language).expect("a language we speak").expect("checked above");
         for rule in rules.iter() {
             let sentence =
-                render(&words.rule(rule.id.as_str()).expect("checked above").cause, &rule.examples[0].facts, &words);
+                render(&words.rule(rule.id.as_str()).expect("checked above").cause, &rule.examples[0].facts(), &words);
             assert!(
                 !sentence.contains(['{', '}', '[', ']']) && sentence.len() > 10,
                 "{language} `{}`: {sentence}",
