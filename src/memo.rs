@@ -11,14 +11,15 @@ pub(crate) struct Memo<T>(Mutex<HashMap<Box<[u8]>, Arc<T>>>);
 
 impl<T> Memo<T> {
     /// Answers remembered.
-    pub(crate) const MOST: usize = 512;
+    pub(crate) const MOST: usize = 128;
 
     /// The answer for these texts: the one that is known, or the one that `find` gives, which may look at nothing else.
-    pub(crate) fn get(&self, texts: &[&str], find: impl FnOnce() -> T) -> Arc<T> {
-        let mut key = Vec::with_capacity(texts.iter().map(|text| text.len() + 8).sum());
+    pub(crate) fn get(&self, texts: &[Option<&str>], find: impl FnOnce() -> T) -> Arc<T> {
+        let mut key =
+            Vec::with_capacity(texts.iter().flatten().map(|text| text.len()).sum::<usize>() + 8 * texts.len());
         for text in texts {
-            key.extend_from_slice(&text.len().to_le_bytes());
-            key.extend_from_slice(text.as_bytes());
+            key.extend_from_slice(&text.map_or(usize::MAX, str::len).to_le_bytes());
+            key.extend_from_slice(text.unwrap_or_default().as_bytes());
         }
         if let Some(answer) = self.known().get(&key[..]) {
             return Arc::clone(answer);
@@ -58,13 +59,15 @@ mod tests {
     #[test]
     fn an_answer_is_found_once_and_belongs_to_its_texts() {
         let memo = Memo::<u32>(Mutex::default());
-        assert_eq!(*memo.get(&["ab", "c"], || 1), 1);
-        assert_eq!(*memo.get(&["a", "bc"], || 2), 2);
-        assert_eq!(*memo.get(&["ab", "c"], || 3), 1);
+        let texts = [Some("ab"), Some("c"), None];
+        assert_eq!(*memo.get(&texts, || 1), 1);
+        assert_eq!(*memo.get(&[Some("a"), Some("bc"), None], || 2), 2);
+        assert_eq!(*memo.get(&[Some("ab"), Some("c"), Some("")], || 2), 2);
+        assert_eq!(*memo.get(&texts, || 3), 1);
         for number in 0..10 * Memo::<u32>::MOST {
-            memo.get(&[&number.to_string()], || 0);
+            memo.get(&[Some(&number.to_string())], || 0);
         }
         assert!(memo.known().len() <= Memo::<u32>::MOST);
-        assert_eq!(*memo.get(&["ab", "c"], || 4), 4, "forgotten, and found again");
+        assert_eq!(*memo.get(&texts, || 4), 4, "forgotten, and found again");
     }
 }

@@ -77,12 +77,13 @@ impl<'a> Words<'a> {
     }
 
     /// The same as texts.
-    fn texts(&self) -> [&'a str; 9] {
-        let names = |names: Option<&'a Names>| names.map_or("", Names::as_str);
-        let [request, response] = self.fields.map(names);
-        let passed_on = if self.passed_on { "passed on" } else { "" };
-        let [asked, answered] = self.via;
-        [self.server, asked, answered, request, response, names(self.cookies), self.host, self.protocol, passed_on]
+    fn texts(&self) -> [Option<&'a str>; 9] {
+        let Self { server, via: [asked, answered], fields: [request, response], cookies, host, protocol, passed_on } =
+            *self;
+        let names = |names: Option<&'a Names>| names.map(Names::as_str);
+        let passed_on = passed_on.then_some("");
+        let [request, response, cookies] = [request, response, cookies].map(names);
+        [Some(server), Some(asked), Some(answered), request, response, cookies, Some(host), Some(protocol), passed_on]
     }
 
     /// Where a device stands that shows itself. Who has its mark in the request has passed it on, and is the client of this

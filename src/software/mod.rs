@@ -15,7 +15,9 @@ pub use recognise::{KnownBy, Recognition, Sureness};
 pub use snippet::Snippet;
 
 use crate::connection::{ClosePayload, Connection, EndSignal, EndSignalKind, close_code};
+use crate::memo::Memo;
 use crate::units::{PerSide, Side};
+use recognise::HeadFit;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -26,6 +28,8 @@ pub struct Stacks {
     stated: Vec<ReasonPattern>,
     /// Names of all fields that an order of fields speaks of, in lower case.
     fields: PerSide<HashSet<Box<str>>>,
+    /// How well a head fits each of them, by all that is looked at in it.
+    heads: PerSide<Memo<Vec<HeadFit>>>,
 }
 
 /// How far an entry of the table may be trusted: what it rests on.
@@ -248,7 +252,7 @@ impl Stacks {
             let habits = stacks.iter().filter_map(|stack| stack.habits[side].as_ref());
             habits.flat_map(|habits| &habits.heads).for_each(|head| head.order.add_names(&mut fields[side]));
         }
-        Self { stacks: stacks.into_iter().map(Arc::new).collect(), stated, fields }
+        Self { stacks: stacks.into_iter().map(Arc::new).collect(), stated, fields, heads: PerSide::default() }
     }
 
     /// All of them, in the order of the table.

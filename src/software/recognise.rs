@@ -118,46 +118,77 @@ fn points(telling: Telling) -> u32 {
     }
 }
 
-/// How well one library fits.
+/// How well a head fits one library, whatever else its sender does.
 #[derive(Debug, Default)]
-struct Fit {
-    points: u32,
+pub(super) struct HeadFit {
+    signs: Vec<(u32, KnownBy)>,
     names_itself: bool,
-    is_contradicted: bool,
-    known_by: Vec<(u32, KnownBy)>,
-    packets: Vec<Origin>,
     version: Option<Box<str>>,
 }
 
-impl Fit {
+/// Three of the head, the words of a Close frame and four habits.
+const MOST_SIGNS: usize = 8;
+
+/// How well one library fits.
+#[derive(Debug, Default)]
+struct Fit<'a> {
+    points: u32,
+    is_contradicted: bool,
+    head: Option<&'a HeadFit>,
+    signs: [Option<Sign>; MOST_SIGNS],
+}
+
+/// One sign that fits.
+#[derive(Debug, Clone, Copy)]
+struct Sign {
+    points: u32,
+    by: KnownBy,
+    at: Origin,
+}
+
+impl<'a> Fit<'a> {
+    fn of_head(head: Option<(&'a HeadFit, Origin)>) -> Self {
+        let mut fit = Self { head: head.map(|(head, _)| head), ..Self::default() };
+        if let Some((head, at)) = head {
+            head.signs.iter().for_each(|(points, by)| fit.add(*points, *by, at));
+        }
+        fit
+    }
+
     fn add(&mut self, points: u32, by: KnownBy, at: Origin) {
         self.points += points;
-        self.known_by.push((points, by));
-        if !self.packets.iter().any(|known| known.packet == at.packet) {
-            self.packets.push(at);
+        if let Some(free) = self.signs.iter_mut().find(|sign| sign.is_none()) {
+            *free = Some(Sign { points, by, at });
         }
     }
 
-    fn into_named(mut self, stack: Arc<Stack>, sureness: Sureness) -> Named {
-        self.known_by.sort_by_key(|(points, by)| (std::cmp::Reverse(*points), *by));
-        let mut known_by: Vec<KnownBy> = Vec::new();
-        for (_, by) in self.known_by {
-            if !known_by.contains(&by) {
-                known_by.push(by);
+    fn names_itself(&self) -> bool {
+        self.head.is_some_and(|head| head.names_itself)
+    }
+
+    fn into_named(self, stack: Arc<Stack>, sureness: Sureness) -> Named {
+        let mut signs: Vec<Sign> = self.signs.into_iter().flatten().collect();
+        signs.sort_by_key(|sign| (std::cmp::Reverse(sign.points), sign.by));
+        let (mut known_by, mut packets): (Vec<KnownBy>, Vec<Origin>) = (Vec::new(), Vec::new());
+        for sign in signs {
+            if !known_by.contains(&sign.by) {
+                known_by.push(sign.by);
             }
+            packets.push(sign.at);
         }
-        self.packets.sort_by_key(|at| at.packet);
-        Named { stack, sureness, known_by, packets: self.packets, version: self.version }
+        packets.sort_by_key(|at| at.packet);
+        packets.dedup_by_key(|at| at.packet);
+        Named { stack, sureness, known_by, packets, version: self.head.and_then(|head| head.version.clone()) }
     }
 }
 
 pub(super) fn recognise(stacks: &Stacks, side: Side, signs: &Signs<'_>) -> Recognition {
-    let sent = signs.head.as_ref().and_then(|head| SentFields::new(head.names, &stacks.fields[side]));
-    let mut fits: Vec<(Fit, &Arc<Stack>)> = stacks
-        .stacks
-        .iter()
-        .filter_map(|stack| Some((fit(stack.habits[side].as_ref()?, sent.as_ref(), signs)?, stack)))
-        .collect();
+    let head =
+        signs.head.as_ref().map(|head| (stacks.heads[side].get(&head.texts(), || weigh(stacks, side, head)), head.at));
+    let head_of = |index: usize| head.as_ref().and_then(|(fits, at)| Some((fits.get(index)?, *at)));
+    let habits = stacks.stacks.iter().enumerate().map(|(index, stack)| (index, stack, stack.habits[side].as_ref()));
+    let mut fits: Vec<(Fit<'_>, &Arc<Stack>)> =
+        habits.filter_map(|(index, stack, habits)| Some((fit(habits?, head_of(index), signs)?, stack))).collect();
     fits.sort_by_key(|(fit, _)| std::cmp::Reverse(fit.points));
     let next = fits.get(1).map_or(0, |(fit, _)| fit.points);
     let Some(best) = fits.first().map(|(fit, _)| fit.points) else { return Recognition::default() };
@@ -167,7 +198,7 @@ pub(super) fn recognise(stacks: &Stacks, side: Side, signs: &Signs<'_>) -> Recog
         let (fit, stack) = fits.swap_remove(0);
         let sureness = match () {
             () if stack.grade == Grade::Known && best >= ENOUGH_FOR_POSSIBLE => Some(Sureness::Possible),
-            () if fit.names_itself && !fit.is_contradicted => Some(Sureness::Certain),
+            () if fit.names_itself() && !fit.is_contradicted => Some(Sureness::Certain),
             () if best >= ENOUGH_FOR_LIKELY => Some(Sureness::Likely),
             () if best >= ENOUGH_FOR_POSSIBLE => Some(Sureness::Possible),
             () => None,
@@ -181,11 +212,8 @@ pub(super) fn recognise(stacks: &Stacks, side: Side, signs: &Signs<'_>) -> Recog
 }
 
 /// How well the habits of one library fit; `None` when nothing does, or something speaks against it.
-fn fit(habits: &Habits, sent: Option<&SentFields<'_>>, signs: &Signs<'_>) -> Option<Fit> {
-    let mut fit = Fit::default();
-    if let Some(head) = &signs.head {
-        weigh_head(&mut fit, habits, sent, head);
-    }
+fn fit<'a>(habits: &Habits, head: Option<(&'a HeadFit, Origin)>, signs: &Signs<'_>) -> Option<Fit<'a>> {
+    let mut fit = Fit::of_head(head);
     if let Some((code, reason, at)) = &signs.reason {
         let said = habits.reasons.iter().filter(|said| said.code.is_none_or(|only| only == *code));
         let telling = said.filter(|said| said.like.matches(reason).is_some()).map(|said| said.telling).max();
@@ -194,11 +222,19 @@ fn fit(habits: &Habits, sent: Option<&SentFields<'_>>, signs: &Signs<'_>) -> Opt
         }
     }
     weigh_behaviour(&mut fit, habits, signs);
-    let out = !fit.names_itself && (fit.is_contradicted || lacks_application(habits, signs));
+    let out = !fit.names_itself() && (fit.is_contradicted || lacks_application(habits, signs));
     (fit.points >= LEAST && !out).then_some(fit)
 }
 
-fn weigh_head(fit: &mut Fit, habits: &Habits, sent: Option<&SentFields<'_>>, head: &HeadSigns<'_>) {
+/// How well a head fits each library of the table.
+fn weigh(stacks: &Stacks, side: Side, head: &HeadSigns<'_>) -> Vec<HeadFit> {
+    let sent = SentFields::new(head.names, &stacks.fields[side]);
+    let habits = stacks.stacks.iter().map(|stack| stack.habits[side].as_ref());
+    habits.map(|habits| habits.map(|habits| weigh_head(habits, sent.as_ref(), head)).unwrap_or_default()).collect()
+}
+
+fn weigh_head(habits: &Habits, sent: Option<&SentFields<'_>>, head: &HeadSigns<'_>) -> HeadFit {
+    let mut fit = HeadFit::default();
     let shape = habits.heads.iter().filter(|shape| head.is_upgrade && shape.agrees(head));
     let shape = shape.filter_map(|shape| Some((shape.telling, shape.order.compare(sent?)?)));
     // Field names in lower case may be the doing of a proxy, and then the letters tell nothing.
@@ -211,19 +247,20 @@ fn weigh_head(fit: &mut Fit, habits: &Habits, sent: Option<&SentFields<'_>>, hea
     {
         fit.names_itself = true;
         fit.version = version(&claim[end..]);
-        fit.add(NAMES_ITSELF, KnownBy::Header, head.at);
+        fit.signs.push((NAMES_ITSELF, KnownBy::Header));
     }
     let own_field = |name: &str| habits.fields.iter().any(|field| field.eq_ignore_ascii_case(name));
     if head.names.iter().any(own_field) {
         fit.names_itself = true;
-        fit.add(NAMES_ITSELF, KnownBy::Header, head.at);
+        fit.signs.push((NAMES_ITSELF, KnownBy::Header));
     }
     if let Some(points) = shape {
-        fit.add(points, KnownBy::Order, head.at);
+        fit.signs.push((points, KnownBy::Order));
     }
+    fit
 }
 
-fn weigh_behaviour(fit: &mut Fit, habits: &Habits, signs: &Signs<'_>) {
+fn weigh_behaviour(fit: &mut Fit<'_>, habits: &Habits, signs: &Signs<'_>) {
     match (habits.echo, signs.echo) {
         (Some(habit), Some((seen, at))) if habit == seen => fit.add(5, KnownBy::Behaviour, at),
         (Some(_), Some(_)) => fit.is_contradicted = true,

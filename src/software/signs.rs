@@ -41,6 +41,15 @@ pub(super) struct PingSigns {
     pub(super) at: Origin,
 }
 
+impl<'a> HeadSigns<'a> {
+    /// All that may be looked at to tell what wrote it, as texts.
+    pub(super) fn texts(&self) -> [Option<&'a str>; 8] {
+        let Self { names, claim, phrase, upgrade, connection, extensions, is_upgrade, at: _ } = *self;
+        let (cut, switch) = (names.was_cut().then_some(""), is_upgrade.then_some(""));
+        [Some(names.as_str()), cut, claim, phrase, upgrade, connection, extensions, switch]
+    }
+}
+
 impl<'a> Signs<'a> {
     pub(super) fn of(connection: &'a Connection, side: Side) -> Self {
         Self {
