@@ -170,6 +170,94 @@ const EXCEPTIONS: &[Exception] = &[
         why: NEXT_RECORD,
     },
     Exception {
+        case: "tls-keys/nginx-go",
+        stream: 6,
+        field: "endpoints",
+        tshark: "127.0.0.1 port 49034, 127.0.0.1 port 24443",
+        ours: ", ",
+        why: RESUMED,
+    },
+    Exception {
+        case: "tls-keys/nginx-go",
+        stream: 6,
+        field: "frames.client",
+        tshark: "close 1, text 1",
+        ours: "",
+        why: RESUMED,
+    },
+    Exception {
+        case: "tls-keys/nginx-go",
+        stream: 6,
+        field: "close.client",
+        tshark: "(146, Some(1011), \"\")",
+        ours: "none",
+        why: RESUMED,
+    },
+    Exception {
+        case: "tls-keys/nginx-go",
+        stream: 6,
+        field: "frames.server",
+        tshark: "close 1",
+        ours: "",
+        why: RESUMED,
+    },
+    Exception {
+        case: "tls-keys/nginx-go",
+        stream: 6,
+        field: "close.server",
+        tshark: "(145, Some(1011), \"broken\")",
+        ours: "none",
+        why: RESUMED,
+    },
+    Exception {
+        case: "tls-keys/nginx-go",
+        stream: 7,
+        field: "endpoints",
+        tshark: "127.0.0.1 port 49048, 127.0.0.1 port 24443",
+        ours: ", ",
+        why: RESUMED,
+    },
+    Exception {
+        case: "tls-keys/nginx-go",
+        stream: 7,
+        field: "frames.client",
+        tshark: "text 1",
+        ours: "",
+        why: RESUMED,
+    },
+    Exception {
+        case: "tls-keys/nginx-go",
+        stream: 9,
+        field: "frames.client",
+        tshark: "close 1, text 1",
+        ours: "",
+        why: RESUMED,
+    },
+    Exception {
+        case: "tls-keys/nginx-go",
+        stream: 9,
+        field: "close.client",
+        tshark: "(206, Some(4001), \"again\")",
+        ours: "none",
+        why: RESUMED,
+    },
+    Exception {
+        case: "tls-keys/nginx-go",
+        stream: 9,
+        field: "frames.server",
+        tshark: "close 1, text 1",
+        ours: "",
+        why: RESUMED,
+    },
+    Exception {
+        case: "tls-keys/nginx-go",
+        stream: 9,
+        field: "close.server",
+        tshark: "(207, Some(4001), \"again\")",
+        ours: "none",
+        why: RESUMED,
+    },
+    Exception {
         case: "tls-keys/unsupported-suites",
         stream: 1,
         field: "frames.client",
@@ -205,6 +293,10 @@ const EXCEPTIONS: &[Exception] = &[
 
 const NEXT_RECORD: &str = "the 101 and the Close frame are in two TLS records of one segment, where it takes the second \
                            record for more of the response; the client's program got the frame";
+
+/// crypto/tls of Go logs nothing for a session of TLS 1.2 that resumes another.
+const RESUMED: &str =
+    "the key log has no secret of its own for a resumed session; tshark takes that of the session it resumes";
 
 const RARE_SUITE: &str = "its library has Camellia; we say that the cipher suite is not supported, and which";
 

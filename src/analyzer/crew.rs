@@ -370,9 +370,9 @@ fn work(tasks: &Receiver<Task>, done: &Alarm, knowledge: &Knowledge) {
 #[cfg(test)]
 mod tests {
     use super::super::lane::lanes;
+    use super::super::{Patience, Payload};
     use super::*;
     use crate::limits::Limits;
-    use crate::{Patience, Payload};
 
     #[test]
     #[should_panic(expected = "index out of bounds")]

@@ -167,12 +167,12 @@ pub(super) fn in_order(told: &mut [Told]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Analyzer, Options};
     use super::*;
     use crate::capture::Reader;
     use crate::catalog::language::Language;
     use crate::report::Speaker;
     use crate::report::json::ConnectionObject;
-    use crate::{Analyzer, Options};
 
     const CAPTURES: [&[u8]; 2] = [
         include_bytes!("../../fixtures/demo/mixed/capture.pcapng"),

@@ -38,7 +38,7 @@ pub use round_trips::RoundTrips;
 pub use silence::{Broken, Silence};
 pub use sizes::MessageSizes;
 pub use timeline::{Observation, Observed, Timeline};
-pub use traffic::{AfterClose, FrameCounts, MessageNote, Traffic};
+pub use traffic::{AfterClose, FrameCounts, MessageNote, Traffic, UnderWay};
 pub use visibility::{Blind, Hole, Visibility};
 
 // What the layers below found, for those above, which see connections only.
@@ -261,7 +261,7 @@ impl Connection {
             Event::Unfinished(unfinished) => self.traffic[side].unfinished(unfinished),
             Event::Resynchronised(found) => {
                 // The message under way at the loss is not the one that goes on here.
-                self.traffic[side].open_message = None;
+                self.traffic[side].open_message.end();
                 let told = self.last_payload.map_or(found.origin.packet, |last| last.packet.max(found.origin.packet));
                 self.visibility[side].resynchronised(found, told);
             }

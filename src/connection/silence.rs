@@ -28,6 +28,12 @@ pub struct Broken {
 }
 
 impl Broken {
+    /// How long it was.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.silence.seconds
+    }
+
     /// The silence between two packets with payload, if it was one; the second is of `by` and reaches up to `end`.
     #[must_use]
     pub fn between(since: Option<Origin>, until: Origin, by: Side, end: StreamOffset) -> Option<Self> {

@@ -31,7 +31,7 @@ pub struct Traffic {
     /// Payload bytes of the largest message before the last one.
     largest_before_last: Option<u64>,
     /// The message that has begun and is not complete.
-    pub open_message: Option<Box<MessageNote>>,
+    pub open_message: UnderWay,
     /// Complete data messages that may still wait for an acknowledgement of TCP.
     in_flight: InFlight,
     /// The offset after its last complete frame.
@@ -151,6 +151,38 @@ pub struct MessageNote {
     pub last: Option<Origin>,
 }
 
+/// A message of which frames are still to come. Its room stays for the next one, so that only the first takes memory anew.
+#[derive(Debug, Clone, Default)]
+pub struct UnderWay {
+    note: Option<Box<MessageNote>>,
+    is_open: bool,
+}
+
+impl UnderWay {
+    /// The message, if there is one.
+    #[must_use]
+    pub fn get(&self) -> Option<&MessageNote> {
+        self.note.as_deref().filter(|_| self.is_open)
+    }
+
+    fn get_mut(&mut self) -> Option<&mut MessageNote> {
+        self.note.as_deref_mut().filter(|_| self.is_open)
+    }
+
+    fn begin(&mut self, begun: MessageNote) {
+        self.is_open = true;
+        match &mut self.note {
+            Some(note) => **note = begun,
+            none => *none = Some(Box::new(begun)),
+        }
+    }
+
+    /// It is complete, or nothing more is known of it.
+    pub(super) fn end(&mut self) {
+        self.is_open = false;
+    }
+}
+
 impl Traffic {
     /// Counts a frame that belongs to no message under way, or is the whole of one.
     pub(super) fn count(&mut self, frame: &Frame) {
@@ -166,7 +198,7 @@ impl Traffic {
         let header = &frame.header;
         match header.opcode {
             Opcode::Text | Opcode::Binary => {
-                self.open_message = Some(Box::new(MessageNote {
+                self.open_message.begin(MessageNote {
                     kind: header.opcode,
                     number: self.text_messages + self.binary_messages + 1,
                     size: header.payload_len,
@@ -177,10 +209,10 @@ impl Traffic {
                     utf8: Utf8State::Unknown,
                     first: frame.first,
                     last: None,
-                }));
+                });
             }
             Opcode::Continuation => {
-                if let Some(open) = &mut self.open_message {
+                if let Some(open) = self.open_message.get_mut() {
                     open.wire_len = open.wire_len.saturating_add(header.payload_len);
                     open.size = open.wire_len;
                 }
@@ -220,7 +252,7 @@ impl Traffic {
         self.last_message = Some(note);
         self.sizes.count(note.size, message.last);
         self.in_flight.sent(self.frame_end, self.acked);
-        self.open_message = None;
+        self.open_message.end();
         note
     }
 
@@ -248,13 +280,13 @@ impl Traffic {
 
     /// Whether the data message under way is so small that it may be a heartbeat.
     pub(super) fn is_small_message_open(&self) -> bool {
-        self.open_message.as_ref().is_some_and(|open| open.wire_len <= SMALL)
+        self.open_message.get().is_some_and(|open| open.wire_len <= SMALL)
     }
 
     /// The message under way, or else the last complete one.
     #[must_use]
     pub fn current_or_last(&self) -> Option<MessageNote> {
-        self.open_message.as_deref().copied().or(self.last_message)
+        self.open_message.get().copied().or(self.last_message)
     }
 
     /// Payload bytes of the largest complete message before `message`.
@@ -268,7 +300,7 @@ impl Traffic {
     /// Complete messages of `kind` before the current or last message.
     pub(super) fn messages_before_last(&self, kind: Opcode) -> u64 {
         let count = if kind == Opcode::Text { self.text_messages } else { self.binary_messages };
-        let last_is_one = self.open_message.is_none() && self.last_message.is_some_and(|last| last.kind == kind);
+        let last_is_one = self.open_message.get().is_none() && self.last_message.is_some_and(|last| last.kind == kind);
         count - u64::from(last_is_one)
     }
 }

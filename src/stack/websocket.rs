@@ -140,8 +140,14 @@ impl WebSocketStage {
     fn note_silence(&mut self, side: Side, since: Option<Origin>, chunk: &Chunk<'_>) {
         if self.connection.ending.is_empty() {
             let end = chunk.offset.plus(chunk.bytes.len() as u64);
-            if let Some(broken) = Broken::between(since, chunk.origin, side, end) {
-                self.broken = Some(Box::new(broken));
+            let longest = self.connection.longest_silence.map_or(0.0, |longest| longest.seconds);
+            let broken = Broken::between(since, chunk.origin, side, end);
+            // Shorter ones tell nothing new.
+            if let Some(broken) = broken.filter(|broken| broken.seconds() > longest) {
+                match &mut self.broken {
+                    Some(earlier) => **earlier = broken,
+                    none => *none = Some(Box::new(broken)),
+                }
             }
         }
     }
@@ -484,8 +490,8 @@ mod tests {
             ("stage", size_of::<WebSocketStage>(), 640),
             ("decoder", size_of::<Decoder>(), 48),
             ("inside", size_of::<Inside>(), 200),
-            ("connection", size_of::<Connection>(), 1400),
-            ("traffic", size_of::<Traffic>(), 368),
+            ("connection", size_of::<Connection>(), 1416),
+            ("traffic", size_of::<Traffic>(), 376),
             ("visibility", size_of::<Visibility>(), 72),
             ("timeline", size_of::<Timeline>(), 80),
             ("observation", size_of::<Observation>(), 48),

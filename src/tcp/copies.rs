@@ -200,6 +200,9 @@ impl Copies {
 
     #[inline]
     fn remember(&mut self, recent: Recent) {
+        if self.ring.is_empty() {
+            self.ring.reserve_exact(REMEMBERED);
+        }
         match self.ring.get_mut(self.next) {
             Some(oldest) => *oldest = recent,
             None => self.ring.push(recent),

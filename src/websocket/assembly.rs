@@ -30,7 +30,7 @@ pub(super) struct Assembly {
 }
 
 /// A message under way.
-struct Open {
+pub(super) struct Open {
     kind: MessageKind,
     compressed: bool,
     content: Content,
@@ -109,7 +109,7 @@ impl Assembly {
             Some(_) | None => (false, Content::Whole),
         };
         let explained = if compressed { header.rsv.without_rsv1() } else { header.rsv };
-        self.open = Some(Box::new(Open {
+        self.open = Some(scratch.messages.boxed(Open {
             kind,
             compressed,
             content,
@@ -198,7 +198,7 @@ impl Assembly {
         {
             inflation.release(&mut feed.scratch.spares);
         }
-        Some(Message {
+        let message = Message {
             kind: open.kind,
             compressed: open.compressed,
             frames: open.frames,
@@ -213,7 +213,9 @@ impl Assembly {
             first: open.first,
             last: feed.origin,
             offset: open.offset,
-        })
+        };
+        feed.scratch.messages.give(open);
+        Some(message)
     }
 
     /// Gives up the message under way, if any.

@@ -95,7 +95,7 @@ struct Lost {
 }
 
 /// The frame whose payload is arriving.
-struct Current {
+pub(super) struct Current {
     header: FrameHeader,
     offset: StreamOffset,
     first: Origin,
@@ -107,7 +107,7 @@ struct Current {
 }
 
 /// What becomes of a frame's payload.
-enum Role {
+pub(super) enum Role {
     /// It belongs to the message under way.
     Data,
     /// It is kept, up to 125 bytes. Boxed and only there between two packets, because most control frames come whole.
@@ -117,7 +117,7 @@ enum Role {
 }
 
 /// The clear payload of a control frame.
-struct ControlPayload {
+pub(super) struct ControlPayload {
     bytes: [u8; CONTROL_PAYLOAD_MAX],
     len: u8,
 }
@@ -406,7 +406,8 @@ impl Decoder {
             Opcode::Close | Opcode::Ping | Opcode::Pong => Role::Control(None),
             Opcode::Continuation | Opcode::Reserved(_) => Role::Skipped,
         };
-        self.state = State::Payload(Box::new(Current { header, offset, first, position: 0, missing: 0, role }));
+        let current = Current { header, offset, first, position: 0, missing: 0, role };
+        self.state = State::Payload(feed.scratch.frames.boxed(current));
         if header.payload_len == 0 {
             self.end_frame(Some(&ControlPayload::EMPTY), feed);
         }
@@ -442,8 +443,9 @@ impl Decoder {
                 }
                 if complete {
                     self.end_frame(Some(control), feed);
+                    earlier.into_iter().for_each(|used| feed.scratch.controls.give(used));
                 } else if let State::Payload(frame) = &mut self.state {
-                    frame.role = Role::Control(Some(earlier.unwrap_or_else(|| Box::new(whole))));
+                    frame.role = Role::Control(Some(earlier.unwrap_or_else(|| feed.scratch.controls.boxed(whole))));
                 }
                 return used;
             }
@@ -458,18 +460,19 @@ impl Decoder {
     fn end_frame<S: EventSink>(&mut self, control: Option<&ControlPayload>, feed: &mut Feed<'_, S>) {
         let State::Payload(frame) = std::mem::replace(&mut self.state, State::expecting_header()) else { return };
         let Current { header, offset, first, .. } = *frame;
-        let last = feed.origin;
+        let (last, seen, is_data) = (feed.origin, frame.seen(), matches!(frame.role, Role::Data));
+        feed.scratch.frames.give(frame);
         feed.sink.event(Event::FrameEnd(FrameEnd {
             sender: self.sender,
             header,
             offset,
             first,
             last,
-            payload_seen: frame.seen(),
+            payload_seen: seen,
         }));
         match header.opcode {
             Opcode::Text | Opcode::Binary | Opcode::Continuation => {
-                if matches!(frame.role, Role::Data)
+                if is_data
                     && header.fin
                     && let Some(message) = self.assembly.finish(offset, feed)
                 {

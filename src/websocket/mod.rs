@@ -28,6 +28,7 @@ mod mask;
 mod nesting;
 mod opcode;
 mod partial;
+mod pool;
 mod probe;
 mod resync;
 mod rules;

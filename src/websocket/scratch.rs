@@ -1,19 +1,28 @@
 //! What all connections of an analysis share, so that an idle one stays small.
 
+use super::assembly::Open;
+use super::decoder::{ControlPayload, Current};
 use super::deflate::Spares;
+use super::partial::PartialHeader;
+use super::pool::Pool;
 use super::resync::SearchBudget;
 use crate::limits::Limits;
 use std::fmt;
 
 /// Room for unmasking and inflating, the bounds on inflating and on searching, and how often they were hit.
 ///
-/// One for each analysis, handed in with every call. Nothing in it outlives a call except the counts and spare
-/// inflaters.
+/// One for each analysis, handed in with every call. Nothing in it outlives a call except the counts, spare inflaters and
+/// spare boxes.
 pub struct Scratch {
     pub(super) unmasked: Box<[u8]>,
     pub(super) inflated: Box<[u8]>,
     /// Inflaters of senders that start every message afresh, which need one only inside a message, and scanners.
     pub(super) spares: Spares,
+    /// Boxes for what is there only inside a frame, a header or a message.
+    pub(super) frames: Pool<Current>,
+    pub(super) controls: Pool<ControlPayload>,
+    pub(super) headers: Pool<PartialHeader>,
+    pub(super) messages: Pool<Open>,
     pub(super) inflated_message_bytes: u64,
     pub(super) inflate_limit_hits: u64,
     pub(super) searches: SearchBudget,
@@ -34,6 +43,10 @@ impl Scratch {
             unmasked: vec![0; Self::UNMASKED_LEN].into(),
             inflated: vec![0; Self::INFLATED_LEN].into(),
             spares: Spares::default(),
+            frames: Pool::default(),
+            controls: Pool::default(),
+            headers: Pool::default(),
+            messages: Pool::default(),
             inflated_message_bytes: limits.inflated_message_bytes,
             inflate_limit_hits: 0,
             searches: SearchBudget::new(limits),

@@ -16,6 +16,9 @@ use wsdissect::{Analyzer, Options};
 pub const KIB: usize = 1 << 10;
 pub const MIB: usize = 1 << 20;
 
+/// The ring of recent segments, which all connections share (docs/limits.md).
+pub const RING: usize = 352 * KIB;
+
 /// What a run found.
 #[derive(Default)]
 pub struct Found {

@@ -30,7 +30,7 @@ impl Decoder {
         let mut used = 0;
         for byte in rest {
             let State::Header(partial) = &mut self.state else { break };
-            let partial = partial.get_or_insert_with(|| Box::new(PartialHeader::EMPTY));
+            let partial = partial.get_or_insert_with(|| feed.scratch.headers.boxed(PartialHeader::EMPTY));
             partial.append(*byte, at, feed.origin);
             used += 1;
             let examined = partial.examine();
@@ -66,6 +66,7 @@ impl Decoder {
                 if !held_back.is_empty() {
                     self.push_payload(held_back, feed);
                 }
+                feed.scratch.headers.give(partial);
             }
         }
     }
