@@ -5,6 +5,7 @@
 mod support;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use support::conversation::Side as By;
 use support::frames::{Frame, opcode};
 use support::{Acks, Capture, Conversation, Length, Upgrade};
@@ -56,7 +57,7 @@ fn number(index: usize) -> u64 {
 }
 
 /// The only connection of a capture.
-fn only(capture: &Capture) -> Box<Connection> {
+fn only(capture: &Capture) -> Arc<Connection> {
     let mut reports = analyse(&capture.pcap());
     assert_eq!(reports.len(), 1, "one connection");
     reports.remove(0).connection
@@ -313,7 +314,7 @@ fn the_rest_of_a_fragmented_message_behind_a_hole_is_no_violation() {
     assert_eq!(close_code(&connection, Side::Server), Some(1000));
 }
 
-fn fixture(case: &str) -> Box<Connection> {
+fn fixture(case: &str) -> Arc<Connection> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/visibility").join(case);
     let file =
         ["capture.pcapng", "capture.pcap"].map(|name| directory.join(name)).into_iter().find(|path| path.exists());
