@@ -262,7 +262,8 @@ impl Crew {
                     round.missing -= 1;
                     round.told.append(&mut told);
                 }
-                while let Some(round) = self.rounds.pop_front_if(|round| round.missing == 0) {
+                while self.rounds.front().is_some_and(|round| round.missing == 0) {
+                    let Some(round) = self.rounds.pop_front() else { break };
                     self.first_round += 1;
                     self.spare.extend(round.take_in(concluder));
                 }
@@ -271,7 +272,8 @@ impl Crew {
                 if let Some(chunk) = self.chunks.get_mut((number - self.first_chunk) as usize) {
                     *chunk = Some(reports);
                 }
-                while let Some(Some(reports)) = self.chunks.pop_front_if(|chunk| chunk.is_some()) {
+                while self.chunks.front().is_some_and(Option::is_some) {
+                    let Some(Some(reports)) = self.chunks.pop_front() else { break };
                     self.first_chunk += 1;
                     self.reports.extend(reports);
                 }

@@ -142,7 +142,7 @@ pub(super) fn lane_of(one: Endpoint, other: Endpoint, lanes: usize) -> usize {
             IpAddr::V4(ip) => u64::from(ip.to_bits()),
             IpAddr::V6(ip) => (ip.to_bits() as u64).wrapping_mul(ODD) ^ (ip.to_bits() >> 64) as u64,
         };
-        let mixed = (ip << 16 | ip >> 48).wrapping_add(u64::from(end.port)).wrapping_mul(ODD);
+        let mixed = ip.rotate_left(16).wrapping_add(u64::from(end.port)).wrapping_mul(ODD);
         mixed ^ mixed >> 29
     };
     let both = mixed(one).wrapping_add(mixed(other)).wrapping_mul(ODD);

@@ -35,7 +35,7 @@ impl<'a> Progress<'a> {
     #[inline]
     pub(super) fn tick(&mut self, ended: u64) {
         self.packets = self.packets.wrapping_add(1);
-        if self.packets % LOOK == 0 {
+        if self.packets.is_multiple_of(LOOK) {
             self.look(ended);
         }
     }

@@ -2,7 +2,6 @@
 //! idle connections keep nothing.
 
 /// A few boxes that were given back.
-#[expect(clippy::vec_box, reason = "it is the boxes that are kept")]
 pub(super) struct Pool<T>(Vec<Box<T>>);
 
 impl<T> Pool<T> {
