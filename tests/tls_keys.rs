@@ -342,6 +342,42 @@ fn row_89_why_nothing_could_be_decrypted() {
 }
 
 #[test]
+fn row_89_a_resumed_session_that_nobody_logged_is_told_apart() {
+    let foreign = Recorded::named("tls13-close-with-101").keys;
+    for name in ["tls12-resumption", "tls13-resumption"] {
+        let case = Recorded::named(name);
+        let mut found = why(&case.pcap(), &foreign);
+        found.sort();
+        assert_eq!(found, [shut("client_random_missing", None), shut("resumed_not_logged", None)].concat(), "{name}");
+    }
+    // Go logs nothing for sessions of TLS 1.2 that it resumes: three here, whose servers sent no ServerHelloDone.
+    let case = Recorded::named("nginx-go");
+    let (connections, summary) = analyse(&case.pcap(), &case.keys);
+    let told = connections.iter().filter(|each| each["tls"]["why_not"] == "resumed_not_logged").count() as u64;
+    let counted: u64 =
+        summary.tls_unread.iter().map(|(why, _, count)| count * u64::from(*why == "resumed_not_logged")).sum();
+    assert_eq!(told + counted, 3, "{:?}", summary.tls_unread);
+}
+
+#[test]
+fn row_89_a_handshake_with_holes_is_not_taken_for_one_that_resumes() {
+    let case = Recorded::named("tls12-talk");
+    let foreign = Recorded::named("tls13-close-with-101").keys;
+    let whole = case.packets.len();
+    let mut captures: Vec<Vec<u8>> = (4..12).map(|lost| case.without(&[lost])).collect();
+    // The ServerHello fits into this much of a packet, and what follows does not.
+    for snap in [150, 180, 220, 300] {
+        let mut cut = case.clone();
+        cut.packets[..whole].iter_mut().for_each(|packet| packet.bytes.truncate(snap));
+        captures.push(cut.pcap());
+    }
+    for capture in captures {
+        let found = why(&capture, &foreign);
+        assert!(found.iter().all(|(why, ..)| why != "resumed_not_logged"), "{found:?}");
+    }
+}
+
+#[test]
 fn row_89_partial_keys_give_the_side_that_can_be_read() {
     let case = Recorded::named("tls13-talk");
     for (label, read, hidden) in
