@@ -646,3 +646,38 @@ fn row_89_packets_that_were_cut() {
     assert_eq!(connection["close"]["code"], 1001);
     assert_eq!(connection["violations"], json!([]));
 }
+
+#[test]
+#[cfg(unix)]
+fn row_87_a_followed_capture_is_opened_by_a_key_log_that_grows_with_it() {
+    use std::io::Write as _;
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(300));
+    for (name, seen) in [("tls12-talk", 9), ("tls13-talk", 9), ("tls12-talk", 30), ("tls13-talk", 30)] {
+        let case = Recorded::named(name);
+        let folder = folder(&format!("tls_keys_follow_{name}_{seen}"));
+        let (capture, keys) = (folder.join("growing.pcap"), folder.join("keys.log"));
+        let bytes = case.pcap();
+        let start = bytes.len() - case.behind(seen).len() + case.header.len();
+        fs::write(&capture, &bytes[..start]).unwrap();
+        fs::write(&keys, "").unwrap();
+        let append = |path: &Path, bytes: &[u8]| {
+            fs::OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
+            pause();
+        };
+        let arguments = ["--follow".as_ref(), "-T".as_ref(), "jsonl".as_ref(), "--keylog".as_ref(), keys.as_os_str()];
+        let child = common::program::command(&[&arguments[..], &[capture.as_os_str()]].concat()).spawn().unwrap();
+        pause();
+        // Secrets come late, and in the middle of a line; then half a packet, and the rest with the Close frame.
+        let (half_line, half_packet) = (case.keys.len() / 2, start + 30);
+        append(&keys, &case.keys.as_bytes()[..half_line]);
+        append(&keys, &case.keys.as_bytes()[half_line..]);
+        append(&capture, &bytes[start..half_packet]);
+        append(&capture, &bytes[half_packet..]);
+        pause();
+        let status = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+        let run = common::program::ended(child);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{name}");
+        check(&format!("{name} from {seen}"), &case.truth[0], &run.lines()[0]);
+    }
+}
