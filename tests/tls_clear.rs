@@ -292,6 +292,29 @@ fn row_93_what_was_valid_then_is_valid() {
     assert_eq!(verdict(&connection), ("tls-client-clock", "tls_certificate_expired", "client", "likely"));
 }
 
+#[test]
+fn row_93_an_hour_outside_the_dates_may_be_a_clock_and_the_fix_says_so() {
+    const NEW_YEAR_2021: i64 = 1_609_459_200;
+    const NEW_YEAR_2049: i64 = 2_493_072_000;
+    let at = |case: &str, time: i64| {
+        let file = fs::read(fixture(case)).expect("recorded");
+        let first = u32::from_le_bytes(file[24..28].try_into().expect("four bytes"));
+        moved(case, time - i64::from(first))
+    };
+    for (case, bound, hour, defect) in [
+        ("expired-tls12", NEW_YEAR_2021, 3600, "expired"),
+        ("not-yet-valid-tls12", NEW_YEAR_2049, -3600, "not_yet_valid"),
+    ] {
+        let outside = at(case, bound + hour);
+        assert_eq!(at_key(&outside, "tls.certificate.defect"), Some(&Value::from(defect)), "{case}");
+        let fixes = at_key(&outside, "diagnosis.fixes").and_then(Value::as_array).expect("fixes");
+        let names_clock = |fix: &Value| fix["text"].as_str().is_some_and(|text| text.contains("clock"));
+        assert!(fixes.iter().any(names_clock), "{case}: {fixes:?}");
+        let inside = at(case, bound - hour);
+        assert_eq!(at_key(&inside, "tls.certificate.defect"), Some(&Value::Null), "{case}");
+    }
+}
+
 // Row 94.
 
 #[test]

@@ -342,6 +342,42 @@ fn row_89_why_nothing_could_be_decrypted() {
 }
 
 #[test]
+fn row_89_a_resumed_session_that_nobody_logged_is_told_apart() {
+    let foreign = Recorded::named("tls13-close-with-101").keys;
+    for name in ["tls12-resumption", "tls13-resumption"] {
+        let case = Recorded::named(name);
+        let mut found = why(&case.pcap(), &foreign);
+        found.sort();
+        assert_eq!(found, [shut("client_random_missing", None), shut("resumed_not_logged", None)].concat(), "{name}");
+    }
+    // Go logs nothing for sessions of TLS 1.2 that it resumes: three here, whose servers sent no ServerHelloDone.
+    let case = Recorded::named("nginx-go");
+    let (connections, summary) = analyse(&case.pcap(), &case.keys);
+    let told = connections.iter().filter(|each| each["tls"]["why_not"] == "resumed_not_logged").count() as u64;
+    let counted: u64 =
+        summary.tls_unread.iter().map(|(why, _, count)| count * u64::from(*why == "resumed_not_logged")).sum();
+    assert_eq!(told + counted, 3, "{:?}", summary.tls_unread);
+}
+
+#[test]
+fn row_89_a_handshake_with_holes_is_not_taken_for_one_that_resumes() {
+    let case = Recorded::named("tls12-talk");
+    let foreign = Recorded::named("tls13-close-with-101").keys;
+    let whole = case.packets.len();
+    let mut captures: Vec<Vec<u8>> = (4..12).map(|lost| case.without(&[lost])).collect();
+    // The ServerHello fits into this much of a packet, and what follows does not.
+    for snap in [150, 180, 220, 300] {
+        let mut cut = case.clone();
+        cut.packets[..whole].iter_mut().for_each(|packet| packet.bytes.truncate(snap));
+        captures.push(cut.pcap());
+    }
+    for capture in captures {
+        let found = why(&capture, &foreign);
+        assert!(found.iter().all(|(why, ..)| why != "resumed_not_logged"), "{found:?}");
+    }
+}
+
+#[test]
 fn row_89_partial_keys_give_the_side_that_can_be_read() {
     let case = Recorded::named("tls13-talk");
     for (label, read, hidden) in
@@ -609,4 +645,39 @@ fn row_89_packets_that_were_cut() {
     );
     assert_eq!(connection["close"]["code"], 1001);
     assert_eq!(connection["violations"], json!([]));
+}
+
+#[test]
+#[cfg(unix)]
+fn row_87_a_followed_capture_is_opened_by_a_key_log_that_grows_with_it() {
+    use std::io::Write as _;
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(300));
+    for (name, seen) in [("tls12-talk", 9), ("tls13-talk", 9), ("tls12-talk", 30), ("tls13-talk", 30)] {
+        let case = Recorded::named(name);
+        let folder = folder(&format!("tls_keys_follow_{name}_{seen}"));
+        let (capture, keys) = (folder.join("growing.pcap"), folder.join("keys.log"));
+        let bytes = case.pcap();
+        let start = bytes.len() - case.behind(seen).len() + case.header.len();
+        fs::write(&capture, &bytes[..start]).unwrap();
+        fs::write(&keys, "").unwrap();
+        let append = |path: &Path, bytes: &[u8]| {
+            fs::OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
+            pause();
+        };
+        let arguments = ["--follow".as_ref(), "-T".as_ref(), "jsonl".as_ref(), "--keylog".as_ref(), keys.as_os_str()];
+        let child = common::program::command(&[&arguments[..], &[capture.as_os_str()]].concat()).spawn().unwrap();
+        pause();
+        // Secrets come late, and in the middle of a line; then half a packet, and the rest with the Close frame.
+        let (half_line, half_packet) = (case.keys.len() / 2, start + 30);
+        append(&keys, &case.keys.as_bytes()[..half_line]);
+        append(&keys, &case.keys.as_bytes()[half_line..]);
+        append(&capture, &bytes[start..half_packet]);
+        append(&capture, &bytes[half_packet..]);
+        pause();
+        let status = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+        let run = common::program::ended(child);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{name}");
+        check(&format!("{name} from {seen}"), &case.truth[0], &run.lines()[0]);
+    }
 }

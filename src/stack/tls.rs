@@ -195,7 +195,8 @@ impl TlsStage {
         let mut facts = self.observer.into_facts();
         shared.hits.tls_handshake += u64::from(facts.hellos_too_long);
         if let Some(inside) = self.inside {
-            facts.decryption = inside.decryptor.decryption(&shared.keys.log, &shared.keys.trials);
+            let decryption = inside.decryptor.decryption(&shared.keys.log, &shared.keys.trials);
+            facts.decryption = if facts.is_resumed { decryption.resumed() } else { decryption };
             facts.add_decrypted(&inside.alerts);
             if let Some((origin, body)) = &inside.certificates {
                 facts.add_certificates(*origin, body.as_deref());

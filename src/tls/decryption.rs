@@ -11,6 +11,9 @@ pub enum WhyNot {
     NoKeys,
     /// No key log has a line with the random value of this connection's ClientHello.
     ClientRandomMissing,
+    /// The same, and the connection resumes an earlier session. Programs that log the secrets of first connections only
+    /// leave such a gap.
+    ResumedNotLogged,
     /// The log has lines for this connection, but not this one.
     SecretMissing(SecretLabel),
     /// The ClientHello or ServerHello is not in the capture, so that nobody knows which secrets and which cipher.
@@ -36,6 +39,7 @@ impl WhyNot {
         match self {
             Self::NoKeys => "no_keys",
             Self::ClientRandomMissing => "client_random_missing",
+            Self::ResumedNotLogged => "resumed_not_logged",
             Self::SecretMissing(_) => "secret_missing",
             Self::HandshakeNotCaptured => "handshake_not_captured",
             Self::ServerRandomMissing => "server_random_missing",
@@ -94,6 +98,19 @@ pub struct Decryption {
 }
 
 impl Decryption {
+    /// The same of a connection that resumes an earlier session, which explains why its own secrets may be nowhere.
+    #[must_use]
+    pub fn resumed(mut self) -> Self {
+        for side in Side::BOTH {
+            if let Readable::Part(why) | Readable::None(why) = &mut self.sides[side]
+                && *why == WhyNot::ClientRandomMissing
+            {
+                *why = WhyNot::ResumedNotLogged;
+            }
+        }
+        self
+    }
+
     /// `yes`, `partly` or `no`.
     #[must_use]
     pub fn name(&self) -> &'static str {

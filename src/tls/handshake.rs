@@ -7,6 +7,7 @@ pub(super) const CLIENT_HELLO: u8 = 1;
 pub(super) const SERVER_HELLO: u8 = 2;
 pub(super) const CERTIFICATE: u8 = 11;
 pub(super) const CERTIFICATE_REQUEST: u8 = 13;
+pub(super) const SERVER_HELLO_DONE: u8 = 14;
 
 /// A message that is complete.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,6 +82,11 @@ impl MessageReader {
     /// Bytes are missing: where the next message starts is unknown.
     pub(super) fn lose(&mut self) {
         *self = Self { is_lost: true, ..Self::default() };
+    }
+
+    /// Whether nothing was lost, and the last message is complete.
+    pub(super) fn is_in_step(&self) -> bool {
+        !self.is_lost && self.have == 0
     }
 
     fn is_kept(&self, limits: &Limits) -> bool {

@@ -51,6 +51,8 @@ pub struct ServerHello {
     pub random: [u8; 32],
     /// Whether CBC records are authenticated after encryption (RFC 7366).
     pub encrypt_then_mac: bool,
+    /// Whether it took a pre-shared key that the client offered, that is resumed a TLS 1.3 session (RFC 8446 §4.2.11).
+    pub psk_selected: bool,
 }
 
 impl ClientHello {
@@ -112,6 +114,7 @@ fn server_hello(origin: Origin, input: &[u8]) -> IResult<&[u8], ServerHello> {
         hello_retry: random == HELLO_RETRY_RANDOM,
         random,
         encrypt_then_mac: false,
+        psk_selected: false,
     };
     let rest = each_extension(rest, |kind, data| match kind {
         SUPPORTED_VERSIONS => {
@@ -121,6 +124,7 @@ fn server_hello(origin: Origin, input: &[u8]) -> IResult<&[u8], ServerHello> {
         }
         ALPN => hello.alpn = protocol_names(data).into_iter().next(),
         ENCRYPT_THEN_MAC => hello.encrypt_then_mac = true,
+        PRE_SHARED_KEY => hello.psk_selected = true,
         _ => {}
     })?;
     Ok((rest, hello))

@@ -4,7 +4,7 @@ use super::alert::Alert;
 use super::certificates::Certificates;
 use super::decryption::{Decryption, Readable};
 use super::guess::{Offer, Signs, Sized, WebSocketGuess};
-use super::handshake::{CERTIFICATE_REQUEST, CLIENT_HELLO, Message, MessageReader};
+use super::handshake::{CERTIFICATE_REQUEST, CLIENT_HELLO, Message, MessageReader, SERVER_HELLO_DONE};
 use super::hello::{ClientHello, ServerHello};
 use super::names::TlsVersion;
 use super::record::{ContentType, LastRecord, Part, RecordHeader, RecordReader};
@@ -21,6 +21,9 @@ pub struct TlsFacts {
     pub server_hello: Option<ServerHello>,
     /// Whether the server asked for another ClientHello first.
     pub hello_retry: bool,
+    /// Whether the server resumed an earlier session: it selected a pre-shared key, or up to TLS 1.2 sent no ServerHelloDone
+    /// before it encrypted (RFC 5246 §7.3). False where part of its handshake is missing.
+    pub is_resumed: bool,
     /// The packet that completed the server's Certificate message, which is in clear up to TLS 1.2, and decrypted with keys.
     pub certificates_seen: Option<Origin>,
     /// What that message said; `None` when it was too long or broke its grammar.
@@ -152,6 +155,7 @@ struct Half {
     alert_len: usize,
     /// Bytes of the current record are lost.
     is_torn: bool,
+    said_hello_done: bool,
     changed_cipher: bool,
     sent_finished: bool,
 }
@@ -267,7 +271,10 @@ impl Observer {
         self.facts.before_last[side] = self.last.replace(origin);
         self.facts.encrypted_alert_guess[side] = None;
         match content_type {
-            ContentType::ChangeCipherSpec => self.sides[side].changed_cipher = true,
+            ContentType::ChangeCipherSpec => {
+                self.facts.is_resumed |= side == Side::Server && self.is_abbreviated();
+                self.sides[side].changed_cipher = true;
+            }
             ContentType::Handshake if !self.is_in_clear(side) => {
                 self.sides[side].sent_finished = true;
                 if side == Side::Client {
@@ -298,6 +305,7 @@ impl Observer {
                     Some(hello) => {
                         self.facts.hello_retry |= hello.hello_retry;
                         if self.facts.server_hello.as_ref().is_none_or(|known| known.hello_retry) {
+                            self.facts.is_resumed = hello.psk_selected && !hello.hello_retry;
                             self.facts.server_hello = Some(hello);
                         }
                     }
@@ -312,12 +320,20 @@ impl Observer {
                 Some(Message::Other { kind: CERTIFICATE_REQUEST }) if side == Side::Server => {
                     self.facts.client_certificate_requested = true;
                 }
+                Some(Message::Other { kind: SERVER_HELLO_DONE }) => self.sides[side].said_hello_done = true,
                 Some(Message::Certificates(_) | Message::Other { .. }) => {}
                 Some(Message::TooLong { .. }) => {
                     self.facts.hellos_too_long = self.facts.hellos_too_long.saturating_add(1)
                 }
             }
         }
+    }
+
+    /// Whether a ChangeCipherSpec of the server, if it comes now, ends a handshake that resumes a session up to TLS 1.2.
+    fn is_abbreviated(&self) -> bool {
+        let server = &self.sides.server;
+        let is_old = self.facts.server_hello.as_ref().is_some_and(|hello| hello.version <= TlsVersion::TLS_1_2);
+        is_old && !server.changed_cipher && !server.said_hello_done && server.messages.is_in_step()
     }
 
     fn alert(&mut self, side: Side, origin: Origin, len: u16, start: StreamOffset) {
