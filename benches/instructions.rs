@@ -1,6 +1,6 @@
 //! How many instructions the program takes for small captures of each kind, against the numbers in `instructions.toml`.
 //!
-//! `cargo bench --bench instructions` fails when one of them grew by more than a tenth; `-- --update` writes the numbers of
+//! `cargo bench --profile dev --bench instructions` fails when one of them grew by more than a tenth; `-- --update` writes the numbers of
 //! today. Counted by valgrind's callgrind for one thread, they do not depend on how busy the machine is: two runs agree to a fraction of
 //! a percent, although hash tables are seeded at random. They do depend on the compiler, so another one than wrote the
 //! numbers is only told so; and without valgrind nothing is counted.
@@ -51,7 +51,7 @@ fn run(is_update: bool) -> Result<ExitCode, String> {
     println!("{valgrind}, {}", now.rustc);
     if is_update {
         let text = toml::to_string(&now).map_err(|error| error.to_string())?;
-        let head = "# Written by `cargo bench --bench instructions -- --update`.\n";
+        let head = "# Written by `cargo bench --profile dev --bench instructions -- --update`.\n";
         std::fs::write(RECORDED, format!("{head}{text}")).map_err(|error| format!("{RECORDED}: {error}"))?;
         return Ok(compare(&now, &now));
     }
@@ -83,7 +83,7 @@ fn compare(recorded: &Recorded, now: &Recorded) -> ExitCode {
         is_slower |= change > TOLERANCE;
         is_faster |= change < -TOLERANCE;
     }
-    let update = "cargo bench --bench instructions -- --update";
+    let update = "cargo bench --profile dev --bench instructions -- --update";
     if is_slower {
         println!("FAILED: more instructions than recorded (in millions). If they are worth it: {update}");
         return ExitCode::FAILURE;
