@@ -341,6 +341,10 @@ impl Plaintext for InsideSink<'_> {
         let PlainData { side, offset, record_end, origin, bytes } = data;
         self.sent[side].delivered(record_end, offset.plus(bytes.len() as u64));
         self.stack.chunk(self.shared, Chunk { from: self.end_of(side), offset, origin, bytes });
+        // Records that waited for their keys were acknowledged before anyone could say what was in them.
+        if let Some(plain) = self.sent[side].acknowledged_before(record_end) {
+            self.stack.acknowledged(self.end_of(side), plain);
+        }
     }
 
     fn gap(&mut self, gap: PlainGap) {
@@ -371,6 +375,8 @@ struct Delivered {
     /// Ends of records, in the stream of TCP and in the decrypted one.
     records: VecDeque<(StreamOffset, StreamOffset)>,
     acknowledged: StreamOffset,
+    /// How much of TCP's stream was acknowledged.
+    upto: StreamOffset,
     told: StreamOffset,
 }
 
@@ -388,11 +394,17 @@ impl Delivered {
 
     /// Translates an acknowledgement: a byte has arrived when its whole record has.
     fn acknowledged(&mut self, upto: StreamOffset) -> StreamOffset {
+        self.upto = self.upto.max(upto);
         while let Some(&(_, plain)) = self.records.front().filter(|(record, _)| *record <= upto) {
             self.acknowledged = plain;
             self.records.pop_front();
         }
         self.acknowledged
+    }
+
+    /// What is acknowledged of the decrypted bytes, if the record that ends here was acknowledged before it was read.
+    fn acknowledged_before(&mut self, record_end: StreamOffset) -> Option<StreamOffset> {
+        (record_end <= self.upto).then(|| self.acknowledged(self.upto))
     }
 }
 
