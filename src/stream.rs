@@ -139,6 +139,11 @@ pub trait StreamSink {
     /// The peer of `from` acknowledged everything of it before `upto`.
     fn acknowledged(&mut self, _from: End, _upto: StreamOffset) {}
 
+    /// Whether [`Self::acknowledged`] may make a difference. Asked as [`Self::kept_bytes`] is; before, it may.
+    fn heeds_acknowledgements(&self) -> bool {
+        true
+    }
+
     /// One end will send no more. At most one call for each end and kind, but another RST after one that the connection
     /// outlived.
     fn end(&mut self, context: &mut Self::Context, end: StreamEnd);

@@ -77,6 +77,7 @@ impl Clock {
     }
 
     /// The moment of a classic record: whole seconds, and a fraction in ticks that is not always below one second.
+    #[inline]
     pub(super) fn classic(nanos_per_tick: u32, seconds: u32, fraction: u32) -> Timestamp {
         let nanos = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * i64::from(nanos_per_tick);
         Timestamp::from_nanos(nanos)

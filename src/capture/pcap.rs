@@ -13,7 +13,7 @@ use super::resync::{self, CHAIN};
 use super::window::{Stop, Window};
 use super::{ByteOrder, CaptureLimits, DamageKind, Interface, LinkType, Resolution, Within};
 use crate::units::{PacketNumber, Timestamp};
-use pcap_parser::{parse_pcap_frame, parse_pcap_frame_be, parse_pcap_header};
+use pcap_parser::parse_pcap_header;
 use std::io::Read;
 use std::ops::Range;
 
@@ -112,6 +112,34 @@ impl Pcap {
         limits: &CaptureLimits,
         number: PacketNumber,
     ) -> Result<Option<Record>, Stop> {
+        match self.everyday(window.unread(), limits) {
+            Some(head) => Ok(Some(self.take(window, &head))),
+            None => self.any(window, limits, number),
+        }
+    }
+
+    /// The header of the next record, if it is what nearly all are: whole in the window, its numbers as they should be, and
+    /// those of the one behind it too if that has to be looked at. [`Self::any`] comes to the same for it.
+    #[inline]
+    fn everyday(&self, unread: &[u8], limits: &CaptureLimits) -> Option<Head> {
+        let head = self.head_at(unread, 0)?;
+        let end = self.record_header + head.captured as usize;
+        let is_followed = || {
+            let next = self.head_at(unread, end);
+            next.is_some_and(|next| self.is_good(&next, Some(head.seconds), limits))
+        };
+        let is_whole = if self.look_ahead { is_followed() } else { end <= unread.len() };
+        (is_whole && head.captured > 0 && head.captured <= limits.packet_bytes && self.is_plain(&head)).then_some(head)
+    }
+
+    /// Any record, and all that may be wrong with one.
+    #[cold]
+    fn any<R: Read>(
+        &mut self,
+        window: &mut Window<R>,
+        limits: &CaptureLimits,
+        number: PacketNumber,
+    ) -> Result<Option<Record>, Stop> {
         let cut = |needed: usize, available: usize| DamageKind::Cut {
             within: Within::Packet(number),
             needed: needed as u64,
@@ -121,7 +149,7 @@ impl Pcap {
         if available == 0 {
             return Ok(None);
         }
-        let Some(claimed) = self.byte_order.u32(window.unread(), 8).filter(|_| available >= self.record_header) else {
+        let Some(Head { captured: claimed, .. }) = self.head_at(window.unread(), 0) else {
             return Err(cut(self.record_header, available).into());
         };
         if claimed > limits.packet_bytes {
@@ -129,31 +157,28 @@ impl Pcap {
         }
         let len = self.record_header + claimed as usize;
         let available = window.fill_to(len)?;
-        if available >= len
-            && let Some(head) = self.head(window, 0)
+        let head = self.head_at(window.unread(), 0).filter(|_| available >= len);
+        let Some(head) = head else { return Err(cut(len, available).into()) };
+        let plain = self.is_plain(&head);
+        if (self.look_ahead || !plain)
+            && (head.is_nothing() || !self.is_followed(window, limits, len, head))
+            // Bytes are missing in it, or the header behind it is bad: who can tell? Garbage at the end of a file
+            // is another matter.
+            && (!plain || head.captured == 0 || self.fits_in(window, limits, 1..len + GOES_ON))
         {
-            let plain = head.captured == head.original.min(self.snaplen) && self.is_plausible(&head, self.now);
-            if (self.look_ahead || !plain)
-                && (head.is_nothing() || !self.is_followed(window, limits, len, head))
-                // Bytes are missing in it, or the header behind it is bad: who can tell? Garbage at the end of a file
-                // is another matter.
-                && (!plain || head.captured == 0 || self.fits_in(window, limits, 1..len + GOES_ON))
-            {
-                return Err(DamageKind::Misplaced { packet: number }.into());
-            }
-            self.now = Some(head.seconds);
+            return Err(DamageKind::Misplaced { packet: number }.into());
         }
-        let parse = match self.byte_order {
-            ByteOrder::Little => parse_pcap_frame,
-            ByteOrder::Big => parse_pcap_frame_be,
-        };
-        // Its data starts 8 bytes early in the modified variant, so only the numbers are taken from the parser.
-        let parsed = window.unread().get(..len).and_then(|record| parse(record).ok());
-        let Some((_, header)) = parsed else { return Err(cut(len, available).into()) };
-        let time = Clock::classic(self.nanos_per_tick, header.ts_sec, header.ts_usec);
-        let original_len = header.origlen;
+        Ok(Some(self.take(window, &head)))
+    }
+
+    /// Takes the record with this header out of the window, in which all of it is.
+    #[inline]
+    fn take<R: Read>(&mut self, window: &mut Window<R>, head: &Head) -> Record {
+        self.now = Some(head.seconds);
+        let time = Some(Clock::classic(self.nanos_per_tick, head.seconds, head.fraction));
+        let len = self.record_header + head.captured as usize;
         let place = window.take(len, self.record_header..len);
-        Ok(Some(Record { time: Some(time), link: self.link, interface: 0, place, original_len }))
+        Record { time, link: self.link, interface: 0, place, original_len: head.original }
     }
 }
 
@@ -176,9 +201,37 @@ impl Pcap {
         if window.look_ahead(at + self.record_header) < at + self.record_header {
             return None;
         }
-        let header = window.unread().get(at..)?;
-        let word = |at| self.byte_order.u32(header, at);
-        Some(Head { seconds: word(0)?, fraction: word(4)?, captured: word(8)?, original: word(12)? })
+        self.head_at(window.unread(), at)
+    }
+
+    /// The record header at `at`, if all of it is in `bytes`.
+    #[inline]
+    fn head_at(&self, bytes: &[u8], at: usize) -> Option<Head> {
+        let header = bytes.get(at..)?.get(..self.record_header)?;
+        let (words, _) = header.first_chunk::<16>()?.as_chunks();
+        let [seconds, fraction, captured, original] = *<&[[u8; 4]; 4]>::try_from(words).ok()?;
+        let word = |bytes| match self.byte_order {
+            ByteOrder::Little => u32::from_le_bytes(bytes),
+            ByteOrder::Big => u32::from_be_bytes(bytes),
+        };
+        Some(Head {
+            seconds: word(seconds),
+            fraction: word(fraction),
+            captured: word(captured),
+            original: word(original),
+        })
+    }
+
+    /// Whether a capturing program that is in order writes such a header here.
+    #[inline]
+    fn is_plain(&self, head: &Head) -> bool {
+        head.captured == head.original.min(self.snaplen) && self.is_plausible(head, self.now)
+    }
+
+    /// Whether a good record may begin with this, behind one of this time.
+    #[inline]
+    fn is_good(&self, head: &Head, near: Option<u32>, limits: &CaptureLimits) -> bool {
+        self.is_plausible(head, near) && head.captured <= limits.packet_bytes && !head.is_nothing()
     }
 
     /// Whether capturing programs write such numbers. The length may still be beyond the limit.
@@ -199,7 +252,7 @@ impl Pcap {
                 let rest = window.unread().len().checked_sub(at);
                 return rest.is_some_and(|rest| before >= 1 && rest == 0 || before >= 2);
             };
-            if !self.is_plausible(&head, near) || head.captured > limits.packet_bytes || head.is_nothing() {
+            if !self.is_good(&head, near, limits) {
                 return false;
             }
             near = Some(head.seconds);
@@ -230,8 +283,7 @@ impl Pcap {
     fn is_followed<R: Read>(&mut self, window: &mut Window<R>, limits: &CaptureLimits, at: usize, head: Head) -> bool {
         // At the end, or cut: what is there is told by the next step.
         let Some(next) = self.head(window, at) else { return true };
-        let good = self.is_plausible(&next, Some(head.seconds)) && next.captured <= limits.packet_bytes;
-        good && !next.is_nothing() || self.is_row(window, limits, at)
+        self.is_good(&next, Some(head.seconds), limits) || self.is_row(window, limits, at)
     }
 
     /// Whether lengths lead from header to header, to good records or at least often enough. A row that is none of the

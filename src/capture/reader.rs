@@ -129,6 +129,7 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// As [`Reader::next_packet`].
+    #[inline]
     pub(super) fn peek(&mut self) -> Result<Option<Option<Timestamp>>, CaptureError> {
         if self.ahead.is_none() {
             self.ahead = self.read()?;

@@ -219,8 +219,12 @@ impl<S: Source> Sequence<S> {
         if self.problems.is_empty() {
             self.found = self.earliest()?;
         }
+        let has_some = |open: &Open<S::Input>| !open.reader.summary().secrets.is_empty();
+        if self.last_secrets.is_empty() && !self.open.iter().any(has_some) {
+            return Ok(Vec::new());
+        }
         let mut secrets = std::mem::take(&mut self.last_secrets);
-        for open in self.open.iter_mut().filter(|open| !open.reader.summary().secrets.is_empty()) {
+        for open in self.open.iter_mut().filter(|open| has_some(open)) {
             secrets.append(&mut open.reader.take_secrets());
         }
         Ok(secrets)

@@ -36,6 +36,7 @@ pub(super) enum Carried<'a> {
 
 /// The everyday packet: whole, TCP right behind the fixed header, no fragment. About ten times faster than [`carried`],
 /// which decides everything else; a test holds the two together.
+#[inline]
 pub(super) fn plain(bytes: &[u8]) -> Option<Ip<'_>> {
     match *bytes {
         [0x45, _, l0, l1, i0, i1, f0, f1, hop_limit, 6, _, _, s0, s1, s2, s3, d0, d1, d2, d3, ..] => {

@@ -6,13 +6,24 @@
 use super::{Skip, split, wifi};
 use crate::capture::LinkType;
 
+/// Ethernet types of IP.
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
+
 /// VLAN tags, MPLS labels and the like that one packet may stack up; more is malformed.
 const MAX_SHIMS: usize = 16;
 
 /// The bytes from the IP header on. That they are IP is only checked by what parses them.
+#[inline]
 pub(super) fn network(link: LinkType, bytes: &[u8]) -> Result<&[u8], Skip> {
     match link {
         LinkType::EN10MB => ethernet(bytes),
+        _ => other_than_ethernet(link, bytes),
+    }
+}
+
+fn other_than_ethernet(link: LinkType, bytes: &[u8]) -> Result<&[u8], Skip> {
+    match link {
         // 12 and 14 are DLT_RAW of some systems, which old programs wrote into files.
         LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 | LinkType(12 | 14) => Ok(bytes),
         LinkType::LINUX_SLL => linux_cooked_v1(bytes),
@@ -43,16 +54,20 @@ pub(super) fn network(link: LinkType, bytes: &[u8]) -> Result<&[u8], Skip> {
 }
 
 /// Two addresses of six bytes, then a type.
+#[inline]
 pub(super) fn ethernet(bytes: &[u8]) -> Result<&[u8], Skip> {
     let ([.., t0, t1], rest) = split::<14>(bytes)?;
-    after_ethertype(u16::from_be_bytes([*t0, *t1]), rest)
+    match u16::from_be_bytes([*t0, *t1]) {
+        IPV4 | IPV6 => Ok(rest),
+        ethertype => after_ethertype(ethertype, rest),
+    }
 }
 
 /// What follows an Ethernet type field: IP, or shims and then IP.
 pub(super) fn after_ethertype(mut ethertype: u16, mut bytes: &[u8]) -> Result<&[u8], Skip> {
     for _ in 0..MAX_SHIMS {
         match ethertype {
-            0x0800 | 0x86dd => return Ok(bytes),
+            IPV4 | IPV6 => return Ok(bytes),
             // IEEE 802.1Q, 802.1ad, and the numbers that early stacked tags used: priority and VLAN, then a type. A VN-Tag
             // (0x8926, between switch and virtual machine) has the same form.
             0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300 | 0x8926 => {
@@ -123,7 +138,7 @@ pub(super) fn mpls(mut bytes: &[u8]) -> Result<&[u8], Skip> {
 fn tagged_ip(mut ethertype: u16, mut bytes: &[u8]) -> Option<&[u8]> {
     for _ in 0..MAX_SHIMS {
         match ethertype {
-            0x0800 | 0x86dd => return Some(bytes).filter(|ip| looks_like_ip(ip)),
+            IPV4 | IPV6 => return Some(bytes).filter(|ip| looks_like_ip(ip)),
             0x8100 | 0x88a8 => {
                 let ([_, _, t0, t1], rest) = split(bytes).ok()?;
                 (ethertype, bytes) = (u16::from_be_bytes([*t0, *t1]), rest);

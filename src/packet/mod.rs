@@ -24,7 +24,6 @@ pub use tunnel::{Tunnel, TunnelKind};
 
 use crate::capture::Packet;
 use crate::limits::{LimitHits, Limits};
-use crate::units::Origin;
 use fragments::Fragments;
 use ip::Carried;
 use segment::Sighting;
@@ -67,19 +66,14 @@ impl Decoder {
     /// # Errors
     ///
     /// The reason to skip the packet; each packet has exactly one.
+    #[inline]
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Segment<'a>, Skip> {
         self.joined = 0;
         self.icmp = None;
-        let not_recorded = (packet.original_len as usize).saturating_sub(packet.bytes.len());
-        let origin = Origin { packet: packet.number, time: packet.time };
-        let seen = Sighting { origin, interface: packet.interface, tunnel: None, fragment_conflict: None };
-        link::network(packet.link, packet.bytes)
-            .and_then(|network| match ip::plain(network) {
-                Some(ip) => Segment::parse(&ip, &seen),
-                None => self.unusual(network, not_recorded, seen),
-            })
-            // Below, "cut" only means that the bytes ran out; if the packet is whole, its headers are wrong.
-            .map_err(|skip| if skip == Skip::Cut && not_recorded == 0 { Skip::Malformed } else { skip })
+        match everyday(packet) {
+            Some(segment) => Ok(segment),
+            None => self.any(packet),
+        }
     }
 
     /// How many earlier packets, each skipped as [`Skip::Fragment`], were part of what the last packet decoded to.
@@ -106,15 +100,26 @@ impl Decoder {
         LimitHits { fragments: self.fragments.limit_hits, tunnels: self.tunnel_hits, ..LimitHits::default() }
     }
 
+    /// Any packet, step by step.
     #[cold]
-    fn unusual<'a>(&'a mut self, network: &'a [u8], not_recorded: usize, seen: Sighting) -> Result<Segment<'a>, Skip> {
-        let Self { fragments, datagrams, most_tunnels, tunnel_hits, joined, icmp } = self;
-        Walk { fragments, tunnel_hits, joined, icmp, tunnels_left: *most_tunnels, seen }.segment(
-            datagrams,
-            network,
-            not_recorded,
-        )
+    fn any<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Segment<'a>, Skip> {
+        let not_recorded = (packet.original_len as usize).saturating_sub(packet.bytes.len());
+        let Self { fragments, datagrams, most_tunnels, tunnel_hits, joined, icmp, .. } = self;
+        let walk =
+            Walk { fragments, tunnel_hits, joined, icmp, tunnels_left: *most_tunnels, seen: Sighting::of(packet) };
+        link::network(packet.link, packet.bytes)
+            .and_then(|network| walk.segment(datagrams, network, not_recorded))
+            // Below, "cut" only means that the bytes ran out; if the packet is whole, its headers are wrong.
+            .map_err(|skip| if skip == Skip::Cut && not_recorded == 0 { Skip::Malformed } else { skip })
     }
+}
+
+/// The segment in a packet that is what nearly all are: IP right behind the link layer, and nothing out of the ordinary up
+/// to the payload. [`Decoder::any`] comes to the same for it.
+#[inline]
+fn everyday<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
+    let ip = ip::plain(link::network(packet.link, packet.bytes).ok()?)?;
+    Segment::parse(&ip, &Sighting::of(packet)).ok()
 }
 
 /// The way down through one packet.
@@ -169,6 +174,7 @@ impl Walk<'_> {
 }
 
 /// The first `N` bytes and the rest, or [`Skip::Cut`].
+#[inline]
 fn split<const N: usize>(bytes: &[u8]) -> Result<(&[u8; N], &[u8]), Skip> {
     bytes.split_first_chunk::<N>().ok_or(Skip::Cut)
 }

@@ -1,6 +1,7 @@
 //! One TCP segment.
 
 use super::{Skip, Tunnel, ip::Ip, split};
+use crate::capture::Packet;
 use crate::units::{Endpoint, Origin, PacketNumber};
 use etherparse::{TcpOptionElement, TcpSlice};
 use std::fmt;
@@ -43,12 +44,14 @@ impl TcpFlags {
 
     /// Whether all bits of `other` are set.
     #[must_use]
+    #[inline]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
     /// Whether at least one bit of `other` is set.
     #[must_use]
+    #[inline]
     pub const fn contains_any(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
@@ -111,6 +114,14 @@ pub(super) struct Sighting {
     pub(super) fragment_conflict: Option<FragmentConflict>,
 }
 
+impl Sighting {
+    #[inline]
+    pub(super) fn of(packet: &Packet<'_>) -> Self {
+        let origin = Origin { packet: packet.number, time: packet.time };
+        Self { origin, interface: packet.interface, tunnel: None, fragment_conflict: None }
+    }
+}
+
 /// Two fragments of one IP packet that hold different bytes for the same place: the packet whose bytes were used, and the
 /// one that contradicts it. The receiver may have taken either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,12 +171,14 @@ pub struct Segment<'a> {
 impl<'a> Segment<'a> {
     /// Length in the sequence space: all data, recorded or not, plus one each for SYN and FIN (RFC 9293 §3.4).
     #[must_use]
+    #[inline]
     pub fn sequence_len(&self) -> u32 {
         self.data_len().saturating_add(u32::from(self.flags.syn())).saturating_add(u32::from(self.flags.fin()))
     }
 
     /// Bytes of data on the wire, recorded or not.
     #[must_use]
+    #[inline]
     pub fn data_len(&self) -> u32 {
         // An IP packet holds less than 2¹⁶ bytes; segmentation offload may record more, but never near 2³².
         u32::try_from(self.payload.len()).unwrap_or(u32::MAX).saturating_add(self.payload_cut)
@@ -196,6 +209,7 @@ impl<'a> Segment<'a> {
     }
 
     /// Reads the TCP header behind `ip`.
+    #[inline]
     pub(super) fn parse(ip: &Ip<'a>, seen: &Sighting) -> Result<Self, Skip> {
         let (fixed, _) = split::<20>(ip.payload)?;
         let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, data_offset, flags, w0, w1, ..] = *fixed;

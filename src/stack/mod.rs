@@ -391,6 +391,15 @@ impl StreamSink for Stack {
         }
     }
 
+    fn heeds_acknowledgements(&self) -> bool {
+        match &self.stage {
+            Stage::Probing { .. } | Stage::Http(_) => true,
+            Stage::Tls(stage) => stage.heeds_acknowledgements(),
+            Stage::WebSocket(stage) => stage.heeds_acknowledgements(),
+            Stage::Late(_) | Stage::Searching(_) | Stage::Opaque(_) => false,
+        }
+    }
+
     fn end(&mut self, shared: &mut Shared, end: StreamEnd) {
         self.ends[end.from] = Some(end.kind);
         let tcp_ended = end.kind == StreamEndKind::Rst || self.ends[end.from.other()].is_some();

@@ -49,6 +49,11 @@ impl Bases {
         if is_first { End::A } else { End::B }
     }
 
+    /// Both numbers are known, so that only a SYN can tell something new.
+    pub(super) fn are_known(&self) -> bool {
+        self.seqs.iter().all(Option::is_some)
+    }
+
     /// Whether `segment` opens a new connection: a SYN without ACK whose number is not the known one.
     #[inline]
     pub(super) fn reused_by(&self, segment: &Segment<'_>) -> bool {

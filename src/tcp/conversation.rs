@@ -35,13 +35,22 @@ pub(super) struct Conversation {
     pub(super) next: PerEnd<u32>,
     pub(super) port: u16,
     pub(super) timed: bool,
+    /// No segment goes the short way.
+    pub(super) unsettled: bool,
     delay: u64,
 }
 
 impl Conversation {
     /// Nothing said yet; the sequence numbers of A start at 1000, those of B at 5000.
     pub(super) fn silent() -> Self {
-        Self { sent: Vec::new(), next: PerEnd { a: 1000, b: 5000 }, port: 40_000, timed: true, delay: 10 }
+        Self {
+            sent: Vec::new(),
+            next: PerEnd { a: 1000, b: 5000 },
+            port: 40_000,
+            timed: true,
+            unsettled: false,
+            delay: 10,
+        }
     }
 
     /// The three segments of the handshake.
@@ -170,6 +179,9 @@ impl Conversation {
                 payload_cut: sent.cut,
             };
             table.tick(segment.origin, &mut ());
+            if self.unsettled {
+                table.unsettle();
+            }
             table.push(&segment, &mut (), |start| {
                 opened.push(start.origin.packet.value());
                 Recorder::default()
@@ -229,6 +241,8 @@ pub(super) struct Recorder {
     pub(super) text: PerEnd<String>,
     /// Everything in order: the end and the packet of each call.
     pub(super) packets: Vec<(End, u64)>,
+    /// What was acknowledged of each end when something was.
+    acknowledged: Vec<(End, StreamOffset)>,
     offset: PerEnd<u64>,
     open_gap: PerEnd<bool>,
     ended: PerEnd<(bool, bool)>,
@@ -264,6 +278,10 @@ impl StreamSink for Recorder {
         assert_ne!(gap.len, Some(0), "gaps are never empty");
         self.note(gap.from, gap.offset, gap.len.unwrap_or(0), gap.origin, &text);
         self.open_gap[gap.from] = gap.len.is_none();
+    }
+
+    fn acknowledged(&mut self, from: End, upto: StreamOffset) {
+        self.acknowledged.push((from, upto));
     }
 
     fn is_done(&self) -> bool {

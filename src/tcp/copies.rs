@@ -2,7 +2,7 @@
 //! by a mirror port.
 //!
 //! A copy is equal in everything that TCP says: numbers, flags, window, length, and the payload as far as it is compared
-//! (its first and last [`EDGE`] bytes). What tells it from a retransmission:
+//! (its [`Edges`]). What tells it from a retransmission:
 //! - its IPv4 identification. A sender gives each packet another one, so an equal one (not 0) is the same packet, and at
 //!   the same place another one is another packet.
 //! - where it was recorded. Each place sees a retransmission once more itself, so of equal segments within
@@ -18,6 +18,7 @@
 //! retransmissions.
 
 use super::delivered::Direction;
+use super::edges::Edges;
 use crate::packet::{Segment, Tunnel};
 use crate::stream::{End, PerEnd};
 use crate::units::Timestamp;
@@ -34,9 +35,6 @@ const ELSEWHERE_SECONDS: f64 = 0.05;
 /// The same of different places when the identification is equal too; the clocks of two recording hosts may differ by more
 /// than what is between them takes.
 const SAME_PACKET_SECONDS: f64 = 1.0;
-
-/// Bytes of payload that are compared at either end.
-const EDGE: usize = 32;
 
 /// Segments that are remembered; a power of two. At 40 bytes each and 4 for the index, 352 KiB.
 const REMEMBERED: usize = 1 << 13;
@@ -173,24 +171,19 @@ struct Recent {
 }
 
 impl Copies {
-    /// Whether `segment` of this direction of a flow, of whose copies so much is `known`, was recorded before; if not, it
-    /// is remembered. Segments without a time are never copies, and neither is what is `fresh` by its numbers.
+    /// Remembers a segment of this direction of a flow that is new by its numbers. Those without a time have no copies.
     #[inline]
-    pub(super) fn is_copy(
-        &mut self,
-        direction: Direction,
-        segment: &Segment<'_>,
-        fresh: bool,
-        known: &mut Known,
-    ) -> bool {
-        let Some(time) = segment.origin.time else { return false };
-        let key = self.key(direction, segment);
-        let (place, identification) = (self.place(segment), segment.identification);
-        let recent = Recent { key, time, identification, places: [place, 0, 0, 0], sightings: [1, 0, 0, 0] };
-        if fresh {
+    pub(super) fn add(&mut self, direction: Direction, segment: &Segment<'_>, edges: Edges) {
+        if let Some(recent) = self.sighting(direction, segment, edges) {
             self.remember(recent);
-            return false;
         }
+    }
+
+    /// Whether `segment` of this direction of a flow, of whose copies so much is `known`, was recorded before; if not, it
+    /// is remembered.
+    pub(super) fn is_copy(&mut self, direction: Direction, segment: &Segment<'_>, known: &mut Known) -> bool {
+        let edges = Edges::of(segment.payload);
+        let Some(recent) = self.sighting(direction, segment, edges) else { return false };
         let copy = self.seen_before(segment, recent, known);
         if copy && *known == Known::Nothing {
             *known = Known::Copies;
@@ -265,19 +258,24 @@ impl Copies {
         false
     }
 
+    /// A segment that is seen for the first time.
+    #[inline]
+    fn sighting(&self, direction: Direction, segment: &Segment<'_>, edges: Edges) -> Option<Recent> {
+        let (time, place) = (segment.origin.time?, self.place(segment));
+        let (key, identification) = (self.key(direction, segment, edges), segment.identification);
+        Some(Recent { key, time, identification, places: [place, 0, 0, 0], sightings: [1, 0, 0, 0] })
+    }
+
     /// Everything that is equal in copies.
     #[inline]
-    fn key(&self, direction: Direction, segment: &Segment<'_>) -> u64 {
+    fn key(&self, direction: Direction, segment: &Segment<'_>, Edges(edges): Edges) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         let (seq, ack) = (u64::from(segment.seq.0), segment.ack.map_or(0, |ack| u64::from(ack.0)));
         let (flags, window) = (u64::from(segment.flags.0), u64::from(segment.window));
         hasher.write_u64(direction.number());
         hasher.write_u64(seq << 32 | ack);
         hasher.write_u64(u64::from(segment.data_len()) << 32 | window << 16 | flags);
-        let payload = segment.payload;
-        let edge = payload.len().min(EDGE);
-        hasher.write(&payload[..edge]);
-        hasher.write(&payload[payload.len() - edge..]);
+        hasher.write_u32(edges);
         hasher.finish()
     }
 

@@ -5,23 +5,20 @@
 //! one, so that nothing grows and an idle flow costs nothing.
 //!
 //! Noticed: other bytes in a segment that starts where a remembered run started and reaches to its end, and in the runs
-//! that follow it in the same segment. Not noticed: what differs beyond the first and last [`EDGE`] bytes of a run
-//! (frame headers and control frames are mostly within; hashing all would double the time that bulk data takes),
-//! segments cut elsewhere, and runs whose place was taken. The hashes are the same in every run of the program, and so
+//! that follow it in the same segment. Not noticed: what differs beyond the [`Edges`] of a run, segments cut
+//! elsewhere, and runs whose place was taken. The hashes are the same in every run of the program, and so
 //! are its findings.
 
 use super::FlowNumber;
+use super::edges::Edges;
 use super::reorder::Span;
 use crate::stream::End;
 use crate::units::PacketNumber;
 use foldhash::fast::FixedState;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::BuildHasher;
 
 /// Runs remembered over all flows; a power of two. At 24 bytes each, 192 KiB.
 const ENTRIES: usize = 1 << 13;
-
-/// Bytes at either end of a run that are hashed.
-const EDGE: usize = 64;
 
 /// One direction of a flow.
 #[derive(Debug, Clone, Copy)]
@@ -51,11 +48,11 @@ struct Run {
     key: u64,
     packet: Option<PacketNumber>,
     len: u32,
-    hash: u32,
+    edges: Edges,
 }
 
 impl Run {
-    const NONE: Self = Self { key: 0, packet: None, len: 0, hash: 0 };
+    const NONE: Self = Self { key: 0, packet: None, len: 0, edges: Edges(0) };
 }
 
 impl Delivered {
@@ -63,15 +60,20 @@ impl Delivered {
         Self { runs: Vec::new(), hasher: FixedState::with_seed(0) }
     }
 
-    /// Remembers the recorded bytes of `span`.
-    pub(super) fn remember(&mut self, direction: Direction, span: &Span<'_>) {
+    /// Remembers `len` bytes with these edges, which `packet` brought to this place of a stream.
+    #[inline]
+    pub(super) fn remember(
+        &mut self,
+        direction: Direction,
+        offset: u64,
+        (len, edges): (u32, Edges),
+        packet: PacketNumber,
+    ) {
         if self.runs.is_empty() {
             self.runs = vec![Run::NONE; ENTRIES];
         }
-        let key = self.key(direction, span.start);
-        let Ok(len) = u32::try_from(span.bytes.len()) else { return };
-        let run = Run { key, packet: Some(span.origin.packet), len, hash: self.hash(span.bytes) };
-        self.runs[place(key)] = run;
+        let key = self.key(direction, offset);
+        self.runs[place(key)] = Run { key, packet: Some(packet), len, edges };
     }
 
     /// The packet whose bytes `span`, all of which were delivered before, contradicts; and where those bytes end.
@@ -82,7 +84,7 @@ impl Delivered {
             let run = self.runs.get(place(key)).filter(|run| run.key == key)?;
             let (bytes, behind) = rest.split_at_checked(run.len as usize)?;
             at += u64::from(run.len);
-            if self.hash(bytes) != run.hash {
+            if Edges::of(bytes) != run.edges {
                 return run.packet.map(|packet| (packet, at));
             }
             rest = behind;
@@ -90,17 +92,9 @@ impl Delivered {
         None
     }
 
+    #[inline]
     fn key(&self, direction: Direction, offset: u64) -> u64 {
         self.hasher.hash_one((direction.number(), offset))
-    }
-
-    fn hash(&self, bytes: &[u8]) -> u32 {
-        let head = bytes.len().min(EDGE);
-        let tail = (bytes.len() - head).min(EDGE);
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(&bytes[..head]);
-        hasher.write(&bytes[bytes.len() - tail..]);
-        (hasher.finish() >> 32) as u32
     }
 }
 

@@ -6,11 +6,11 @@
 
 use super::reorder::{Budget, Reorder};
 use super::{Anomalies, EndFacts, HopLimits, Pending, Reset};
-use crate::packet::SeqNumber;
+use crate::packet::{Segment, SeqNumber};
 use crate::units::{Origin, StreamOffset};
 
 /// Sequence numbers further from the stream than any window (RFC 7323 §2.3) are not of it.
-const PLAUSIBLE: i32 = 1 << 30;
+pub(super) const PLAUSIBLE: i32 = 1 << 30;
 
 /// Sequence numbers this close belong to the same stream: chance brings one in 128 so near, and captures hardly lose more
 /// at once.
@@ -50,7 +50,7 @@ pub(super) struct Half {
     pub(super) pending: Option<Pending>,
     pub(super) largest_acked: u32,
     pub(super) hop_limits: Option<HopLimits>,
-    aside: Option<Box<Aside>>,
+    pub(super) aside: Option<Box<Aside>>,
 }
 
 /// What most ends need only when they close, or never. Fields without a comment are those of [`EndFacts`].
@@ -83,6 +83,17 @@ impl Aside {
         anomalies: None,
         waiting: None,
     };
+
+    /// Nothing that the next segment in order could change.
+    pub(super) fn is_calm(&self) -> bool {
+        let over = |anomalies: &Anomalies| {
+            let Anomalies { retransmitted_since_last_ack, resent, zero_window_since, .. } = anomalies;
+            *retransmitted_since_last_ack == 0 && resent.is_none() && zero_window_since.is_none()
+        };
+        let Self { fin, fin_at, reset, waiting, anomalies, .. } = self;
+        let (has_ended, has_hole) = (fin.is_some() || fin_at.is_some() || reset.is_some(), waiting.is_some());
+        !has_ended && !has_hole && anomalies.as_deref().is_none_or(over)
+    }
 }
 
 impl Half {
@@ -162,9 +173,36 @@ impl Half {
         anomalies.last_retransmission = Some(origin);
     }
 
-    /// New data of `len` bytes; `before` is the packet of the flow before it.
+    /// A segment with data that is new.
     #[inline]
-    pub(super) fn note_sent(&mut self, origin: Origin, len: u32, before: Origin) {
+    pub(super) fn note_data(&mut self, origin: Origin) {
+        self.first_data.get_or_insert(origin);
+        self.last_data = Some(origin);
+    }
+
+    /// A segment with a SYN, data or a FIN.
+    #[inline]
+    pub(super) fn note_hop_limit(&mut self, segment: &Segment<'_>) {
+        match &mut self.hop_limits {
+            Some(limits) => limits.add(segment.hop_limit),
+            none => *none = Some(HopLimits::of(segment.hop_limit, segment.origin.packet)),
+        }
+    }
+
+    /// New data of `len` bytes, with which the stream has come to where it stands; `acked` of it is acknowledged, and
+    /// `before` is the packet of the flow before it.
+    #[inline]
+    pub(super) fn note_new_data(&mut self, origin: Origin, len: u32, acked: Option<StreamOffset>, before: Origin) {
+        if acked.is_some_and(|acked| acked.0 >= self.bytes) {
+            // The acknowledgement was recorded first.
+            self.largest_acked = self.largest_acked.max(len);
+        } else {
+            self.note_sent(origin, len, before);
+        }
+    }
+
+    #[inline]
+    fn note_sent(&mut self, origin: Origin, len: u32, before: Origin) {
         let pending = self.pending.get_or_insert_with(|| Pending {
             since: origin,
             quiet_before: origin.seconds_since(&before),
@@ -192,10 +230,16 @@ impl Half {
         }
     }
 
-    /// The signed distance of `seq` from the next byte, if it can be of this stream.
+    /// The signed distance of `seq` from the next byte.
+    #[inline]
+    pub(super) fn distance_to(&self, seq: SeqNumber) -> i32 {
+        seq.distance_from(SeqNumber(self.next))
+    }
+
+    /// The same, if it can be of this stream.
     #[inline]
     pub(super) fn distance(&self, seq: SeqNumber) -> Option<i64> {
-        let distance = seq.distance_from(SeqNumber(self.next));
+        let distance = self.distance_to(seq);
         (-PLAUSIBLE..=PLAUSIBLE).contains(&distance).then_some(i64::from(distance))
     }
 
@@ -210,6 +254,18 @@ impl Half {
     #[inline]
     pub(super) fn is_anchored(&self) -> bool {
         self.anchor != Anchor::None
+    }
+
+    /// Where the stream starts is certain.
+    #[inline]
+    pub(super) fn is_fixed(&self) -> bool {
+        self.anchor == Anchor::Fixed
+    }
+
+    /// `seq` is the number of the next byte.
+    #[inline]
+    pub(super) fn stands_at(&self, seq: SeqNumber) -> bool {
+        self.next == seq.0
     }
 
     /// Nothing of the stream came yet, so that its start may still move.
@@ -271,7 +327,7 @@ impl Half {
     #[inline]
     pub(super) fn is_next(&self, seq: SeqNumber) -> bool {
         let undisturbed = |aside: &Aside| aside.fin.is_none() && aside.waiting.is_none();
-        self.next == seq.0 && self.anchor == Anchor::Fixed && self.aside.as_deref().is_none_or(undisturbed)
+        self.stands_at(seq) && self.is_fixed() && self.aside.as_deref().is_none_or(undisturbed)
     }
 
     /// `len` bytes more of the stream were delivered, or given up.

@@ -32,6 +32,8 @@
 mod bases;
 mod copies;
 mod delivered;
+mod edges;
+mod everyday;
 mod facts;
 mod flow;
 mod half;

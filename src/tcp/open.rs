@@ -3,12 +3,13 @@
 use super::bases::Bases;
 use super::copies::{Copies, CopyFacts, Known, Point};
 use super::delivered::Direction;
+use super::edges::Edges;
 use super::half::{Anchored, Half};
 use super::index::Network;
 use super::passages::Passages;
 use super::reassembly::{PeerView, Reassembly};
 use super::reorder::{Budget, Span};
-use super::{Conflict, Flow, FlowEnd, FlowNumber, FlowStart, HopLimits, OutlivedReset, Reset, TcpFacts};
+use super::{Conflict, Flow, FlowEnd, FlowNumber, FlowStart, OutlivedReset, Reset, TcpFacts};
 use crate::packet::{IcmpError, Segment, SeqNumber, TcpFlags};
 use crate::stream::{End, PerEnd, StreamEndKind, StreamSink};
 use crate::units::Origin;
@@ -18,6 +19,10 @@ use crate::units::Origin;
 pub(super) struct OpenFlow<S> {
     pub(super) number: FlowNumber,
     pub(super) bases: Bases,
+    /// [`Self::is_steady`].
+    steady: bool,
+    /// Its consumer listens to what is acknowledged.
+    pub(super) heeds_acknowledgements: bool,
     /// Used again since the hand of the table last passed; the first segment does not count.
     pub(super) recently_used: bool,
     /// How it ended, once it did.
@@ -29,24 +34,24 @@ pub(super) struct OpenFlow<S> {
     /// The segment that ended it, or the last one since that brought new data.
     pub(super) lingers_since: Origin,
     first: Origin,
-    last: Origin,
+    pub(super) last: Origin,
     /// Where its first segment was recorded.
-    point: Point,
+    pub(super) point: Point,
     copies_known: Known,
     /// Its consumer wants no more: only what its number takes is followed.
-    is_tombstone: bool,
+    pub(super) is_tombstone: bool,
     /// Bytes that its consumer kept after the last segment.
     kept: u32,
     syn: Option<(End, Origin)>,
     syn_ack: Option<(End, Origin)>,
-    halves: PerEnd<Half>,
-    rare: Option<Box<Rare>>,
-    sink: S,
+    pub(super) halves: PerEnd<Half>,
+    pub(super) rare: Option<Box<Rare>>,
+    pub(super) sink: S,
 }
 
 /// What few flows need.
 #[derive(Debug, Default)]
-struct Rare {
+pub(super) struct Rare {
     duplicates: u32,
     copies: Option<Box<CopyFacts>>,
     icmp: Vec<(End, IcmpError)>,
@@ -59,6 +64,8 @@ impl<S: StreamSink> OpenFlow<S> {
         Self {
             number: start.number,
             bases: Bases::new(segment),
+            steady: false,
+            heeds_acknowledgements: true,
             recently_used: false,
             over: None,
             queued: false,
@@ -79,6 +86,7 @@ impl<S: StreamSink> OpenFlow<S> {
     }
 
     /// The next segment of this flow.
+    #[inline]
     pub(super) fn push(
         &mut self,
         segment: &Segment<'_>,
@@ -87,10 +95,29 @@ impl<S: StreamSink> OpenFlow<S> {
         context: &mut S::Context,
     ) {
         let from = self.bases.end(segment.source);
+        if !self.steady || !self.everyday(from, segment, copies, budget, context) {
+            self.any(from, segment, copies, budget, context);
+            self.steady = self.is_steady();
+        }
+    }
+
+    /// Any segment, with all that may be the matter with one.
+    fn any(
+        &mut self,
+        from: End,
+        segment: &Segment<'_>,
+        copies: &mut Copies,
+        budget: &mut Budget,
+        context: &mut S::Context,
+    ) {
         self.bases.note(segment);
         let direction = Direction { flow: self.number, from };
-        let fresh = self.is_fresh(from, segment);
-        let mut is_copy = copies.is_copy(direction, segment, fresh, &mut self.copies_known);
+        let mut is_copy = if self.is_fresh(from, segment) {
+            copies.add(direction, segment, Edges::of(segment.payload));
+            false
+        } else {
+            copies.is_copy(direction, segment, &mut self.copies_known)
+        };
         if segment.interface != self.point.interface || self.rare.as_ref().is_some_and(|rare| rare.passages.is_some()) {
             is_copy |= self.sight(from, segment, &mut budget.passages);
         }
@@ -186,7 +213,7 @@ impl<S: StreamSink> OpenFlow<S> {
 
     /// Lets go of what nobody asks for once its consumer wants no more bytes.
     fn become_tombstone(&mut self, budget: &mut Budget) {
-        self.is_tombstone = true;
+        (self.is_tombstone, self.steady) = (true, false);
         for end in End::BOTH {
             self.halves[end].let_go_of_waiting(budget);
         }
@@ -206,11 +233,18 @@ impl<S: StreamSink> OpenFlow<S> {
         by_seq.or_else(by_ack).unwrap_or(true)
     }
 
+    /// The next segment goes the long way.
+    #[cfg(test)]
+    pub(super) fn unsettle(&mut self) {
+        self.steady = false;
+    }
+
     /// Asks its consumer, which has been told something, what it keeps and whether it wants more.
     pub(super) fn ask_consumer(&mut self, budget: &mut Budget) {
         if self.sink.is_done() && !self.is_tombstone {
             self.become_tombstone(budget);
         }
+        self.heeds_acknowledgements = self.sink.heeds_acknowledgements();
         let kept = u32::try_from(self.sink.kept_bytes()).unwrap_or(u32::MAX);
         if kept != self.kept {
             budget.kept = budget.kept.saturating_sub(self.kept()).saturating_add(kept as usize);
@@ -344,7 +378,7 @@ impl<S: StreamSink> OpenFlow<S> {
             self.halves[peer].note_acknowledged(upto.saturating_sub(before), all, segment.origin);
         }
         self.halves[from].acked = self.halves[from].acked.max(acked);
-        if let Some(acked) = acked {
+        if let Some(acked) = acked.filter(|_| self.heeds_acknowledgements) {
             self.sink.acknowledged(peer, acked);
         }
         if news && !segment.flags.rst() {
@@ -381,13 +415,7 @@ impl<S: StreamSink> OpenFlow<S> {
         self.lingers_since = segment.origin;
         let acked = self.halves[from.other()].acked;
         let half = &mut self.halves[from];
-        let len = segment.data_len();
-        if acked.is_some_and(|acked| acked.0 >= half.bytes) {
-            // The acknowledgement was recorded first.
-            half.largest_acked = half.largest_acked.max(len);
-        } else {
-            half.note_sent(segment.origin, len, before);
-        }
+        half.note_new_data(segment.origin, segment.data_len(), acked, before);
         let bytes = half.bytes;
         let Some(reset) = half.known_aside_mut().and_then(|aside| aside.reset.as_mut()) else { return };
         // An end that goes on sending beyond its RST never sent it.
@@ -441,10 +469,7 @@ impl<S: StreamSink> OpenFlow<S> {
     fn note_window(&mut self, from: End, segment: &Segment<'_>) {
         let half = &mut self.halves[from];
         if segment.sequence_len() > 0 {
-            match &mut half.hop_limits {
-                Some(limits) => limits.add(segment.hop_limit),
-                none => *none = Some(HopLimits::of(segment.hop_limit, segment.origin.packet)),
-            }
+            half.note_hop_limit(segment);
         }
         if segment.window == 0 {
             let anomalies = half.anomalies_mut();
@@ -462,6 +487,7 @@ impl<S: StreamSink> OpenFlow<S> {
         let from = self.bases.end(error.source);
         let near = self.halves[from].is_near(error.seq) != Some(false);
         if near {
+            self.steady = false;
             let icmp = &mut self.rare.get_or_insert_default().icmp;
             if icmp.len() < TcpFacts::MAX_ICMP {
                 icmp.push((from, *error));

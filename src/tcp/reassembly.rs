@@ -3,6 +3,7 @@
 //! [`Half`] is the state, [`Reassembly`] the work on it.
 
 use super::delivered::Direction;
+use super::edges::Edges;
 use super::half::{Anchor, Anchored, Half, NEAR};
 use super::reorder::{Budget, Span, differ};
 use super::resent::Resent;
@@ -52,7 +53,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
         if self.half.is_next(seq) && segment.payload_cut == 0 && !segment.flags.fin() {
             // What nearly all segments are; everything below comes to the same for them.
             self.half.data_segments += 1;
-            self.note_data(segment.origin);
+            self.half.note_data(segment.origin);
             self.emit(Span { start: self.half.bytes, bytes: segment.payload, cut: 0, origin: segment.origin });
             return Anchored::Stays;
         }
@@ -172,7 +173,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
         } else if self.half.aside().waiting.is_some() {
             self.fill(span, repeats);
         } else if span.len() > 0 {
-            self.note_data(span.origin);
+            self.half.note_data(span.origin);
             self.emit(span);
         }
     }
@@ -182,7 +183,10 @@ impl<S: StreamSink> Reassembly<'_, S> {
         debug_assert_eq!(span.start, self.half.bytes);
         if !span.bytes.is_empty() {
             let offset = StreamOffset(self.half.bytes);
-            self.budget.delivered.remember(self.direction, &span);
+            let edges = Edges::of(span.bytes);
+            if let Ok(len) = u32::try_from(span.bytes.len()) {
+                self.budget.delivered.remember(self.direction, offset.0, (len, edges), span.origin.packet);
+            }
             self.half.advance(span.bytes.len() as u64);
             self.budget.told = true;
             self.sink.chunk(
@@ -199,7 +203,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
     fn fill(&mut self, mut span: Span<'_>, repeats: bool) {
         let first = self.half.aside().waiting.as_ref().and_then(|waiting| waiting.first());
         if let Some(later) = first.map(|first| first.origin).filter(|_| span.len() > 0) {
-            self.note_data(span.origin);
+            self.half.note_data(span.origin);
             if !repeats {
                 self.note_late(span.origin, later);
             }
@@ -233,7 +237,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
         let overlap = self.half.aside_mut().waiting.get_or_insert_default().insert(span, segments, self.budget);
         self.note_conflict(overlap.conflict, span.origin);
         if overlap.adds {
-            self.note_data(span.origin);
+            self.half.note_data(span.origin);
         }
         match overlap.fills_before {
             _ if overlap.repeats => self.half.note_retransmission(span.origin),
@@ -381,11 +385,6 @@ impl<S: StreamSink> Reassembly<'_, S> {
         }
         self.budget.told = true;
         self.sink.gap(self.context, Gap { from: self.direction.from, offset, len: Some(len), reason, origin });
-    }
-
-    fn note_data(&mut self, origin: Origin) {
-        self.half.first_data.get_or_insert(origin);
-        self.half.last_data = Some(origin);
     }
 
     /// A hole was filled after `later` had shown it.

@@ -156,6 +156,14 @@ impl<S: StreamSink> FlowTable<S> {
         next.inspect(|slot| self.close(*slot, FlowEnd::CaptureEnded, context)).is_some()
     }
 
+    /// The next segment of every flow goes the long way.
+    #[cfg(test)]
+    pub(super) fn unsettle(&mut self) {
+        for slot in 0..self.flows.slots() {
+            self.flows.get_mut(slot).into_iter().for_each(OpenFlow::unsettle);
+        }
+    }
+
     /// Flows that are open or lingering.
     #[must_use]
     pub fn open_count(&self) -> usize {

@@ -1044,6 +1044,50 @@ proptest! {
         prop_assert_eq!(texts(&talk.play()), expected);
     }
 
+    /// What goes the short way comes to the same as if it had gone the long one.
+    #[test]
+    fn the_short_way_leads_to_the_same(
+        steps in prop::collection::vec((0u8..24, any::<bool>(), 1usize..200, 0u64..700), 1..80),
+        joined_late in any::<bool>(), timed in any::<bool>(),
+    ) {
+        let mut talk = if joined_late { Conversation::silent() } else { Conversation::open() };
+        talk.timed = timed;
+        for (step, from_a, length, delay) in steps {
+            let from = if from_a { A } else { B };
+            let text: String = (0..length).map(|at| char::from(b'a' + ((at * 7 + length) % 26) as u8)).collect();
+            talk.wait(delay);
+            match step {
+                0..=10 => talk.say(from, &text),
+                11..=15 => talk.ack(from),
+                16 => talk.lose(from, &text),
+                17 => talk.repeat(from, (length / 2) as u32, &text),
+                18 => talk.bare(from, TcpFlags::ACK | TcpFlags::PSH),
+                19 => {
+                    talk.ack(from);
+                    talk.last().window = 0;
+                }
+                20 => {
+                    talk.say(from, &text);
+                    let sent = talk.last();
+                    (sent.hop_limit, sent.identification) = (60, length as u16);
+                }
+                21 => {
+                    talk.say(from, &text);
+                    let again = talk.last().clone();
+                    talk.sent.push(again);
+                    talk.last().interface = u32::from(length % 3 == 0);
+                }
+                22 => talk.repeat(from, 1, ""),
+                _ if length < 40 => talk.rst(from),
+                _ if length < 80 => talk.fin(from),
+                _ => talk.say_cut(from, &text, length / 2),
+            }
+        }
+        let mut long = talk.clone();
+        long.unsettled = true;
+        prop_assert_eq!(format!("{:?}", talk.play().flows), format!("{:?}", long.play().flows));
+    }
+
     /// Nonsense neither panics nor breaks the rules of the sink (which the recorder checks).
     #[test]
     fn nonsense_is_survived(
