@@ -90,7 +90,7 @@ impl Connection {
     /// Whether the other side's TCP has never acknowledged the first byte of `by`'s Close frame.
     #[must_use]
     pub fn close_is_unacknowledged(&self, by: Side) -> bool {
-        self.traffic[by].close.as_ref().is_some_and(|close| self.traffic[by].acked <= close.offset)
+        self.traffic[by].close.as_ref().is_some_and(|close| self.acked[by] <= close.offset)
     }
 
     /// Whether `side` had reset TCP before its peer's Close frame left.

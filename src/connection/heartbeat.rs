@@ -5,7 +5,7 @@
 
 use super::traffic::MessageNote;
 use crate::units::Origin;
-use crate::websocket::{Opcode, PayloadPiece};
+use crate::websocket::{MessageKind, Opcode, PayloadPiece};
 
 /// A message of more payload bytes than this is no heartbeat.
 pub(super) const SMALL: u64 = 128;
@@ -99,29 +99,39 @@ impl Heartbeat {
 /// The rhythms in the small messages of one side.
 #[derive(Debug, Clone, Default)]
 pub struct Heartbeats {
+    /// In the order in which they began.
     rhythms: Vec<Rhythm>,
-    /// How many rhythms were begun, those included that gave way.
-    begun: u64,
     /// Content of the message under way.
     peek: Vec<u8>,
     /// It was longer than what is looked at.
     too_long: bool,
 }
 
+/// Whose heartbeat a message is, and which part it plays.
+pub(super) type Beat = (HeartbeatName, HeartbeatRole);
+
 /// What makes messages belong to one rhythm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Key {
     Named(HeartbeatName, HeartbeatRole),
-    Sized(Opcode, u64),
+    Sized(MessageKind, u64),
 }
 
 /// Messages of one key.
 #[derive(Debug, Clone)]
 struct Rhythm {
-    /// Which of its side's it is, in the order in which they began.
-    number: u64,
-    key: Key,
+    named: Option<Beat>,
+    kind: MessageKind,
+    /// Payload bytes of the last message.
     size: u64,
+    first: Origin,
+    /// From the second of them on, or an answer: most messages are like no other of late.
+    runs: Option<Box<Runs>>,
+}
+
+/// The runs of a rhythm.
+#[derive(Debug, Clone)]
+struct Runs {
     /// Every message.
     whole: Run,
     /// The messages up to the last that keep time.
@@ -205,64 +215,106 @@ impl Heartbeats {
     /// A small message is complete, which came in pieces. Tells whose answer it is, if it is one.
     pub(super) fn message(&mut self, note: &MessageNote) -> Option<HeartbeatName> {
         let is_read = !self.too_long && self.peek.len() as u64 == note.size;
-        let named = if is_read { recognise(note.kind, &self.peek) } else { None };
+        let kind = if note.kind == Opcode::Text { MessageKind::Text } else { MessageKind::Binary };
+        let named = if is_read { recognise(kind, &self.peek) } else { None };
         self.peek.clear();
         self.too_long = false;
-        self.note(note, named)
+        self.note(kind, note.size, note.last.unwrap_or(note.first), named)
     }
 
-    /// The same of a message that came at once.
-    pub(super) fn whole_message(&mut self, note: &MessageNote, content: &[u8]) -> Option<HeartbeatName> {
-        self.note(note, recognise(note.kind, content))
-    }
-
-    fn note(&mut self, note: &MessageNote, named: Option<(HeartbeatName, HeartbeatRole)>) -> Option<HeartbeatName> {
-        let key = named.map_or(Key::Sized(note.kind, note.size), |(name, role)| Key::Named(name, role));
-        self.beat(key, note.size, note.last.unwrap_or(note.first));
+    /// The same of a message that came at once and is [known by its words](recognise), or is not.
+    pub(super) fn note(
+        &mut self,
+        kind: MessageKind,
+        size: u64,
+        at: Origin,
+        named: Option<Beat>,
+    ) -> Option<HeartbeatName> {
+        self.beat(Rhythm { named, kind, size, first: at, runs: None });
         named.and_then(|(name, role)| (role == HeartbeatRole::Pong).then_some(name))
     }
 
     /// The other side sent an answer in the words of `name`.
     pub(super) fn answered(&mut self, name: HeartbeatName) {
         let asked = Key::Named(name, HeartbeatRole::Ping);
-        if let Some(rhythm) = self.rhythms.iter_mut().find(|rhythm| rhythm.key == asked) {
-            rhythm.unanswered = None;
-            rhythm.answers = rhythm.answers.saturating_add(1);
+        if let Some(rhythm) = self.rhythms.iter_mut().find(|rhythm| rhythm.key() == asked) {
+            let runs = rhythm.runs();
+            runs.unanswered = None;
+            runs.answers = runs.answers.saturating_add(1);
         }
     }
 
-    fn beat(&mut self, key: Key, size: u64, at: Origin) {
-        if let Some(rhythm) = self.rhythms.iter_mut().find(|rhythm| rhythm.key == key) {
-            rhythm.beat(size, at);
+    fn beat(&mut self, beat: Rhythm) {
+        if let Some(rhythm) = self.rhythms.iter_mut().find(|rhythm| rhythm.key() == beat.key()) {
+            rhythm.size = beat.size;
+            rhythm.runs().beat(beat.first);
             return;
         }
-        self.begun += 1;
-        let rhythm = Rhythm::beginning(self.begun, key, size, at);
         if self.rhythms.len() < Self::RHYTHMS {
             // Most connections have one or two.
             self.rhythms.reserve_exact(1);
-            self.rhythms.push(rhythm);
-        } else if let Some(weakest) = self.rhythms.iter_mut().min_by_key(|rhythm| rhythm.weight()) {
-            *weakest = rhythm;
+        } else if let Some(weakest) = (0..self.rhythms.len()).min_by_key(|&index| self.rhythms[index].weight()) {
+            self.rhythms.remove(weakest);
         }
+        self.rhythms.push(beat);
     }
 
     /// The heartbeats, those of known protocols first, in the order in which they began.
     pub fn found(&self) -> impl Iterator<Item = Heartbeat> {
         let mut rhythms: Vec<&Rhythm> = self.rhythms.iter().collect();
-        rhythms.sort_by_key(|rhythm| (matches!(rhythm.key, Key::Sized(..)), rhythm.number));
+        rhythms.sort_by_key(|rhythm| rhythm.named.is_none());
         rhythms.into_iter().filter_map(Rhythm::heartbeat)
     }
 }
 
 impl Rhythm {
-    fn beginning(number: u64, key: Key, size: u64, at: Origin) -> Self {
-        let run = Run::beginning(at);
-        Self { number, key, size, whole: run, run, best: None, answers: 0, unanswered: Some(at) }
+    fn key(&self) -> Key {
+        self.named.map_or(Key::Sized(self.kind, self.size), |(name, role)| Key::Named(name, role))
     }
 
-    fn beat(&mut self, size: u64, at: Origin) {
-        self.size = size;
+    fn runs(&mut self) -> &mut Runs {
+        self.runs.get_or_insert_with(|| Box::new(Runs::beginning(self.first)))
+    }
+
+    /// How much is lost when it gives way to another: known words most of all, and of equal ones the first.
+    fn weight(&self) -> (bool, u64, u64) {
+        let (longest, last) = match &self.runs {
+            None => (1, self.first),
+            Some(runs) => (runs.run.beats.max(runs.best.map_or(0, |best| best.beats)), runs.whole.last),
+        };
+        (self.named.is_some(), longest, last.packet.value())
+    }
+
+    fn heartbeat(&self) -> Option<Heartbeat> {
+        let Runs { whole, run, best, answers, unanswered } = *self.runs.as_deref()?;
+        let name = self.named.map(|(name, _)| name);
+        let role = self.named.map_or(HeartbeatRole::Ping, |(_, role)| role);
+        let needed = match name {
+            None => Heartbeats::BEATS_OF_A_SIZE,
+            Some(name) if name.is_ambiguous() => Heartbeats::BEATS_OF_AMBIGUOUS_WORDS,
+            Some(_) => Heartbeats::BEATS_OF_WORDS,
+        };
+        let in_time = [Some(run), best].into_iter().flatten().find(|run| run.beats >= needed);
+        let unmistakable = name.is_some_and(|name| !name.is_ambiguous());
+        let (run, jitter) = match in_time {
+            Some(run) if run.beats == whole.beats || !unmistakable => (run, Some(run.jitter())),
+            _ if unmistakable && whole.beats >= needed => (whole, None),
+            _ => return None,
+        };
+        let is_asked = role == HeartbeatRole::Ping && name.is_some_and(|name| answers > 0 || must_answer(name));
+        let unanswered = if is_asked { unanswered } else { None };
+        let (beats, first, last) = (run.beats, run.first, run.last);
+        Some(Heartbeat { name, role, size: self.size, beats, first, last, jitter, unanswered })
+    }
+}
+
+impl Runs {
+    fn beginning(at: Origin) -> Self {
+        let run = Run::beginning(at);
+        Self { whole: run, run, best: None, answers: 0, unanswered: Some(at) }
+    }
+
+    fn beat(&mut self, at: Origin) {
         self.unanswered.get_or_insert(at);
         let Some(pause) = at.seconds_since(&self.run.last).filter(|pause| *pause >= 0.0) else {
             self.end_run(Run::beginning(at));
@@ -287,35 +339,6 @@ impl Rhythm {
             self.run = Run::beginning(self.run.last);
         }
     }
-
-    /// How much is lost when it gives way to another: known words most of all.
-    fn weight(&self) -> (bool, u64, u64, u64) {
-        let longest = self.run.beats.max(self.best.map_or(0, |best| best.beats));
-        (matches!(self.key, Key::Named(..)), longest, self.whole.last.packet.value(), self.number)
-    }
-
-    fn heartbeat(&self) -> Option<Heartbeat> {
-        let (name, role) = match self.key {
-            Key::Named(name, role) => (Some(name), role),
-            Key::Sized(..) => (None, HeartbeatRole::Ping),
-        };
-        let needed = match name {
-            None => Heartbeats::BEATS_OF_A_SIZE,
-            Some(name) if name.is_ambiguous() => Heartbeats::BEATS_OF_AMBIGUOUS_WORDS,
-            Some(_) => Heartbeats::BEATS_OF_WORDS,
-        };
-        let in_time = [Some(self.run), self.best].into_iter().flatten().find(|run| run.beats >= needed);
-        let unmistakable = name.is_some_and(|name| !name.is_ambiguous());
-        let (run, jitter) = match in_time {
-            Some(run) if run.beats == self.whole.beats || !unmistakable => (run, Some(run.jitter())),
-            _ if unmistakable && self.whole.beats >= needed => (self.whole, None),
-            _ => return None,
-        };
-        let is_asked = role == HeartbeatRole::Ping && name.is_some_and(|name| self.answers > 0 || must_answer(name));
-        let unanswered = if is_asked { self.unanswered } else { None };
-        let (beats, first, last) = (run.beats, run.first, run.last);
-        Some(Heartbeat { name, role, size: self.size, beats, first, last, jitter, unanswered })
-    }
 }
 
 /// Protocols in which every ping has an answer, in words that are nothing else.
@@ -323,27 +346,27 @@ fn must_answer(name: HeartbeatName) -> bool {
     matches!(name, HeartbeatName::Pusher | HeartbeatName::Phoenix | HeartbeatName::Mqtt)
 }
 
-/// Whose heartbeat a message is by its words.
-fn recognise(kind: Opcode, content: &[u8]) -> Option<(HeartbeatName, HeartbeatRole)> {
+/// Whose heartbeat a message of at most [`SMALL`] bytes is by its words.
+pub(super) fn recognise(kind: MessageKind, content: &[u8]) -> Option<Beat> {
     use HeartbeatName as N;
     use HeartbeatRole::{Ping, Pong};
     match (kind, content) {
-        (Opcode::Binary, [0xC0, 0]) => Some((N::Mqtt, Ping)),
-        (Opcode::Binary, [0xD0, 0]) => Some((N::Mqtt, Pong)),
-        (Opcode::Binary, [0x02, 0x91, 0x06]) => Some((N::SignalR, Ping)),
-        (Opcode::Text, b"2") => Some((N::EngineIo, Ping)),
-        (Opcode::Text, b"3") => Some((N::EngineIo, Pong)),
-        (Opcode::Text | Opcode::Binary, b"\n" | b"\r\n") => Some((N::Stomp, Ping)),
-        (Opcode::Text, b"{\"type\":6}\x1e") => Some((N::SignalR, Ping)),
-        (Opcode::Text, [b'{' | b'[', ..]) => recognise_json(content),
-        (Opcode::Text, words) if words.trim_ascii().eq_ignore_ascii_case(b"ping") => Some((N::Words, Ping)),
-        (Opcode::Text, words) if words.trim_ascii().eq_ignore_ascii_case(b"pong") => Some((N::Words, Pong)),
+        (MessageKind::Binary, [0xC0, 0]) => Some((N::Mqtt, Ping)),
+        (MessageKind::Binary, [0xD0, 0]) => Some((N::Mqtt, Pong)),
+        (MessageKind::Binary, [0x02, 0x91, 0x06]) => Some((N::SignalR, Ping)),
+        (MessageKind::Text, b"2") => Some((N::EngineIo, Ping)),
+        (MessageKind::Text, b"3") => Some((N::EngineIo, Pong)),
+        (_, b"\n" | b"\r\n") => Some((N::Stomp, Ping)),
+        (MessageKind::Text, b"{\"type\":6}\x1e") => Some((N::SignalR, Ping)),
+        (MessageKind::Text, [b'{' | b'[', ..]) => recognise_json(content),
+        (MessageKind::Text, words) if words.trim_ascii().eq_ignore_ascii_case(b"ping") => Some((N::Words, Ping)),
+        (MessageKind::Text, words) if words.trim_ascii().eq_ignore_ascii_case(b"pong") => Some((N::Words, Pong)),
         _ => None,
     }
 }
 
 /// The same for a JSON text, by its strings.
-fn recognise_json(content: &[u8]) -> Option<(HeartbeatName, HeartbeatRole)> {
+fn recognise_json(content: &[u8]) -> Option<Beat> {
     use HeartbeatName as N;
     use HeartbeatRole::{Ping, Pong};
     match content {
@@ -370,7 +393,7 @@ fn recognise_json(content: &[u8]) -> Option<(HeartbeatName, HeartbeatRole)> {
 mod tests {
     use super::*;
     use crate::units::{PacketNumber, Timestamp};
-    use crate::websocket::{Content, MessageKind, Utf8State};
+    use crate::websocket::{Content, Utf8State};
 
     fn at(seconds: f64) -> Origin {
         let packet = PacketNumber::new((seconds * 1000.0) as u64 + 1).unwrap();
@@ -462,11 +485,11 @@ mod tests {
             (br#"{"type":"ka"}"#, N::GraphQl),
             (b"PING\r\n", N::Words),
         ] {
-            assert_eq!(recognise(Opcode::Text, content), Some((name, HeartbeatRole::Ping)));
+            assert_eq!(recognise(MessageKind::Text, content), Some((name, HeartbeatRole::Ping)));
         }
-        assert_eq!(recognise(Opcode::Binary, &[0xD0, 0]), Some((N::Mqtt, HeartbeatRole::Pong)));
+        assert_eq!(recognise(MessageKind::Binary, &[0xD0, 0]), Some((N::Mqtt, HeartbeatRole::Pong)));
         for content in [&b"2probe"[..], b"42[\"x\"]", b"{\"type\":\"pinged\"}", b"pings", b""] {
-            assert_eq!(recognise(Opcode::Text, content), None);
+            assert_eq!(recognise(MessageKind::Text, content), None);
         }
     }
 

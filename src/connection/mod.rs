@@ -11,6 +11,7 @@ mod handshake;
 mod heartbeat;
 mod hops;
 mod in_flight;
+mod journal;
 mod pings;
 mod previews;
 mod rare;
@@ -39,7 +40,7 @@ pub use silence::{Broken, Silence};
 pub use sizes::MessageSizes;
 pub use timeline::{Observation, Observed, Timeline};
 pub use traffic::{AfterClose, FrameCounts, MessageNote, Traffic, UnderWay};
-pub use visibility::{Blind, Hole, Visibility};
+pub use visibility::{Blind, Hole, Sight, Visibility};
 
 // What the layers below found, for those above, which see connections only.
 pub use crate::application::{
@@ -55,7 +56,8 @@ pub use crate::tcp::{CopyKinds, Point, PointFacts as PointSeen};
 
 use crate::units::{Endpoint, Origin, PacketNumber, PerSide, Side, StreamOffset};
 use crate::violation::Violation;
-use crate::websocket::{self, Event, WholeMessage};
+use crate::websocket::{self, Event, WholeControl, WholeMessage};
+use journal::{Journal, Line, What};
 use std::ops::{Deref, DerefMut};
 
 /// Which connection of the capture.
@@ -122,8 +124,8 @@ pub struct Connection {
     pub handshake: Handshake,
     /// What TLS showed; `None` without TLS.
     pub tls: Option<Box<TlsFacts>>,
-    /// What each side sent.
-    pub traffic: PerSide<Traffic>,
+    /// What each side sent. While it is open, what is still [in the journal](Self::catch_up) comes on top.
+    pub traffic: Rare<PerSide<Traffic>>,
     /// Which application protocol its messages are of; `None` when that is not known.
     pub application: Option<Box<Application>>,
     /// The beginnings of messages; `None` unless the user asked for them.
@@ -149,6 +151,9 @@ pub struct Connection {
     /// end, and it was acknowledged. `None` below [`Silence::LEAST_SECONDS`].
     pub longest_silence: Option<Silence>,
     epilogue: Option<Box<Epilogue>>,
+    journal: Journal,
+    /// Of each side, the other's TCP has everything before this.
+    acked: PerSide<StreamOffset>,
 }
 
 impl Deref for Connection {
@@ -188,7 +193,7 @@ impl Connection {
             last: first,
             handshake: Handshake::default(),
             tls: None,
-            traffic: PerSide::default(),
+            traffic: Rare::default(),
             application: None,
             previews: None,
             closing: ClosingHandshake::default(),
@@ -201,6 +206,8 @@ impl Connection {
             last_payload_of: PerSide::default(),
             longest_silence: None,
             epilogue: None,
+            journal: Journal::default(),
+            acked: PerSide::default(),
         }
     }
 
@@ -219,8 +226,14 @@ impl Connection {
 
     /// The other side acknowledged everything of `side` before `upto`.
     pub fn acknowledged(&mut self, side: Side, upto: StreamOffset) {
-        let traffic = &mut self.traffic[side];
-        traffic.acked = traffic.acked.max(upto);
+        self.acked[side] = self.acked[side].max(upto);
+    }
+
+    /// Complete data messages of `side` of which some byte lies at or after `acked` and was not acknowledged either while
+    /// the connection was followed; at most [`InFlight::MAX`].
+    #[must_use]
+    pub fn messages_beyond(&self, side: Side, acked: StreamOffset) -> u64 {
+        self.traffic[side].messages_beyond(acked.max(self.acked[side]))
     }
 
     /// Whether the bytes of `side`'s message under way are wanted ([`Event::Payload`]).
@@ -231,6 +244,7 @@ impl Connection {
 
     /// Takes in what the frame decoder of one side found.
     pub fn websocket_event(&mut self, side: Side, event: &Event<'_>, limits: &Limits) {
+        self.catch_up();
         match event {
             Event::Frame(frame) => {
                 self.traffic[side].frame(frame);
@@ -239,7 +253,7 @@ impl Connection {
                 }
             }
             Event::Message(message) => {
-                let note = self.traffic[side].message(message);
+                let note = self.traffic[side].message(message, self.acked[side]);
                 if note.wire_len <= heartbeat::SMALL {
                     let answers = self.traffic[side].heartbeats.get_or_insert_default().message(&note);
                     self.answered(side, answers);
@@ -254,7 +268,8 @@ impl Connection {
                 self.observe(note.last.unwrap_or(note.first), Some(side), observed);
             }
             Event::Control { opcode, payload, last, .. } => {
-                self.control(side, *opcode, payload, *last);
+                let observed = self.control(side, *opcode, payload.len() as u64, pings::fingerprint(payload), *last);
+                self.observe(*last, Some(side), observed);
             }
             Event::Close(close) => self.close_frame(side, close),
             Event::Violation(violation) => self.violation(violation.clone(), limits),
@@ -274,20 +289,61 @@ impl Connection {
         }
     }
 
-    /// Takes in a message that came whole: the same as its events one by one, without what only a message in pieces
-    /// needs. Gives the note taken of it.
-    pub fn whole_message(&mut self, side: Side, whole: &WholeMessage<'_>) -> MessageNote {
-        let traffic = &mut self.traffic[side];
-        traffic.count(&whole.frame());
-        traffic.frame_end = whole.frame_end().end();
-        let note = traffic.message(&whole.message());
-        if note.wire_len <= heartbeat::SMALL {
-            let answers = traffic.heartbeats.get_or_insert_default().whole_message(&note, whole.beginning);
-            self.answered(side, answers);
+    /// Takes note of a message that came whole. The same as its events one by one, but that it goes to the
+    /// [journal](Self::catch_up) first.
+    pub fn whole_message(&mut self, side: Side, whole: &WholeMessage<'_>) {
+        let WholeMessage { kind, len, at, beginning, .. } = *whole;
+        let beat = if u64::from(len) <= heartbeat::SMALL { heartbeat::recognise(kind, beginning) } else { None };
+        self.write(Line { at, what: What::Message(kind), word: whole.end().0, len, side, beat });
+    }
+
+    /// The same of a Ping or Pong.
+    pub fn whole_control(&mut self, side: Side, whole: &WholeControl<'_>) {
+        let what = if whole.is_ping { What::Ping } else { What::Pong };
+        let (at, word, len) = (whole.at, pings::fingerprint(whole.payload), whole.header.payload_len);
+        // At most 125.
+        self.write(Line { at, what, word, len: len as u32, side, beat: None });
+    }
+
+    #[inline]
+    fn write(&mut self, line: Line) {
+        if self.journal.is_full() {
+            self.catch_up();
         }
-        self.payload(side, whole.at);
-        self.observe(whole.at, Some(side), observed_message(&note));
-        note
+        self.journal.write(line);
+    }
+
+    /// Takes in what is in the journal: before anything else that happens, and before the connection is read.
+    #[inline]
+    pub fn catch_up(&mut self) {
+        if !self.journal.is_empty() {
+            self.take_in_journal();
+        }
+    }
+
+    fn take_in_journal(&mut self) {
+        let lines = self.journal.take();
+        for line in &lines {
+            let &Line { at, side, .. } = line;
+            let observed = match line.what {
+                What::Message(kind) => {
+                    let (note, answers) = self.traffic[side].whole_message(kind, line, self.acked[side]);
+                    self.answered(side, answers);
+                    observed_message(&note)
+                }
+                What::Ping | What::Pong => self.whole_control_frame(line),
+            };
+            self.payload(side, at);
+            self.timeline.push(Observation { at, side: Some(side), observed });
+        }
+        self.journal.give_back(lines);
+    }
+
+    fn whole_control_frame(&mut self, line: &Line) -> Observed {
+        let (side, len) = (line.side, line.len.into());
+        let opcode = if line.what == What::Ping { Opcode::Ping } else { Opcode::Pong };
+        self.traffic[side].count(opcode, len, line.at);
+        self.control(side, opcode, len, line.word, line.at)
     }
 
     /// A small message of `side` may answer a heartbeat.
@@ -299,14 +355,14 @@ impl Connection {
         }
     }
 
-    fn control(&mut self, side: Side, opcode: Opcode, payload: &[u8], at: Origin) {
-        let len = payload.len() as u64;
+    /// A Ping or Pong with so many bytes of payload, of this fingerprint.
+    fn control(&mut self, side: Side, opcode: Opcode, len: u64, fingerprint: u64, at: Origin) -> Observed {
         if opcode == Opcode::Ping {
-            self.traffic[side].pings.sent(payload, at);
-            self.observe(at, Some(side), Observed::Ping { len });
+            self.traffic[side].pings.sent(len, fingerprint, at);
+            Observed::Ping { len }
         } else {
-            self.traffic[side.other()].pings.answered(payload, at);
-            self.observe(at, Some(side), Observed::Pong { len });
+            self.traffic[side.other()].pings.answered(fingerprint, at);
+            Observed::Pong { len }
         }
     }
 
@@ -318,7 +374,7 @@ impl Connection {
         self.end_signal(EndSignalKind::CloseFrame, side, close.last);
         if let Some(other) = &self.traffic[side.other()].close {
             // A segment acknowledges all that its sender has got.
-            self.closing.crossed = self.traffic[side.other()].acked <= other.offset;
+            self.closing.crossed = self.acked[side.other()] <= other.offset;
         }
         self.closing.close_frame(side);
         self.closing.initiator = self.first_close().map(|signal| signal.by);
@@ -352,6 +408,7 @@ impl Connection {
 
     /// Notes a sign that the connection is ending, with the last word of the other side at that moment.
     pub fn end_signal(&mut self, kind: EndSignalKind, by: Side, at: Origin) {
+        self.catch_up();
         let last_word = LastWord::of(&self.traffic[by.other()]);
         if kind == EndSignalKind::Rst {
             // TCP tells of another one only when the connection has outlived the one before.
@@ -372,6 +429,7 @@ impl Connection {
 
     /// Adds a line to the timeline.
     pub fn observe(&mut self, at: Origin, side: Option<Side>, observed: Observed) {
+        self.catch_up();
         self.timeline.push(Observation { at, side, observed });
     }
 

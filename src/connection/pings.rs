@@ -38,29 +38,32 @@ pub struct Pings {
 }
 
 impl Blank for Pings {
-    const BLANK: &'static Self = &Self {
-        count: 0,
-        answered: 0,
-        payload_bytes: None,
-        first: None,
-        last: None,
-        last_but_one: None,
-        last_answered: None,
-        last_pong: None,
-        unsolicited: 0,
-        round_trips: None,
-        outstanding: VecDeque::new(),
-        forgotten: 0,
-    };
+    fn blank() -> &'static Self {
+        const BLANK: &Pings = &Pings {
+            count: 0,
+            answered: 0,
+            payload_bytes: None,
+            first: None,
+            last: None,
+            last_but_one: None,
+            last_answered: None,
+            last_pong: None,
+            unsolicited: 0,
+            round_trips: None,
+            outstanding: VecDeque::new(),
+            forgotten: 0,
+        };
+        BLANK
+    }
 }
 
 impl Pings {
     /// Unanswered Pings remembered at once.
     pub const OUTSTANDING: usize = 16;
 
-    pub(super) fn sent(&mut self, payload: &[u8], at: Origin) {
+    /// A Ping with so many bytes of payload, of this [fingerprint].
+    pub(super) fn sent(&mut self, bytes: u64, fingerprint: u64, at: Origin) {
         self.count += 1;
-        let bytes = payload.len() as u64;
         self.payload_bytes =
             Some(self.payload_bytes.map_or((bytes, bytes), |(least, most)| (least.min(bytes), most.max(bytes))));
         self.first.get_or_insert(at);
@@ -70,11 +73,11 @@ impl Pings {
             self.outstanding.remove(1);
             self.forgotten += 1;
         }
-        self.outstanding.push_back((at, fingerprint(payload)));
+        self.outstanding.push_back((at, fingerprint));
     }
 
-    pub(super) fn answered(&mut self, payload: &[u8], at: Origin) {
-        let wanted = fingerprint(payload);
+    /// The other side sent a Pong with a payload of this [fingerprint].
+    pub(super) fn answered(&mut self, wanted: u64, at: Origin) {
         let Some(index) = self.outstanding.iter().rposition(|&(_, sent)| sent == wanted) else {
             self.unsolicited += 1;
             return;
@@ -131,7 +134,7 @@ impl Pings {
 }
 
 /// FNV-1a: enough to tell the Pings of one connection apart without keeping their payload.
-fn fingerprint(payload: &[u8]) -> u64 {
+pub(super) fn fingerprint(payload: &[u8]) -> u64 {
     payload.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
@@ -147,13 +150,17 @@ mod tests {
         }
     }
 
+    fn send(pings: &mut Pings, payload: &[u8], at: Origin) {
+        pings.sent(payload.len() as u64, fingerprint(payload), at);
+    }
+
     #[test]
     fn a_pong_answers_its_ping_and_all_before() {
         let mut pings = Pings::default();
-        pings.sent(b"a", at(0));
-        pings.sent(b"b", at(20));
-        pings.sent(b"c", at(40));
-        pings.answered(b"b", at(41));
+        send(&mut pings, b"a", at(0));
+        send(&mut pings, b"b", at(20));
+        send(&mut pings, b"c", at(40));
+        pings.answered(fingerprint(b"b"), at(41));
         assert_eq!(pings.answered, 2);
         assert_eq!(pings.round_trips().and_then(|trips| trips.within(0.5)), Some(21.0));
         assert_eq!(pings.oldest_unanswered(), Some(at(40)));
@@ -163,8 +170,8 @@ mod tests {
     #[test]
     fn an_unsolicited_pong_answers_nothing() {
         let mut pings = Pings::default();
-        pings.sent(b"a", at(0));
-        pings.answered(b"x", at(1));
+        send(&mut pings, b"a", at(0));
+        pings.answered(fingerprint(b"x"), at(1));
         assert_eq!((pings.oldest_unanswered(), pings.unsolicited), (Some(at(0)), 1));
         assert!(pings.round_trips().is_none());
     }
@@ -173,22 +180,22 @@ mod tests {
     fn the_oldest_unanswered_ping_survives_a_flood() {
         let mut pings = Pings::default();
         for second in 0..100 {
-            pings.sent(&second.to_string().into_bytes(), at(second));
+            send(&mut pings, &second.to_string().into_bytes(), at(second));
         }
         assert_eq!(pings.oldest_unanswered(), Some(at(0)));
-        pings.answered(b"99", at(100));
+        pings.answered(fingerprint(b"99"), at(100));
         assert_eq!((pings.oldest_unanswered(), pings.unanswered()), (None, 0));
     }
 
     #[test]
     fn an_answer_that_fits_two_pings_tells_no_round_trip() {
         let mut pings = Pings::default();
-        pings.sent(b"", at(0));
-        pings.sent(b"", at(20));
-        pings.answered(b"", at(21));
+        send(&mut pings, b"", at(0));
+        send(&mut pings, b"", at(20));
+        pings.answered(fingerprint(b""), at(21));
         assert!(pings.round_trips().is_none());
-        pings.sent(b"", at(40));
-        pings.answered(b"", at(41));
+        send(&mut pings, b"", at(40));
+        pings.answered(fingerprint(b""), at(41));
         assert_eq!(pings.round_trips().map(RoundTrips::count), Some(1));
     }
 }

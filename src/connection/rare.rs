@@ -3,14 +3,14 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-/// A `T` that takes one word until it is first changed, and reads as [`Blank::BLANK`] before.
+/// A `T` that takes one word until it is first changed, and reads as [`Blank::blank`] before.
 #[derive(Clone)]
 pub struct Rare<T>(Option<Box<T>>);
 
 /// What can be [`Rare`].
 pub trait Blank: Default + 'static {
     /// What there is when there is nothing.
-    const BLANK: &'static Self;
+    fn blank() -> &'static Self;
 }
 
 impl<T> Default for Rare<T> {
@@ -23,7 +23,7 @@ impl<T: Blank> Deref for Rare<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_deref().unwrap_or(T::BLANK)
+        self.0.as_deref().unwrap_or_else(|| T::blank())
     }
 }
 

@@ -1,13 +1,15 @@
 //! What one side sent: counters, its last message, its Pings, its Close frame.
 
-use super::heartbeat::{Heartbeat, Heartbeats, SMALL};
+use super::heartbeat::{Heartbeat, HeartbeatName, Heartbeats, SMALL};
 use super::in_flight::InFlight;
+use super::journal::Line;
 use super::pings::Pings;
-use super::rare::Rare;
+use super::rare::{Blank, Rare};
 use super::sizes::MessageSizes;
 use crate::application::Label;
-use crate::units::{Origin, PacketNumber, StreamOffset};
-use crate::websocket::{self, CloseFrame, Content, Frame, Message, Opcode, OpenFrame, Utf8State};
+use crate::units::{Origin, PacketNumber, PerSide, StreamOffset};
+use crate::websocket::{self, CloseFrame, Content, Frame, Message, MessageKind, Opcode, OpenFrame, Utf8State};
+use std::sync::LazyLock;
 
 /// The traffic of one side.
 #[derive(Debug, Clone, Default)]
@@ -44,8 +46,6 @@ pub struct Traffic {
     pub close: Option<Box<CloseFrame>>,
     /// What it sent after that; takes memory only when there is something.
     after_close: Option<Box<AfterClose>>,
-    /// The other side's TCP has everything before this.
-    pub(super) acked: StreamOffset,
     /// Complete messages whose content could not be read to its end.
     pub unread_messages: u64,
     /// Why the last of them that a fault may hide in could not.
@@ -111,7 +111,7 @@ impl FrameCounts {
         ]
     }
 
-    fn count(&mut self, opcode: Opcode) {
+    pub(super) fn count(&mut self, opcode: Opcode) {
         let counter = match opcode {
             Opcode::Continuation => &mut self.continuation,
             Opcode::Text => &mut self.text,
@@ -184,18 +184,18 @@ impl UnderWay {
 }
 
 impl Traffic {
-    /// Counts a frame that belongs to no message under way, or is the whole of one.
-    pub(super) fn count(&mut self, frame: &Frame) {
+    /// Counts a frame.
+    pub(super) fn count(&mut self, opcode: Opcode, payload_len: u64, first: Origin) {
         if self.frames.close > 0 {
-            self.after_close.get_or_insert_default().frame(frame.first);
+            self.after_close.get_or_insert_default().frame(first);
         }
-        self.frames.count(frame.header.opcode);
-        self.payload_bytes = self.payload_bytes.saturating_add(frame.header.payload_len);
+        self.frames.count(opcode);
+        self.payload_bytes = self.payload_bytes.saturating_add(payload_len);
     }
 
     pub(super) fn frame(&mut self, frame: &Frame) {
-        self.count(frame);
         let header = &frame.header;
+        self.count(header.opcode, header.payload_len, frame.first);
         match header.opcode {
             Opcode::Text | Opcode::Binary => {
                 self.open_message.begin(MessageNote {
@@ -221,12 +221,10 @@ impl Traffic {
         }
     }
 
-    pub(super) fn message(&mut self, message: &Message) -> MessageNote {
+    /// A message is complete. `acked`: the other side's TCP has everything before this.
+    pub(super) fn message(&mut self, message: &Message, acked: StreamOffset) -> MessageNote {
         let note = MessageNote {
-            kind: match message.kind {
-                websocket::MessageKind::Text => Opcode::Text,
-                websocket::MessageKind::Binary => Opcode::Binary,
-            },
+            kind: opcode_of(message.kind),
             number: self.text_messages + self.binary_messages + 1,
             size: message.inflated_len.unwrap_or(message.wire_len),
             wire_len: message.wire_len,
@@ -237,6 +235,40 @@ impl Traffic {
             first: message.first,
             last: Some(message.last),
         };
+        self.take(note, message.last, acked);
+        note
+    }
+
+    /// Takes in a message that came whole, and its frame. Whose heartbeat it answers, if it does.
+    pub(super) fn whole_message(
+        &mut self,
+        text_or_binary: MessageKind,
+        line: &Line,
+        acked: StreamOffset,
+    ) -> (MessageNote, Option<HeartbeatName>) {
+        let (kind, size) = (opcode_of(text_or_binary), line.len.into());
+        self.count(kind, size, line.at);
+        self.frame_end = StreamOffset(line.word);
+        let note = MessageNote {
+            kind,
+            number: self.text_messages + self.binary_messages + 1,
+            size,
+            wire_len: size,
+            compressed: false,
+            complete: true,
+            content: Content::Whole,
+            utf8: if text_or_binary == MessageKind::Text { Utf8State::Valid } else { Utf8State::NotText },
+            first: line.at,
+            last: Some(line.at),
+        };
+        self.take(note, line.at, acked);
+        let is_small = size <= SMALL;
+        let answers =
+            is_small.then(|| self.heartbeats.get_or_insert_default().note(text_or_binary, size, line.at, line.beat));
+        (note, answers.flatten())
+    }
+
+    fn take(&mut self, note: MessageNote, last: Origin, acked: StreamOffset) {
         self.unread_messages += u64::from(note.content != Content::Whole);
         if note.content != Content::Whole && (note.kind == Opcode::Text || note.compressed) {
             self.unread = Some(note.content);
@@ -250,21 +282,18 @@ impl Traffic {
         }
         self.largest_before_last = self.largest_before_last.max(self.last_message.map(|last| last.size));
         self.last_message = Some(note);
-        self.sizes.count(note.size, message.last);
-        self.in_flight.sent(self.frame_end, self.acked);
+        self.sizes.count(note.size, last);
+        self.in_flight.sent(self.frame_end, acked);
         self.open_message.end();
-        note
     }
 
     pub(super) fn unfinished(&mut self, unfinished: &websocket::Unfinished) {
         self.unfinished = unfinished.frame.map(Box::new);
     }
 
-    /// Complete data messages of which some byte lies at or after `acked` and was not acknowledged either while the
-    /// connection was followed; at most [`InFlight::MAX`].
-    #[must_use]
-    pub fn messages_beyond(&self, acked: StreamOffset) -> u64 {
-        self.in_flight.beyond(acked.max(self.acked))
+    /// Complete data messages of which some byte lies at or after `acked`; at most [`InFlight::MAX`].
+    pub(super) fn messages_beyond(&self, acked: StreamOffset) -> u64 {
+        self.in_flight.beyond(acked)
     }
 
     /// What it sent after its own Close frame; `None` when that was nothing.
@@ -302,5 +331,19 @@ impl Traffic {
         let count = if kind == Opcode::Text { self.text_messages } else { self.binary_messages };
         let last_is_one = self.open_message.get().is_none() && self.last_message.is_some_and(|last| last.kind == kind);
         count - u64::from(last_is_one)
+    }
+}
+
+impl Blank for PerSide<Traffic> {
+    fn blank() -> &'static Self {
+        static BLANK: LazyLock<PerSide<Traffic>> = LazyLock::new(PerSide::default);
+        &BLANK
+    }
+}
+
+fn opcode_of(kind: MessageKind) -> Opcode {
+    match kind {
+        MessageKind::Text => Opcode::Text,
+        MessageKind::Binary => Opcode::Binary,
     }
 }

@@ -1,12 +1,22 @@
 //! What the capture shows of one side's bytes, and therefore what may be concluded from not seeing something.
 
+use super::rare::{Blank, Rare};
 use crate::stream::{Gap, GapReason};
 use crate::units::{Origin, PacketNumber, StreamOffset};
 use crate::websocket::Resynchronised;
+use std::ops::{Deref, DerefMut};
 
-/// The limits of sight on one side; everything false means all its bytes were there.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// The limits of sight on one side, which takes memory only where there are some.
+#[derive(Debug, Clone, Default)]
 pub struct Visibility {
+    /// The last packet with bytes of it.
+    last_bytes: Option<PacketNumber>,
+    sight: Rare<Sight>,
+}
+
+/// What limits the sight; everything false means all bytes of the side were there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sight {
     /// Its first bytes were sent before the capture began.
     pub joined_late: bool,
     /// Bytes are missing, first noticed here.
@@ -21,17 +31,41 @@ pub struct Visibility {
     pub frames_lost: Option<Origin>,
     /// Here they were last found again: what came later was seen, though nothing can be said about what came between.
     pub frames_found: Option<Origin>,
-    /// The last packet with bytes of it.
-    last_bytes: Option<PacketNumber>,
-    /// Where exactly; takes memory only when there is something.
-    blanks: Option<Box<Blanks>>,
-}
-
-/// The places that are blank, at most [`Visibility::PLACES`] of each kind; the oldest are merged.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Blanks {
+    /// Where exactly bytes are missing, and frames were not understood: at most [`Visibility::PLACES`] places of each kind;
+    /// the oldest are merged.
     holes: Vec<Hole>,
     blind: Vec<Blind>,
+}
+
+impl Blank for Sight {
+    fn blank() -> &'static Self {
+        const BLANK: &Sight = &Sight {
+            joined_late: false,
+            gap: None,
+            cut: false,
+            one_sided: false,
+            encrypted: false,
+            frames_lost: None,
+            frames_found: None,
+            holes: Vec::new(),
+            blind: Vec::new(),
+        };
+        BLANK
+    }
+}
+
+impl Deref for Visibility {
+    type Target = Sight;
+
+    fn deref(&self) -> &Sight {
+        &self.sight
+    }
+}
+
+impl DerefMut for Visibility {
+    fn deref_mut(&mut self) -> &mut Sight {
+        &mut self.sight
+    }
 }
 
 /// Bytes of one side that the capture lacks, between two packets of that side.
@@ -90,13 +124,13 @@ impl Visibility {
     /// their packets are there.
     #[must_use]
     pub fn holes(&self) -> &[Hole] {
-        self.blanks.as_deref().map_or(&[], |blanks| &blanks.holes)
+        &self.holes
     }
 
     /// The parts in which frames were not understood, in stream order.
     #[must_use]
     pub fn blind(&self) -> &[Blind] {
-        self.blanks.as_deref().map_or(&[], |blanks| &blanks.blind)
+        &self.blind
     }
 
     /// Notes missing bytes.
@@ -107,7 +141,7 @@ impl Visibility {
         }
         self.gap.get_or_insert(gap.origin);
         let (offset, len, reason, after) = (gap.offset, gap.len, gap.reason, self.last_bytes);
-        let holes = &mut self.blanks.get_or_insert_default().holes;
+        let holes = &mut self.holes;
         holes.push(Hole { offset, len, reason, after, noticed: gap.origin, before: None, count: 1 });
         if holes.len() > Self::PLACES {
             let second = holes.remove(1);
@@ -118,7 +152,9 @@ impl Visibility {
     /// Notes a packet with bytes: the first behind a hole is its other edge.
     pub fn note_bytes(&mut self, at: Origin) {
         self.last_bytes = Some(at.packet);
-        if let Some(hole) = self.blanks.as_mut().and_then(|blanks| blanks.holes.last_mut()) {
+        if !self.holes.is_empty()
+            && let Some(hole) = self.holes.last_mut()
+        {
             hole.before.get_or_insert(at);
         }
     }
@@ -135,7 +171,7 @@ impl Visibility {
 
     fn lose_frames(&mut self, at: Origin, after: Option<PacketNumber>) {
         self.frames_lost.get_or_insert(at);
-        let blind = &mut self.blanks.get_or_insert_default().blind;
+        let blind = &mut self.blind;
         if blind.last().is_none_or(|last| last.found.is_some()) {
             blind.push(Blind { after, noticed: at, found: None });
             if blind.len() > Self::PLACES {
@@ -150,15 +186,13 @@ impl Visibility {
         self.frames_found = Some(found.origin);
         if found.found != found.lost_from {
             self.lose_frames(found.lost_at, None);
-            if let Some(last) = self.blanks.as_mut().and_then(|blanks| blanks.blind.last_mut()) {
+            if let Some(last) = self.blind.last_mut() {
                 last.found = Some((found.origin, told));
             }
         } else if self.frames_lost == Some(found.lost_at) {
             // It was feared and did not come true.
             self.frames_lost = None;
-            if let Some(blanks) = &mut self.blanks {
-                blanks.blind.pop();
-            }
+            self.blind.pop();
         }
     }
 

@@ -13,7 +13,7 @@ use crate::application::{
 use crate::connection::{Connection, MessageNote, Outcome, Preview};
 use crate::crowd::Said;
 use crate::units::{Origin, PerSide, Side};
-use crate::websocket::{Content, Event, MessageKind, Opcode, PAYLOAD_PEEK_LEN, PayloadPiece};
+use crate::websocket::{Content, Event, MessageKind, Opcode, PAYLOAD_PEEK_LEN, PayloadPiece, WholeMessage};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -62,6 +62,15 @@ struct Of {
     mqtt: Option<Box<ControlPackets>>,
 }
 
+impl Of {
+    /// A message was passed over: what is kept is not the beginning of the last one any more.
+    fn forget(&mut self) {
+        if !self.closed {
+            self.prefix = None;
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Prefix {
     /// At most [`PAYLOAD_PEEK_LEN`].
@@ -101,12 +110,24 @@ struct Opening {
     first: Option<Origin>,
 }
 
+/// A complete message, as far as it is looked at.
+#[derive(Debug, Clone, Copy)]
+struct Heard<'a> {
+    beginning: Glimpse<'a>,
+    /// Payload bytes of all of it, inflated if it could be.
+    size: u64,
+    content: Content,
+    last: Option<Origin>,
+    /// All of it was sent, and this is its beginning for certain.
+    is_certain: bool,
+}
+
 impl Opening {
-    fn add(&mut self, note: &MessageNote, glimpse: Glimpse<'_>, hashes: &Hashes) {
-        self.hash = hashes.hash_one((self.hash, glimpse.is_text, note.size, glimpse.bytes));
-        self.unread |= note.content != Content::Whole;
-        self.bytes = self.bytes.saturating_add(note.size);
-        self.first = self.first.or(note.last);
+    fn add(&mut self, heard: &Heard<'_>, hashes: &Hashes) {
+        self.hash = hashes.hash_one((self.hash, heard.beginning.is_text, heard.size, heard.beginning.bytes));
+        self.unread |= heard.content != Content::Whole;
+        self.bytes = self.bytes.saturating_add(heard.size);
+        self.first = self.first.or(heard.last);
     }
 }
 
@@ -166,7 +187,12 @@ impl Inside {
 
     /// Whether the beginning of a side's last message is kept: to be read, shown, or asked what it calls itself.
     fn keeps(&self, side: Side) -> bool {
-        self.reads_messages() || self.payload == Payload::Shown || self.sides[side].json == Some(true)
+        self.reads_messages() || self.shows() || self.sides[side].json == Some(true)
+    }
+
+    /// Whether the beginnings of messages are to be shown.
+    fn shows(&self) -> bool {
+        self.payload == Payload::Shown
     }
 
     /// The protocol by which messages are read; it may still prove to be another.
@@ -208,7 +234,7 @@ impl Inside {
         prefix.fill(piece.position, piece.bytes, piece.kind);
     }
 
-    /// A message of `side` is complete that came in pieces; gives its beginning if that is to be shown.
+    /// A message of `side` is complete that came in pieces. Gives its beginning if that is to be shown.
     pub(super) fn message(&mut self, side: Side, note: &MessageNote, hashes: &Hashes) -> Option<Preview> {
         let of = &mut self.sides[side];
         if of.closed {
@@ -217,79 +243,72 @@ impl Inside {
         let mut prefix = of.prefix.take()?;
         prefix.is_whole = note.content == Content::Whole && note.size == prefix.bytes.len() as u64;
         // Where earlier data is missing, some bytes of it are not the message's.
-        prefix.complete =
-            note.last.filter(|_| !matches!(note.content, Content::ContextLost | Content::UnknownExtension));
-        let shown = self.look(side, note, prefix.glimpse(), prefix.complete, hashes);
+        let is_certain = !matches!(note.content, Content::ContextLost | Content::UnknownExtension);
+        prefix.complete = note.last.filter(|_| is_certain);
+        let (size, content, last) = (note.size, note.content, note.last);
+        let is_certain = prefix.complete.is_some();
+        self.look(side, &Heard { beginning: prefix.glimpse(), size, content, last, is_certain }, hashes);
+        let shown = (self.shows() && is_certain).then(|| Preview::new(side, note, &prefix.bytes));
         if self.keeps(side) {
             self.sides[side].prefix = Some(prefix);
         }
         shown
     }
 
-    /// The same of a message that came at once.
-    pub(super) fn whole_message(
-        &mut self,
-        side: Side,
-        note: &MessageNote,
-        beginning: &[u8],
-        hashes: &Hashes,
-    ) -> Option<Preview> {
-        let of = &mut self.sides[side];
-        // A message without a byte has no piece to look at, unless there is room for it already.
-        if of.closed || (beginning.is_empty() && of.prefix.is_none()) {
-            return None;
-        }
+    /// The same of a message that came at once. Whether its beginning is to be shown.
+    #[inline]
+    pub(super) fn whole_message(&mut self, side: Side, whole: &WholeMessage<'_>, hashes: &Hashes) -> bool {
         if !self.wants(side) {
-            self.sides[side].prefix = None;
-            return None;
+            self.sides[side].forget();
+            return false;
         }
-        let is_text = note.kind == Opcode::Text;
-        let is_whole = note.size == beginning.len() as u64;
-        let shown = self.look(side, note, Glimpse { is_text, bytes: beginning, is_whole }, note.last, hashes);
+        self.wanted_whole_message(side, whole, hashes)
+    }
+
+    fn wanted_whole_message(&mut self, side: Side, whole: &WholeMessage<'_>, hashes: &Hashes) -> bool {
+        let WholeMessage { kind, len, at, beginning: bytes, .. } = *whole;
+        // A message without a byte has no piece to look at, unless there is room for it already.
+        if bytes.is_empty() && self.sides[side].prefix.is_none() {
+            return false;
+        }
+        let (size, content, last) = (u64::from(len), Content::Whole, Some(at));
+        let is_whole = size == bytes.len() as u64;
+        let beginning = Glimpse { is_text: kind == MessageKind::Text, bytes, is_whole };
+        self.look(side, &Heard { beginning, size, content, last, is_certain: true }, hashes);
         if self.keeps(side) {
-            let kind = if is_text { MessageKind::Text } else { MessageKind::Binary };
             let prefix = self.sides[side].prefix.get_or_insert_with(|| Prefix::empty(kind));
-            prefix.fill(0, beginning, kind);
-            (prefix.complete, prefix.is_whole) = (note.last, is_whole);
+            prefix.fill(0, bytes, kind);
+            (prefix.complete, prefix.is_whole) = (last, is_whole);
         } else {
             self.sides[side].prefix = None;
         }
-        shown
+        self.shows()
     }
 
-    /// Looks at a message, which is `complete` if all of it was sent and this is its beginning for certain; gives its
-    /// beginning if that is to be shown.
-    fn look(
-        &mut self,
-        side: Side,
-        note: &MessageNote,
-        glimpse: Glimpse<'_>,
-        complete: Option<Origin>,
-        hashes: &Hashes,
-    ) -> Option<Preview> {
+    /// Looks at a message.
+    fn look(&mut self, side: Side, heard: &Heard<'_>, hashes: &Hashes) {
         let of = &mut self.sides[side];
         if of.compared < FIRST_MESSAGES {
-            of.opening.add(note, glimpse, hashes);
+            of.opening.add(heard, hashes);
             of.compared += 1;
-            if complete.is_some() {
-                of.json = Some(of.json.unwrap_or(true) && glimpse.is_likely_json());
-                self.compare(side, glimpse, note.last);
+            if heard.is_certain {
+                of.json = Some(of.json.unwrap_or(true) && heard.beginning.is_likely_json());
+                self.compare(side, heard.beginning, heard.last);
             }
         }
-        self.follow(side, note, glimpse);
-        (self.payload == Payload::Shown && complete.is_some()).then(|| Preview::new(side, note, glimpse.bytes))
+        self.follow(side, heard);
     }
 
     /// Follows the packets of a protocol that does not keep to messages.
-    fn follow(&mut self, side: Side, note: &MessageNote, glimpse: Glimpse<'_>) {
+    fn follow(&mut self, side: Side, heard: &Heard<'_>) {
         let form = self.known.as_ref().and_then(|known| known.protocol.form.as_ref());
         if form != Some(&Form::Mqtt) {
             return;
         }
         let packets = self.sides[side].mqtt.get_or_insert_default();
-        match note.last {
-            Some(at) if note.content == Content::Whole && !glimpse.is_text => {
-                packets.push(glimpse.bytes, note.size, at);
+        match heard.last {
+            Some(at) if heard.content == Content::Whole && !heard.beginning.is_text => {
+                packets.push(heard.beginning.bytes, heard.size, at);
             }
             _ => packets.lost(),
         }

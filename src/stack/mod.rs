@@ -552,9 +552,16 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, mut tcp: TcpF
         add_reset(connection, side, facts);
         add_conflict(connection, side, facts);
         let visibility = &mut connection.visibility[side];
-        visibility.joined_late |= joined_late;
-        visibility.one_sided |= facts.segments == 0;
-        visibility.cut |= anomalies.cut_bytes > 0;
+        // One that shows everything takes no memory.
+        if joined_late {
+            visibility.joined_late = true;
+        }
+        if facts.segments == 0 {
+            visibility.one_sided = true;
+        }
+        if anomalies.cut_bytes > 0 {
+            visibility.cut = true;
+        }
         // A gap of unknown length counts no bytes.
         if anomalies.gap_bytes > anomalies.cut_bytes || (anomalies.gaps > 0 && anomalies.cut_bytes == 0) {
             visibility.gap.get_or_insert(last);

@@ -294,7 +294,9 @@ impl Inside {
             Concluded::Connection { client, basis, mut connection } => {
                 connection.transport = Transport::Wss;
                 for side in Side::BOTH {
-                    connection.visibility[side].encrypted |= facts.decryption.is_hidden(side);
+                    if facts.decryption.is_hidden(side) {
+                        connection.visibility[side].encrypted = true;
+                    }
                 }
                 add_tls(&mut connection, facts);
                 Concluded::Connection { client, basis, connection }

@@ -3,14 +3,14 @@
 use super::early::Crossing;
 use super::inside::Inside;
 use super::{Hashes, Shared, record_alert, record_end, record_gap, side_of};
-use crate::connection::{Basis, Broken, Connection, Outcome};
+use crate::connection::{Basis, Broken, Connection, Outcome, Preview};
 use crate::http;
 use crate::limits::Limits;
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd, StreamEndKind};
 use crate::tls::Alert;
 use crate::units::{Origin, PerSide, Side, StreamOffset};
 use crate::violation::{Detail, Violation, ViolationRule};
-use crate::websocket::{Decoder, DecoderStatus, Event, EventSink, Resynchronised, Scratch, WholeMessage};
+use crate::websocket::{Decoder, DecoderStatus, Event, EventSink, Resynchronised, Scratch, WholeControl, WholeMessage};
 
 #[derive(Debug)]
 pub(super) struct WebSocketStage {
@@ -24,7 +24,8 @@ pub(super) struct WebSocketStage {
     cut_head_end: Option<StreamOffset>,
     /// That the server accepted is known only from the frames of the client.
     answer_unseen: bool,
-    recent: PerSide<Recent>,
+    /// Only while a status line may be cut.
+    recent: PerSide<Option<Box<Recent>>>,
     /// The client has not sent anything behind the 101 yet.
     crossing: Option<Box<Crossing>>,
     /// The last silence that was broken, until it is known to be survived.
@@ -255,10 +256,16 @@ impl WebSocketStage {
             self.count_frames_after_close(side);
             self.count_unreadable_messages(side);
         }
+        self.connection.catch_up();
         self.accept_what_the_client_accepted();
         for side in Side::BOTH {
-            self.connection.traffic[side].json = self.inside.json(side);
-            self.connection.traffic[side].label = self.inside.label(side).map(Box::new);
+            let (json, label) = (self.inside.json(side), self.inside.label(side));
+            if json.is_some() {
+                self.connection.traffic[side].json = json;
+            }
+            if label.is_some() {
+                self.connection.traffic[side].label = label.map(Box::new);
+            }
         }
         self.connection.application = self.inside.finish(&self.connection);
         self.tell_crowd(shared);
@@ -283,12 +290,17 @@ impl WebSocketStage {
                 && violation.side == side
                 && violation.detail == Detail::None
         };
+        let recent = &mut self.recent[side];
         if let Some(violation) = self.connection.violations.iter_mut().find(is_unread)
-            && let Some(status) = violation.offset.and_then(|at| self.recent[side].status_at(at, chunk))
+            && let Some(at) = violation.offset
+            && let Some(status) = recent.as_deref().unwrap_or(&Recent::NOTHING).status_at(at, chunk)
         {
             violation.detail = Detail::HttpStatus(status);
         }
-        self.recent[side].keep(chunk);
+        match self.decoders[side].may_be_inside_http() {
+            true => recent.get_or_insert_with(|| Box::new(Recent::NOTHING)).keep(chunk),
+            false => *recent = None,
+        }
     }
 
     /// The violation was noted when a message did not inflate; now those are counted that may refer to it.
@@ -331,7 +343,7 @@ impl WebSocketStage {
 }
 
 /// The last bytes of a side, for a status line that is cut.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Recent {
     bytes: [u8; STATUS_LINE],
     len: u8,
@@ -342,6 +354,8 @@ struct Recent {
 const STATUS_LINE: usize = 16;
 
 impl Recent {
+    const NOTHING: Self = Self { bytes: [0; STATUS_LINE], len: 0, end: StreamOffset(0) };
+
     /// The status in the status line at `at`, which lies in what is kept or in `chunk`.
     fn status_at(&self, at: StreamOffset, chunk: &Chunk<'_>) -> Option<u16> {
         let mut line = Vec::with_capacity(STATUS_LINE);
@@ -386,6 +400,15 @@ struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
+    /// The beginning of the message that was complete last is to be shown.
+    fn show(&mut self, beginning: &[u8]) {
+        self.connection.catch_up();
+        if let Some(note) = self.connection.traffic[self.side].last_message {
+            let preview = Preview::new(self.side, &note, beginning);
+            self.connection.previews.get_or_insert_default().push(preview, self.limits);
+        }
+    }
+
     /// The message that the connection took note of last is looked into.
     fn message(&mut self) {
         let Some(note) = self.connection.traffic[self.side].last_message else { return };
@@ -403,10 +426,14 @@ impl Recorder<'_> {
 
 impl EventSink for Recorder<'_> {
     fn whole_message(&mut self, whole: &WholeMessage<'_>) {
-        let note = self.connection.whole_message(self.side, whole);
-        if let Some(preview) = self.inside.whole_message(self.side, &note, whole.beginning, self.hashes) {
-            self.connection.previews.get_or_insert_default().push(preview, self.limits);
+        self.connection.whole_message(self.side, whole);
+        if self.inside.whole_message(self.side, whole, self.hashes) {
+            self.show(whole.beginning);
         }
+    }
+
+    fn whole_control(&mut self, whole: &WholeControl<'_>) {
+        self.connection.whole_control(self.side, whole);
     }
 
     fn wants_payload(&self) -> bool {

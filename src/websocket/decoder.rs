@@ -179,7 +179,7 @@ impl Decoder {
         while !rest.is_empty() {
             let mut feed = Feed { sender: self.sender, scratch: &mut *scratch, origin, sink: &mut *sink };
             let used = match self.state {
-                State::Header(_) => match self.whole_message(rest, at, &mut feed) {
+                State::Header(_) => match self.whole_frame(rest, at, &mut feed) {
                     Some(used) => used,
                     None => self.push_header(rest, at, &mut feed),
                 },
@@ -366,6 +366,12 @@ impl Decoder {
             },
             State::Foreign(ref foreign) => DecoderStatus::Foreign { since: foreign.since, at: foreign.at },
         }
+    }
+
+    /// Whether the next byte may belong to an HTTP message that has begun already: a part of its first line may be behind us.
+    #[must_use]
+    pub fn may_be_inside_http(&self) -> bool {
+        !matches!(self.state, State::Header(None) | State::Payload(_))
     }
 
     /// About how many bytes are kept until more come: those in which frames are searched for, and a window of compression.

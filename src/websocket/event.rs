@@ -21,6 +21,13 @@ pub trait EventSink {
         self.event(Event::Message(whole.message()));
     }
 
+    /// The next events, of a Ping or Pong that came whole.
+    fn whole_control(&mut self, whole: &WholeControl<'_>) {
+        self.event(Event::Frame(whole.frame()));
+        self.event(Event::FrameEnd(whole.frame_end()));
+        self.event(whole.event());
+    }
+
     /// Whether [`Event::Payload`] is wanted; asked for every piece of payload. Unwanted pieces are often never
     /// unmasked.
     fn wants_payload(&self) -> bool {
@@ -142,7 +149,9 @@ pub struct WholeMessage<'a> {
     pub kind: MessageKind,
     /// Its frame's header.
     pub header: FrameHeader,
-    /// Where that starts in the sender's stream.
+    /// Payload bytes, as the header says.
+    pub len: u32,
+    /// Where the header starts in the sender's stream.
     pub offset: StreamOffset,
     /// The packet that carried it.
     pub at: Origin,
@@ -151,6 +160,13 @@ pub struct WholeMessage<'a> {
 }
 
 impl WholeMessage<'_> {
+    /// The offset after its last byte.
+    #[must_use]
+    #[inline]
+    pub fn end(&self) -> StreamOffset {
+        self.offset.plus(u64::from(self.header.header_len) + u64::from(self.len))
+    }
+
     /// The beginning of its frame.
     #[must_use]
     pub fn frame(&self) -> Frame {
@@ -179,6 +195,44 @@ impl WholeMessage<'_> {
             last: self.at,
             offset: self.offset,
         }
+    }
+}
+
+/// A Ping or Pong that breaks no rule, in one packet.
+#[derive(Debug, Clone, Copy)]
+pub struct WholeControl<'a> {
+    /// Who sent it.
+    pub sender: Side,
+    /// Which of the two it is.
+    pub is_ping: bool,
+    /// Its header.
+    pub header: FrameHeader,
+    /// Where that starts in the sender's stream.
+    pub offset: StreamOffset,
+    /// The packet that carried it.
+    pub at: Origin,
+    /// Its clear payload.
+    pub payload: &'a [u8],
+}
+
+impl<'a> WholeControl<'a> {
+    /// The beginning of its frame.
+    #[must_use]
+    pub fn frame(&self) -> Frame {
+        Frame { sender: self.sender, header: self.header, offset: self.offset, first: self.at }
+    }
+
+    /// The end of its frame.
+    #[must_use]
+    pub fn frame_end(&self) -> FrameEnd {
+        let Self { sender, header, offset, at, .. } = *self;
+        FrameEnd { sender, header, offset, first: at, last: at, payload_seen: header.payload_len }
+    }
+
+    /// What it completes.
+    #[must_use]
+    pub fn event(&self) -> Event<'a> {
+        Event::Control { opcode: self.header.opcode, payload: self.payload, first: self.at, last: self.at }
     }
 }
 

@@ -43,7 +43,7 @@ pub use decoder::{Decoder, DecoderConfig, DecoderStatus};
 pub use deflate::Deflate;
 pub use event::{
     CloseFrame, Content, Event, EventSink, Frame, FrameEnd, Message, MessageKind, OpenFrame, OpenMessage,
-    PAYLOAD_PEEK_LEN, PayloadPiece, Resynchronised, Unfinished, Utf8State, WholeMessage,
+    PAYLOAD_PEEK_LEN, PayloadPiece, Resynchronised, Unfinished, Utf8State, WholeControl, WholeMessage,
 };
 pub use header::{FrameHeader, Rsv};
 pub use mask::MaskedBytes;

@@ -47,7 +47,7 @@ fn unacknowledged(view: &View<'_>, sender: Side) -> Result<Option<Unacknowledged
     }
     // Inside TLS messages have places of their own, to which acknowledgements were translated as they came.
     let acked = if view.connection.tls.is_some() { StreamOffset(0) } else { acked };
-    let messages = view.connection.traffic[sender].messages_beyond(acked);
+    let messages = view.connection.messages_beyond(sender, acked);
     Ok(Some(Unacknowledged { bytes, messages, pending: facts.pending }))
 }
 
