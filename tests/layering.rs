@@ -140,6 +140,7 @@ const CRATES: &[(&str, Option<&[&str]>)] = &[
     ("cbc", Some(&["tls"])),
     ("chacha20poly1305", Some(&["tls"])),
     ("base64", Some(&["http", "report"])),
+    ("rmp_serde", Some(&["catalog"])),
     ("toml", Some(&["catalog"])),
     ("serde", Some(&["catalog", "report", "cli"])),
     ("serde_json", Some(&["report", "cli"])),

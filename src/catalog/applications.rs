@@ -9,13 +9,13 @@ use std::sync::{Arc, LazyLock};
 
 use super::meanings;
 use super::rules::LoadError;
+use super::source::{Placed, Source, packed};
 pub use crate::application::Applications;
 use crate::application::{
     Announcement, CloseMeaning, Detail, Form, Item, Meaning, OwnMeaning, PathPattern, Protocol, ReasonTest, Shape, Test,
 };
 use crate::units::Side;
 use serde::Deserialize;
-use toml::Spanned;
 
 /// The table that is compiled in.
 pub fn builtin() -> &'static Arc<Applications> {
@@ -25,7 +25,7 @@ pub fn builtin() -> &'static Arc<Applications> {
 
 /// Its protocols.
 pub(super) fn builtin_protocols() -> Vec<Protocol> {
-    parse("applications.toml", include_str!("data/applications.toml"), Author::Program, &[])
+    read(packed!("data", "applications"), Author::Program, &[])
         .expect("the embedded applications are valid: a unit test loads them")
 }
 
@@ -44,14 +44,18 @@ pub enum Author {
 ///
 /// The first mistake, with file, line and column.
 pub fn parse(file: &str, toml: &str, author: Author, known: &[Protocol]) -> Result<Vec<Protocol>, LoadError> {
-    let read: RawFile = toml::from_str(toml).map_err(|error| LoadError::toml(file, toml, &error))?;
+    read(Source::toml(file, toml), author, known)
+}
+
+fn read(source: Source<'_>, author: Author, known: &[Protocol]) -> Result<Vec<Protocol>, LoadError> {
+    let read: RawFile = source.read()?;
     let mut names: HashSet<Box<str>> = known.iter().map(|protocol| protocol.name.clone()).collect();
     let mut protocols = Vec::new();
     for raw in read.application {
         let place = raw.name.span();
         let wrong = |Wrong { what, at }: Wrong| {
             let message = if at.is_some() { what } else { format!("application `{}` {what}", raw.name.get_ref()) };
-            LoadError::at(file, toml, at.unwrap_or(place.clone()), message)
+            source.error(at.unwrap_or(place.clone()), message)
         };
         let name = raw.name.get_ref().as_str();
         let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
@@ -78,12 +82,13 @@ pub fn parse(file: &str, toml: &str, author: Author, known: &[Protocol]) -> Resu
 ///
 /// The first mistake, with file, line and column.
 pub fn parse_own(file: &str, toml: &str) -> Result<Vec<OwnMeaning>, LoadError> {
-    let read: RawOwnFile = toml::from_str(toml).map_err(|error| LoadError::toml(file, toml, &error))?;
+    let source = Source::toml(file, toml);
+    let read: RawOwnFile = source.read()?;
     let mut own = Vec::new();
     // A reason says more than a code.
     for raw in read.reason.into_iter().chain(read.code) {
         let place = raw.span();
-        let wrong = |Wrong { what, at }: Wrong| LoadError::at(file, toml, at.unwrap_or(place.clone()), what);
+        let wrong = |Wrong { what, at }: Wrong| source.error(at.unwrap_or(place.clone()), what);
         own.push(raw.into_inner().read().map_err(wrong)?);
     }
     Ok(own)
@@ -112,9 +117,9 @@ struct RawFile {
 #[serde(deny_unknown_fields)]
 struct RawOwnFile {
     #[serde(default)]
-    code: Vec<Spanned<RawOwn>>,
+    code: Vec<Placed<RawOwn>>,
     #[serde(default)]
-    reason: Vec<Spanned<RawOwn>>,
+    reason: Vec<Placed<RawOwn>>,
 }
 
 #[derive(Deserialize)]
@@ -126,10 +131,10 @@ struct RawOwn {
     starts: Option<Box<str>>,
     contains: Option<Box<str>>,
     application: Option<Box<str>>,
-    means: Spanned<String>,
-    party: Option<Spanned<String>>,
-    retry: Option<Spanned<String>>,
-    fix: Option<Spanned<String>>,
+    means: Placed<String>,
+    party: Option<Placed<String>>,
+    retry: Option<Placed<String>>,
+    fix: Option<Placed<String>>,
 }
 
 impl RawOwn {
@@ -158,10 +163,10 @@ impl RawOwn {
 
 /// What an entry says of its meaning.
 struct Words {
-    means: Spanned<String>,
-    party: Option<Spanned<String>>,
-    retry: Option<Spanned<String>>,
-    fix: Option<Spanned<String>>,
+    means: Placed<String>,
+    party: Option<Placed<String>>,
+    retry: Option<Placed<String>>,
+    fix: Option<Placed<String>>,
 }
 
 impl Words {
@@ -197,7 +202,7 @@ impl Words {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawApplication {
-    name: Spanned<String>,
+    name: Placed<String>,
     title: Option<Box<str>>,
     #[serde(default)]
     subprotocols: Vec<Box<str>>,
@@ -276,10 +281,10 @@ struct RawAnnouncement {
     word: Option<Box<str>>,
     from: Option<String>,
     has: Option<Box<str>>,
-    means: Spanned<String>,
-    party: Option<Spanned<String>>,
-    retry: Option<Spanned<String>>,
-    fix: Option<Spanned<String>>,
+    means: Placed<String>,
+    party: Option<Placed<String>>,
+    retry: Option<Placed<String>>,
+    fix: Option<Placed<String>>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -287,10 +292,10 @@ struct RawAnnouncement {
 struct RawClose {
     code: Option<u16>,
     codes: Option<[u16; 2]>,
-    means: Spanned<String>,
-    party: Option<Spanned<String>>,
-    retry: Option<Spanned<String>>,
-    fix: Option<Spanned<String>>,
+    means: Placed<String>,
+    party: Option<Placed<String>>,
+    retry: Option<Placed<String>>,
+    fix: Option<Placed<String>>,
 }
 
 impl RawApplication {
@@ -452,6 +457,12 @@ mod tests {
 
     fn named(from: Side, glimpse: Glimpse<'_>, known: Option<&Protocol>) -> Option<String> {
         builtin().by_message(&Candidate::new(from, glimpse), known).map(|found| found.name.to_string())
+    }
+
+    #[test]
+    fn the_packed_table_is_the_written_one() {
+        let written = parse("applications.toml", include_str!("data/applications.toml"), Author::Program, &[]).unwrap();
+        assert_eq!(format!("{written:?}"), format!("{:?}", builtin_protocols()));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::LazyLock;
 
+use super::source::packed;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// What the standard and the registry say about one close code or one range of them.
@@ -242,8 +243,8 @@ impl CodeTable {
     /// The table that is compiled in.
     pub fn builtin() -> &'static Self {
         static TABLE: LazyLock<CodeTable> = LazyLock::new(|| {
-            CodeTable::parse(include_str!("data/close_codes.toml"))
-                .expect("the embedded close codes are valid: a unit test loads them")
+            const VALID: &str = "the embedded close codes are valid: a unit test loads them";
+            CodeTable::new(packed!("data", "close_codes").read().expect(VALID)).expect(VALID)
         });
         &TABLE
     }
@@ -255,7 +256,10 @@ impl CodeTable {
     /// [`CodeTableError`] when the TOML does not fit, an entry has both or neither of `code` and `range`, an entry is
     /// empty where it must not be, a number is claimed twice, ranges overlap, or some number has no answer.
     pub fn parse(toml: &str) -> Result<Self, CodeTableError> {
-        let file: RawFile = toml::from_str(toml)?;
+        Self::new(toml::from_str(toml)?)
+    }
+
+    fn new(file: RawFile) -> Result<Self, CodeTableError> {
         let mut entries = file.close_code.into_iter().map(RawEntry::check).collect::<Result<Vec<_>, _>>()?;
         entries.sort_by_key(|entry| (entry.span.first(), u16::MAX - entry.span.last()));
 
@@ -286,7 +290,9 @@ impl CodeTable {
         }
 
         let table = Self { entries, single, ranges };
-        match (0..=u16::MAX).find(|&code| table.find(code).is_none()) {
+        // The smallest code without an answer is the very first, or the next behind an entry.
+        let behind = table.entries.iter().filter_map(|entry| entry.span.last().checked_add(1));
+        match behind.chain([0]).filter(|&code| table.find(code).is_none()).min() {
             Some(code) => Err(CodeTableError::Unanswered { code }),
             None => Ok(table),
         }
@@ -448,6 +454,12 @@ mod tests {
         filter = "websocket"
         references = ["a test"]
     "#;
+
+    #[test]
+    fn the_packed_table_is_the_written_one() {
+        let written = CodeTable::parse(include_str!("data/close_codes.toml")).unwrap();
+        assert_eq!(written.entries, CodeTable::builtin().entries);
+    }
 
     #[test]
     fn every_number_is_answered_by_an_entry_that_contains_it() {

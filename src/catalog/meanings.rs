@@ -1,6 +1,7 @@
 //! What applications mean by their codes and last messages: the table of meanings, and the short list that a user can write.
 
 use super::language::Language;
+use super::source::{Source, packed};
 use super::text;
 use crate::application::{Fault, Group, Meaning, Retry};
 use serde::Deserialize;
@@ -18,14 +19,14 @@ struct Row {
 
 /// The meanings that come with the program, by their keys.
 pub fn all() -> &'static BTreeMap<String, Meaning> {
-    static TABLE: LazyLock<BTreeMap<String, Meaning>> =
-        LazyLock::new(|| read().expect("the embedded meanings are valid: a unit test loads them"));
+    static TABLE: LazyLock<BTreeMap<String, Meaning>> = LazyLock::new(|| {
+        read(packed!("data", "meanings")).expect("the embedded meanings are valid: a unit test loads them")
+    });
     &TABLE
 }
 
-fn read() -> Result<BTreeMap<String, Meaning>, String> {
-    let rows: BTreeMap<String, Row> =
-        toml::from_str(include_str!("data/meanings.toml")).map_err(|error| error.to_string())?;
+fn read(source: Source<'_>) -> Result<BTreeMap<String, Meaning>, String> {
+    let rows: BTreeMap<String, Row> = source.read().map_err(|error| error.to_string())?;
     let meaning = |(key, row): (String, Row)| {
         let group = Group::by_name(&row.group).ok_or_else(|| format!("{key}: unknown group {:?}", row.group))?;
         let meaning = Meaning {
@@ -96,9 +97,18 @@ impl CodeMeanings {
 mod tests {
     use super::*;
 
+    fn written() -> Source<'static> {
+        Source::toml("meanings.toml", include_str!("data/meanings.toml"))
+    }
+
+    #[test]
+    fn the_packed_table_is_the_written_one() {
+        assert_eq!(read(written()).as_ref(), Ok(all()));
+    }
+
     #[test]
     fn every_meaning_says_what_to_do_unless_it_ends_nothing() {
-        for (key, meaning) in read().unwrap() {
+        for (key, meaning) in read(written()).unwrap() {
             assert_eq!(meaning.advice.is_none(), meaning.group == Group::GoesOn, "{key}");
             assert_eq!(meaning.retry.is_none(), meaning.group == Group::GoesOn, "{key}");
             if let Some(advice) = meaning.advice {

@@ -3,25 +3,23 @@
 //! It is read into the types of [`crate::middlebox`], which does the comparing. A user's own file has the same format.
 
 use super::rules::LoadError;
+use super::source::{Placed, Source, packed};
 use crate::middlebox::{
     CloseMark, Counts, CutKind, Device, Grade, Head, Layer, Limit, LimitKind, Middleboxes, Round, Sign, Snippet,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
-use toml::Spanned;
 
 /// The table that is compiled in.
 pub fn builtin() -> &'static Arc<Middleboxes> {
     static TABLE: LazyLock<Arc<Middleboxes>> = LazyLock::new(|| {
-        let (devices, round) = read(FILE, include_str!("data/middleboxes.toml"))
-            .expect("the embedded devices are valid: a unit test loads them");
+        let (devices, round) =
+            read(packed!("data", "middleboxes")).expect("the embedded devices are valid: a unit test loads them");
         Arc::new(Middleboxes::new(devices, round))
     });
     &TABLE
 }
-
-const FILE: &str = "middleboxes.toml";
 
 /// Reads and checks devices, for [`Middleboxes::with`].
 ///
@@ -29,17 +27,16 @@ const FILE: &str = "middleboxes.toml";
 /// The first mistake, with file, line and column: TOML that does not fit, a name that is malformed or doubled, a device
 /// that cannot be met, a limit that cannot be meant as it is written.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Device>, LoadError> {
-    read(file, text).map(|(devices, _)| devices)
+    read(Source::toml(file, text)).map(|(devices, _)| devices)
 }
 
-fn read(file: &str, text: &str) -> Result<(Vec<Device>, Round), LoadError> {
-    let raw: RawFile = toml::from_str(text).map_err(|error| LoadError::toml(file, text, &error))?;
+fn read(source: Source<'_>) -> Result<(Vec<Device>, Round), LoadError> {
+    let raw: RawFile = source.read()?;
     let mut names = HashSet::new();
     let mut devices = Vec::new();
     for device in raw.device {
         let span = device.name.span();
-        let wrong =
-            |what: &str| LoadError::at(file, text, span.clone(), format!("device `{}` {what}", device.name.get_ref()));
+        let wrong = |what: &str| source.error(span.clone(), format!("device `{}` {what}", device.name.get_ref()));
         let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if device.name.get_ref().is_empty() || !device.name.get_ref().bytes().all(is_name) {
             return Err(wrong("has a name that is not lowercase-with-dashes"));
@@ -51,7 +48,7 @@ fn read(file: &str, text: &str) -> Result<(Vec<Device>, Round), LoadError> {
             return Err(wrong("has no title"));
         }
         let limits = device.limit.iter().map(|limit| {
-            limit.get_ref().read().map_err(|what| LoadError::at(file, text, limit.span(), format!("this limit {what}")))
+            limit.get_ref().read().map_err(|what| source.error(limit.span(), format!("this limit {what}")))
         });
         let limits = limits.collect::<Result<Vec<_>, _>>()?;
         let layer = word(Layer::ALL, Layer::name, &device.layer).map_err(|what| wrong(&what))?;
@@ -178,7 +175,7 @@ struct RawRound {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawDevice {
-    name: Spanned<String>,
+    name: Placed<String>,
     title: String,
     layer: String,
     #[serde(default)]
@@ -192,7 +189,7 @@ struct RawDevice {
     #[serde(default)]
     always_shows: bool,
     #[serde(default)]
-    limit: Vec<Spanned<RawLimit>>,
+    limit: Vec<Placed<RawLimit>>,
 }
 
 #[derive(Deserialize, Default)]

@@ -29,6 +29,7 @@ pub use index::{Positions, Question};
 pub use load::LoadError;
 use words::OwnWords;
 
+use super::source::{Source, packed};
 use crate::evidence::{FactId, Facts, Known, PacketRefs, Value};
 use std::fmt;
 use std::sync::Arc;
@@ -383,12 +384,12 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    /// The rules that come with the program.
+    /// The rules that come with the program, with their examples.
     ///
     /// # Errors
     /// None, as the tests show; the shipped tables pass through the same loader as any other.
     pub fn builtin() -> Result<Self, LoadError> {
-        Self::load(BUILTIN)
+        Self::load(WRITTEN)
     }
 
     /// Loads rules from `(file name, TOML text)` pairs and checks them as one set.
@@ -397,16 +398,19 @@ impl RuleSet {
     /// The first mistake, with file, line and column: TOML syntax, unknown keys, facts or words, values that do not fit
     /// the fact, ids that are malformed, doubled or missing, a circle of `refines`, no (or a second) catch-all.
     pub fn load(files: &[(&str, &str)]) -> Result<Self, LoadError> {
-        load::load(files, files.len())
+        let sources: Vec<_> = files.iter().map(|(file, text)| Source::toml(file, text)).collect();
+        load::load(&sources, sources.len())
     }
 
     /// The rules that come with the program and those of users' catalogs, which win over them: `(file name, TOML text)` pairs
-    /// with the tables `[[rule]]`, whose words stand beside them.
+    /// with the tables `[[rule]]`, whose words stand beside them. The program's own come without examples.
     ///
     /// # Errors
     /// The first mistake, with file, line and column; also when a rule has the id of another.
     pub fn with_own(files: &[(&str, &str)]) -> Result<Self, LoadError> {
-        load::load(&[BUILTIN, files].concat(), BUILTIN.len())
+        let own = files.iter().map(|(file, text)| Source::toml(file, text));
+        let sources: Vec<_> = PACKED.iter().copied().chain(own).collect();
+        load::load(&sources, PACKED.len())
     }
 
     /// All rules, ordered by id.
@@ -444,20 +448,32 @@ impl RuleSet {
     }
 }
 
-const BUILTIN: &[(&str, &str)] = &[
-    ("closing.toml", include_str!("data/rules/closing.toml")),
-    ("violations.toml", include_str!("data/rules/violations.toml")),
-    ("no_close.toml", include_str!("data/rules/no_close.toml")),
-    ("crowd.toml", include_str!("data/rules/crowd.toml")),
-    ("handshake.toml", include_str!("data/rules/handshake.toml")),
-    ("tls.toml", include_str!("data/rules/tls.toml")),
-    ("tls_clear.toml", include_str!("data/rules/tls_clear.toml")),
-    ("tls_end.toml", include_str!("data/rules/tls_end.toml")),
-    ("tls_inferred.toml", include_str!("data/rules/tls_inferred.toml")),
-    ("applications.toml", include_str!("data/rules/applications.toml")),
-    ("announced.toml", include_str!("data/rules/announced.toml")),
-    ("services.toml", include_str!("data/rules/services.toml")),
-    ("open.toml", include_str!("data/rules/open.toml")),
-    ("stacks.toml", include_str!("data/rules/stacks.toml")),
-    ("middlebox.toml", include_str!("data/rules/middlebox.toml")),
-];
+/// Names the files of rules once, for both of their forms.
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => {
+        /// As they are written, for the tests.
+        const WRITTEN: &[(&str, &str)] =
+            &[$((concat!($name, ".toml"), include_str!(concat!("data/rules/", $name, ".toml")))),+];
+
+        /// As the program reads them.
+        const PACKED: &[Source<'static>] = &[$(packed!("data/rules", $name)),+];
+    };
+}
+
+files!(
+    "closing",
+    "violations",
+    "no_close",
+    "crowd",
+    "handshake",
+    "tls",
+    "tls_clear",
+    "tls_end",
+    "tls_inferred",
+    "applications",
+    "announced",
+    "services",
+    "open",
+    "stacks",
+    "middlebox",
+);

@@ -4,6 +4,7 @@
 //! and column.
 
 use super::rules::LoadError;
+use super::source::{Placed, Source, packed};
 use crate::software::{
     Echo, EndStyle, FieldOrder, Grade, Habits, HandlerError, Head, IdleHabit, LimitHabit, PingHabit, ReasonPattern,
     Said, Snippet, Stack, Stacks, Telling,
@@ -12,13 +13,11 @@ use crate::units::PerSide;
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
-use toml::Spanned;
 
 /// The table that is compiled in.
 pub fn builtin() -> &'static Arc<Stacks> {
     static TABLE: LazyLock<Arc<Stacks>> = LazyLock::new(|| {
-        let stacks = parse("stacks.toml", include_str!("data/stacks.toml"));
-        Arc::new(stacks.expect("the embedded libraries are valid: a unit test loads them"))
+        Arc::new(read(packed!("data", "stacks")).expect("the embedded libraries are valid: a unit test loads them"))
     });
     &TABLE
 }
@@ -29,8 +28,12 @@ pub fn builtin() -> &'static Arc<Stacks> {
 /// The first mistake: TOML that does not fit, a name that is malformed or doubled, an entry by which nothing can be
 /// recognised, a pattern that fits everything, a setting with a value of the wrong kind.
 pub fn parse(file: &str, toml: &str) -> Result<Stacks, LoadError> {
-    let raw: RawFile = toml::from_str(toml).map_err(|error| LoadError::toml(file, toml, &error))?;
-    let at = |span, message: String| LoadError::at(file, toml, span, message);
+    read(Source::toml(file, toml))
+}
+
+fn read(source: Source<'_>) -> Result<Stacks, LoadError> {
+    let raw: RawFile = source.read()?;
+    let at = |span, message: String| source.error(span, message);
     let mut names = HashSet::new();
     let mut stacks = Vec::new();
     for raw in raw.stack {
@@ -66,7 +69,7 @@ impl Wrong {
         Self { span: None, message: message.to_owned() }
     }
 
-    fn in_value<T>(value: &Spanned<T>, message: impl Into<String>) -> Self {
+    fn in_value<T>(value: &Placed<T>, message: impl Into<String>) -> Self {
         Self { span: Some(value.span()), message: message.into() }
     }
 }
@@ -74,19 +77,19 @@ impl Wrong {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFile {
-    stated_limits: Vec<Spanned<String>>,
+    stated_limits: Vec<Placed<String>>,
     stack: Vec<RawStack>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawStack {
-    name: Spanned<String>,
+    name: Placed<String>,
     title: Box<str>,
     language: Box<str>,
-    grade: Spanned<String>,
+    grade: Placed<String>,
     version: Option<Box<str>>,
-    source: Spanned<String>,
+    source: Placed<String>,
     client: Option<RawHabits>,
     server: Option<RawHabits>,
 }
@@ -111,9 +114,9 @@ struct RawHabits {
     idle: Option<RawIdle>,
     close_wait_s: Option<f64>,
     limit: Option<RawLimit>,
-    exception: Option<Spanned<String>>,
+    exception: Option<Placed<String>>,
     shutdown_code: Option<u16>,
-    keepalive: Option<Spanned<String>>,
+    keepalive: Option<Placed<String>>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -127,7 +130,7 @@ enum RawTelling {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawHead {
-    order: Spanned<String>,
+    order: Placed<String>,
     telling: RawTelling,
     phrase: Option<Box<str>>,
     upgrade: Option<Box<str>>,
@@ -138,7 +141,7 @@ struct RawHead {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawReason {
-    like: Spanned<String>,
+    like: Placed<String>,
     code: Option<u16>,
     telling: RawTelling,
 }
@@ -165,16 +168,16 @@ struct RawPing {
     every_s: Option<f64>,
     timeout_s: Option<f64>,
     #[serde(default)]
-    ends: Vec<Spanned<RawEnd>>,
-    write: Option<Spanned<String>>,
+    ends: Vec<Placed<RawEnd>>,
+    write: Option<Placed<String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawIdle {
     after_s: f64,
-    ends: Spanned<RawEnd>,
-    write: Option<Spanned<String>>,
+    ends: Placed<RawEnd>,
+    write: Option<Placed<String>>,
 }
 
 #[derive(Deserialize)]
@@ -182,8 +185,8 @@ struct RawIdle {
 struct RawLimit {
     bytes: Option<u64>,
     #[serde(default)]
-    ends: Vec<Spanned<RawEnd>>,
-    write: Option<Spanned<String>>,
+    ends: Vec<Placed<RawEnd>>,
+    write: Option<Placed<String>>,
 }
 
 impl RawStack {
@@ -302,12 +305,12 @@ impl RawLimit {
     }
 }
 
-fn reason(written: &Spanned<String>) -> Result<ReasonPattern, Wrong> {
+fn reason(written: &Placed<String>) -> Result<ReasonPattern, Wrong> {
     let pattern = ReasonPattern::parse(written.get_ref());
     pattern.ok_or_else(|| Wrong::in_value(written, "this fits anything, or has another place than {n}, {limit} and *"))
 }
 
-fn grade(written: &Spanned<String>) -> Result<Grade, Wrong> {
+fn grade(written: &Placed<String>) -> Result<Grade, Wrong> {
     Ok(match &**written.get_ref() {
         "M" => Grade::Measured,
         "S" => Grade::Source,
@@ -318,16 +321,16 @@ fn grade(written: &Spanned<String>) -> Result<Grade, Wrong> {
     })
 }
 
-fn handler_error(written: &Spanned<String>) -> Result<HandlerError, Wrong> {
+fn handler_error(written: &Placed<String>) -> Result<HandlerError, Wrong> {
     let wrong = || Wrong::in_value(written, format!("one of: {}", HandlerError::NAMES.join(", ")));
     HandlerError::by_name(written.get_ref()).ok_or_else(wrong)
 }
 
-fn ends(written: &[Spanned<RawEnd>]) -> Result<Vec<EndStyle>, Wrong> {
+fn ends(written: &[Placed<RawEnd>]) -> Result<Vec<EndStyle>, Wrong> {
     written.iter().map(end).collect()
 }
 
-fn end(written: &Spanned<RawEnd>) -> Result<EndStyle, Wrong> {
+fn end(written: &Placed<RawEnd>) -> Result<EndStyle, Wrong> {
     match written.get_ref() {
         RawEnd::Code(code) => Ok(EndStyle::Code(*code)),
         RawEnd::Word(word) if word == "empty" => Ok(EndStyle::Empty),
@@ -337,7 +340,7 @@ fn end(written: &Spanned<RawEnd>) -> Result<EndStyle, Wrong> {
     }
 }
 
-fn snippet(written: Option<Spanned<String>>, of_size: bool) -> Result<Option<Snippet>, Wrong> {
+fn snippet(written: Option<Placed<String>>, of_size: bool) -> Result<Option<Snippet>, Wrong> {
     let Some(written) = written else { return Ok(None) };
     let snippet = Snippet::new(written.get_ref().as_str().into());
     match snippet.filter(|snippet| snippet.takes(of_size)) {

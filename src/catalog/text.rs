@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::language::Language;
+use super::rules::LoadError;
+use super::source::{Source, packed};
 
 /// One text file in every language, in the order of [`Language::ALL`].
 struct TextFile {
     name: &'static str,
-    sources: [&'static str; Language::ALL.len()],
+    sources: [Source<'static>; Language::ALL.len()],
 }
 
 /// The text file of this name, from the directory of each language.
@@ -22,11 +24,11 @@ macro_rules! text_file {
         TextFile {
             name: $name,
             sources: [
-                include_str!(concat!("text/en/", $name, ".toml")),
-                include_str!(concat!("text/zh/", $name, ".toml")),
-                include_str!(concat!("text/de/", $name, ".toml")),
-                include_str!(concat!("text/tr/", $name, ".toml")),
-                include_str!(concat!("text/fr/", $name, ".toml")),
+                packed!("text/en", $name),
+                packed!("text/zh", $name),
+                packed!("text/de", $name),
+                packed!("text/tr", $name),
+                packed!("text/fr", $name),
             ],
         }
     };
@@ -54,7 +56,7 @@ fn texts(language: Language, file: usize) -> &'static Texts {
     let index = language as usize;
     TEXTS[index][file].get_or_init(|| {
         let TextFile { name, sources } = &FILES[file];
-        Texts::parse([(*name, sources[index])]).expect("the embedded texts are valid: a unit test loads them")
+        Texts::read([(*name, sources[index])]).expect("the embedded texts are valid: a unit test loads them")
     })
 }
 
@@ -97,11 +99,11 @@ pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
 struct Texts(BTreeMap<String, String>);
 
 impl Texts {
-    fn parse<'a>(sources: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, TextError> {
+    /// Reads files, each with its name.
+    fn read<'a>(sources: impl IntoIterator<Item = (&'a str, Source<'a>)>) -> Result<Self, TextError> {
         let mut texts = Self::default();
         for (file, source) in sources {
-            let table: toml::Table =
-                toml::from_str(source).map_err(|source| TextError::Toml { file: file.to_owned(), source })?;
+            let table: toml::Table = source.read()?;
             texts.add(file, &toml::Value::Table(table))?;
         }
         Ok(texts)
@@ -129,8 +131,8 @@ impl Texts {
 /// Why a text file was refused.
 #[derive(Debug, thiserror::Error)]
 enum TextError {
-    #[error("failed to read the text file {file:?}")]
-    Toml { file: String, source: toml::de::Error },
+    #[error("failed to read the texts")]
+    Load(#[from] LoadError),
     #[error("the text {key:?} is empty or not a string")]
     NotText { key: String },
 }
@@ -172,7 +174,7 @@ mod tests {
 
     fn load(language: Language) -> Texts {
         let index = Language::all().position(|known| known == language).unwrap();
-        Texts::parse(FILES.iter().map(|file| (file.name, file.sources[index]))).unwrap()
+        Texts::read(FILES.iter().map(|file| (file.name, file.sources[index]))).unwrap()
     }
 
     fn placeholders(text: &str) -> BTreeSet<&str> {
@@ -216,7 +218,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_fault_is_found() {
-        let parse = |source| Texts::parse([("file", source)]).unwrap();
+        let parse = |source| Texts::read([("file", Source::toml("file.toml", source))]).unwrap();
         let english = parse("a = \"one {x}\"\n[t]\nb = \"two\"\n");
         let check = |source, same: &dyn Fn(&str) -> bool| faults(&english, &parse(source), same);
         let none = |_: &str| false;
@@ -249,9 +251,10 @@ mod tests {
 
     #[test]
     fn only_whole_texts_are_accepted() {
-        assert!(matches!(Texts::parse([("f", "a = 3")]), Err(TextError::NotText { key }) if key == "f.a"));
-        assert!(matches!(Texts::parse([("f", "a = \" \"")]), Err(TextError::NotText { .. })));
-        assert!(matches!(Texts::parse([("f", "a = ")]), Err(TextError::Toml { .. })));
+        let read = |source| Texts::read([("f", Source::toml("f.toml", source))]);
+        assert!(matches!(read("a = 3"), Err(TextError::NotText { key }) if key == "f.a"));
+        assert!(matches!(read("a = \" \""), Err(TextError::NotText { .. })));
+        assert!(matches!(read("a = "), Err(TextError::Load(_))));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! ones, so that every reader tells mistakes with the line and column of the file.
 
 use super::rules::LoadError;
+use super::source::Source;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -36,7 +37,7 @@ impl UserCatalog {
     /// # Errors
     /// When it is no TOML, or has other tables, with file, line and column.
     pub fn parse(file: &str, text: &str) -> Result<Self, LoadError> {
-        let _: Tables = toml::from_str(text).map_err(|error| LoadError::toml(file, text, &error))?;
+        let _: Tables = Source::toml(file, text).read()?;
         Ok(Self { file: file.to_owned(), text: text.to_owned() })
     }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use super::source::packed;
 use serde::{Deserialize, Serialize};
 
 /// One rule that a peer can break.
@@ -29,8 +30,8 @@ impl ViolationTable {
     /// The table that is compiled in.
     pub fn builtin() -> &'static Self {
         static TABLE: LazyLock<ViolationTable> = LazyLock::new(|| {
-            ViolationTable::parse(include_str!("data/violations.toml"))
-                .expect("the embedded violations are valid: a unit test loads them")
+            const VALID: &str = "the embedded violations are valid: a unit test loads them";
+            ViolationTable::new(packed!("data", "violations").read().expect(VALID)).expect(VALID)
         });
         &TABLE
     }
@@ -42,7 +43,10 @@ impl ViolationTable {
     /// [`ViolationTableError`] when the TOML does not fit, a name is not `lowercase_with_underscores` or comes twice, or
     /// an entry has no reference.
     pub fn parse(toml: &str) -> Result<Self, ViolationTableError> {
-        let file: RawFile = toml::from_str(toml)?;
+        Self::new(toml::from_str(toml)?)
+    }
+
+    fn new(file: RawFile) -> Result<Self, ViolationTableError> {
         let mut entries = BTreeMap::new();
         for violation in file.violation {
             let name = violation.name.clone();
@@ -140,6 +144,12 @@ mod tests {
         "extension_parameter_invalid",
         "extended_connect_without_setting",
     ];
+
+    #[test]
+    fn the_packed_table_is_the_written_one() {
+        let written = ViolationTable::parse(include_str!("data/violations.toml")).unwrap();
+        assert_eq!(written.entries, ViolationTable::builtin().entries);
+    }
 
     #[test]
     fn every_promised_name_is_there() {

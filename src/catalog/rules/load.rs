@@ -5,12 +5,12 @@ use super::index::{self, Positions};
 use super::refutations;
 use super::words::{OwnWords, RuleWords, Template};
 use super::{Cause, Confidence, Example, Firmer, Outcome, Role, Rule, RuleFix, RuleId, RuleSet};
+use crate::catalog::source::{Placed, Source};
 use crate::evidence::{FactId, Known, Value, WhyUnknown};
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use toml::Spanned;
 
 /// A mistake in a table or text, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,11 +38,6 @@ impl LoadError {
             message: message.into(),
         }
     }
-
-    /// A mistake that the TOML reader found.
-    pub(in crate::catalog) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
-        Self::at(file, text, error.span().unwrap_or(0..0), error.message())
-    }
 }
 
 #[derive(Deserialize)]
@@ -52,53 +47,53 @@ struct File {
     rule: Vec<RuleTable>,
 }
 
-type Given = BTreeMap<Spanned<String>, Spanned<toml::Value>>;
+type Given = BTreeMap<Placed<String>, Placed<toml::Value>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleTable {
-    id: Spanned<String>,
-    extends: Option<Spanned<String>>,
+    id: Placed<String>,
+    extends: Option<Placed<String>>,
     #[serde(default)]
-    refines: Vec<Spanned<String>>,
-    when: Spanned<Given>,
-    cause: Spanned<String>,
-    party: Spanned<String>,
-    confidence: Spanned<String>,
+    refines: Vec<Placed<String>>,
+    when: Placed<Given>,
+    cause: Placed<String>,
+    party: Placed<String>,
+    confidence: Placed<String>,
     /// In a user's catalog, where words stand beside the rule.
-    title: Option<Spanned<String>>,
-    explanation: Option<Spanned<String>>,
-    firmer: Option<Spanned<FirmerTable>>,
+    title: Option<Placed<String>>,
+    explanation: Option<Placed<String>>,
+    firmer: Option<Placed<FirmerTable>>,
     #[serde(default)]
     fix: Vec<FixTable>,
     #[serde(default)]
-    refuted_by: Vec<Spanned<String>>,
+    refuted_by: Vec<Placed<String>>,
     #[serde(default)]
     references: Vec<String>,
     source: Option<String>,
     #[serde(default)]
-    example: Vec<Spanned<ExampleTable>>,
+    example: Vec<Placed<ExampleTable>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FirmerTable {
     when: Given,
-    confidence: Spanned<String>,
+    confidence: Placed<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FixTable {
-    who: Spanned<String>,
-    id: Option<Spanned<String>>,
-    text: Option<Spanned<String>>,
+    who: Placed<String>,
+    id: Option<Placed<String>>,
+    text: Option<Placed<String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExampleTable {
-    expect: Spanned<String>,
+    expect: Placed<String>,
     given: Option<Given>,
     but: Option<Given>,
     #[serde(default)]
@@ -123,13 +118,13 @@ struct DraftExample {
     changes: Vec<(FactId, Known<Value>)>,
 }
 
-/// Loads rules; those of the files from `own_from` on are a user's.
-pub(super) fn load(files: &[(&str, &str)], own_from: usize) -> Result<RuleSet, LoadError> {
+/// Loads rules; those of the sources from `own_from` on are a user's.
+pub(super) fn load(sources: &[Source<'_>], own_from: usize) -> Result<RuleSet, LoadError> {
     let mut drafts: BTreeMap<String, Draft> = BTreeMap::new();
-    for (index, (file, text)) in files.iter().enumerate() {
-        let parsed: File = toml::from_str(text).map_err(|error| LoadError::toml(file, text, &error))?;
-        let line_ends = text.match_indices('\n').map(|(at, _)| at).collect();
-        let reader = Reader { file, text, line_ends, index, is_own: index >= own_from };
+    for (index, source) in sources.iter().enumerate() {
+        let parsed: File = source.read()?;
+        let line_ends = source.text().match_indices('\n').map(|(at, _)| at).collect();
+        let reader = Reader { source: *source, line_ends, index, is_own: index >= own_from };
         for table in parsed.rule {
             let draft = reader.rule(table)?;
             let id = draft.rule.id.as_str().to_owned();
@@ -139,12 +134,11 @@ pub(super) fn load(files: &[(&str, &str)], own_from: usize) -> Result<RuleSet, L
             drafts.insert(id, draft);
         }
     }
-    join(files, drafts)
+    join(sources, drafts)
 }
 
 struct Reader<'a> {
-    file: &'a str,
-    text: &'a str,
+    source: Source<'a>,
     line_ends: Vec<usize>,
     index: usize,
     /// The file is a user's.
@@ -153,7 +147,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn error(&self, span: Range<usize>, message: impl Into<String>) -> LoadError {
-        LoadError::at(self.file, self.text, span, message)
+        self.source.error(span, message)
     }
 
     fn rule(&self, table: RuleTable) -> Result<Draft, LoadError> {
@@ -183,7 +177,7 @@ impl Reader<'_> {
         let own = self.own_words(&table, own_fixes)?;
         let rule = Rule {
             id: RuleId(id),
-            file: self.file.into(),
+            file: self.source.file().into(),
             extends,
             conditions,
             cause: self.word(&table.cause, Cause::by_name, Cause::ALL)?,
@@ -193,7 +187,7 @@ impl Reader<'_> {
             fixes,
             refuted_by: table.refuted_by.iter().map(|key| self.id(key)).collect::<Result<_, _>>()?,
             references: table.references.iter().map(|reference| reference.as_str().into()).collect(),
-            source: table.source.as_deref().unwrap_or(if self.is_own { self.file } else { "" }).into(),
+            source: table.source.as_deref().unwrap_or(if self.is_own { self.source.file() } else { "" }).into(),
             own,
             examples: Vec::new(),
             index: 0,
@@ -225,7 +219,7 @@ impl Reader<'_> {
         }
     }
 
-    fn template(&self, text: &Spanned<String>) -> Result<Template, LoadError> {
+    fn template(&self, text: &Placed<String>) -> Result<Template, LoadError> {
         Template::parse(text.get_ref()).map_err(|message| self.error(text.span(), message))
     }
 
@@ -252,7 +246,7 @@ impl Reader<'_> {
         Ok(Some(Firmer { conditions: self.conditions(&firmer.when)?, confidence }))
     }
 
-    fn id(&self, id: &Spanned<String>) -> Result<Arc<str>, LoadError> {
+    fn id(&self, id: &Placed<String>) -> Result<Arc<str>, LoadError> {
         let text = id.get_ref().as_str();
         let words = text.split('-');
         let good = words.into_iter().all(|word| {
@@ -266,7 +260,7 @@ impl Reader<'_> {
 
     fn word<T: Copy + std::fmt::Display>(
         &self,
-        word: &Spanned<String>,
+        word: &Placed<String>,
         by_name: fn(&str) -> Option<T>,
         all: &[T],
     ) -> Result<T, LoadError> {
@@ -276,7 +270,7 @@ impl Reader<'_> {
         })
     }
 
-    fn examples(&self, tables: &[Spanned<ExampleTable>]) -> Result<Vec<DraftExample>, LoadError> {
+    fn examples(&self, tables: &[Placed<ExampleTable>]) -> Result<Vec<DraftExample>, LoadError> {
         let mut examples: Vec<DraftExample> = Vec::new();
         for spanned in tables {
             let table = spanned.get_ref();
@@ -314,9 +308,30 @@ fn first_example<'a>(chain: impl DoubleEndedIterator<Item = &'a Draft>) -> Vec<(
     examples.flat_map(|example| example.changes.iter().cloned()).collect()
 }
 
+/// Resolves `extends` and `refines`, and checks the set as a whole.
+fn join(sources: &[Source<'_>], drafts: BTreeMap<String, Draft>) -> Result<RuleSet, LoadError> {
+    let drafts: Vec<Draft> = drafts.into_values().collect();
+    let family = Family::new(sources, &drafts)?;
+    let joined = (0..drafts.len()).map(|at| family.join(at)).collect::<Result<Vec<_>, _>>()?;
+    let catch_all = family.catch_all;
+    let rules: Vec<Rule> = drafts.into_iter().zip(joined).map(|(draft, joined)| joined.complete(draft.rule)).collect();
+    let questions = index::questions(&rules);
+    Ok(RuleSet { rules, catch_all, questions })
+}
+
+/// All drafts in the order of their ids, and how they hang together, by their positions.
+struct Family<'a> {
+    sources: &'a [Source<'a>],
+    drafts: &'a [Draft],
+    /// Directly more specific than these.
+    parents: Vec<Vec<usize>>,
+    catch_all: usize,
+}
+
 /// What a rule has once the rules above it are known.
 struct Joined {
-    ancestors: BTreeSet<String>,
+    index: usize,
+    ancestors: Positions,
     conditions: Vec<Condition>,
     refuted_by: Arc<[Arc<str>]>,
     references: Arc<[Arc<str>]>,
@@ -325,63 +340,86 @@ struct Joined {
     examples: Vec<Example>,
 }
 
-/// Resolves `extends` and `refines`, and checks the set as a whole.
-fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<RuleSet, LoadError> {
-    let error = |draft: &Draft, span: &Range<usize>, message: String| {
-        let (file, text) = files[draft.source];
-        LoadError::at(file, text, span.clone(), message)
-    };
-    let roots: Vec<&Draft> =
-        drafts.values().filter(|draft| draft.rule.conditions.is_empty() && draft.rule.extends.is_none()).collect();
-    let catch_all = match roots.as_slice() {
-        [root] => root.rule.id.as_str().to_owned(),
-        [] => {
-            let (file, text) = files.first().copied().unwrap_or(("", ""));
-            return Err(LoadError::at(file, text, 0..0, "no rule without conditions: one must catch all the rest"));
-        }
-        [_, second, ..] => {
-            let message = format!("`{}` has no conditions, but only one rule may catch all", second.rule.id);
-            return Err(error(second, &second.id_span, message));
-        }
-    };
-    for draft in drafts.values() {
-        for (parent, span) in &draft.parents {
-            if !drafts.contains_key(parent) {
-                return Err(error(draft, span, format!("there is no rule `{parent}`")));
+impl<'a> Family<'a> {
+    fn new(sources: &'a [Source<'a>], drafts: &'a [Draft]) -> Result<Self, LoadError> {
+        let is_root = |at: &usize| drafts[*at].rule.conditions.is_empty() && drafts[*at].rule.extends.is_none();
+        let roots: Vec<usize> = (0..drafts.len()).filter(is_root).collect();
+        let catch_all = match roots.as_slice() {
+            [root] => *root,
+            [] => {
+                let first = sources.first().copied().unwrap_or(Source::toml("", ""));
+                return Err(first.error(0..0, "no rule without conditions: one must catch all the rest"));
             }
+            [_, second, ..] => {
+                let second = &drafts[*second];
+                let message = format!("`{}` has no conditions, but only one rule may catch all", second.rule.id);
+                return Err(sources[second.source].error(second.id_span.clone(), message));
+            }
+        };
+        let mut family = Self { sources, drafts, parents: Vec::with_capacity(drafts.len()), catch_all };
+        for (at, draft) in drafts.iter().enumerate() {
+            let parent = |(parent, span): &(String, Range<usize>)| {
+                family.position(parent).ok_or_else(|| family.error(draft, span, format!("there is no rule `{parent}`")))
+            };
+            let parents = draft.parents.iter().map(parent).collect::<Result<Vec<_>, _>>()?;
+            if at == catch_all && !parents.is_empty() {
+                let message = "the rule that catches all refines nothing".to_owned();
+                return Err(family.error(draft, &draft.id_span, message));
+            }
+            family.parents.push(parents);
         }
-        if draft.rule.id.as_str() == catch_all && !draft.parents.is_empty() {
-            return Err(error(draft, &draft.id_span, "the rule that catches all refines nothing".to_owned()));
-        }
+        Ok(family)
     }
 
-    let ids: Vec<String> = drafts.keys().cloned().collect();
-    let mut joined: BTreeMap<String, Joined> = BTreeMap::new();
-    for id in &ids {
-        let draft = &drafts[id];
-        let mut ancestors = BTreeSet::new();
-        let mut open: Vec<&str> = draft.parents.iter().map(|(parent, _)| parent.as_str()).collect();
+    fn error(&self, draft: &Draft, span: &Range<usize>, message: String) -> LoadError {
+        self.sources[draft.source].error(span.clone(), message)
+    }
+
+    fn position(&self, id: &str) -> Option<usize> {
+        self.drafts.binary_search_by(|draft| draft.rule.id.as_str().cmp(id)).ok()
+    }
+
+    /// All that a rule is more specific than, directly or through others.
+    fn ancestors(&self, at: usize) -> Result<Positions, LoadError> {
+        let draft = &self.drafts[at];
+        let mut ancestors = Positions::none(self.drafts.len());
+        let mut open = self.parents[at].clone();
         while let Some(next) = open.pop() {
-            if next == id {
-                return Err(error(draft, &draft.id_span, format!("`{id}` refines itself, in a circle")));
+            if next == at {
+                let message = format!("`{}` refines itself, in a circle", draft.rule.id);
+                return Err(self.error(draft, &draft.id_span, message));
             }
-            if ancestors.insert(next.to_owned()) {
-                open.extend(drafts[next].parents.iter().map(|(parent, _)| parent.as_str()));
+            if !ancestors.contains(next) {
+                ancestors.insert(next);
+                open.extend(&self.parents[next]);
             }
         }
-        if *id != catch_all {
-            ancestors.insert(catch_all.clone());
+        if at != self.catch_all {
+            ancestors.insert(self.catch_all);
         }
         if draft.rule.own.is_some() {
             // Whoever writes a rule knows the application better than any that comes with the program.
-            ancestors.extend(
-                drafts.values().filter(|other| other.rule.own.is_none()).map(|other| other.rule.id.to_string()),
-            );
+            let others = self.drafts.iter().enumerate().filter(|(_, other)| other.rule.own.is_none());
+            others.for_each(|(other, _)| ancestors.insert(other));
         }
+        Ok(ancestors)
+    }
+
+    /// The rule and those whose conditions it shares, from the most specific one up.
+    fn chain(&self, at: usize) -> Vec<&'a Draft> {
         // This rule is in no circle, but one further up must end the walk as well: hence the bound.
-        let up = |draft: &&Draft| draft.rule.extends.as_ref().and_then(|parent| drafts.get(parent.as_str()));
-        let chain: Vec<&Draft> = std::iter::successors(Some(draft), up).take(ids.len()).collect();
-        let first = first_example(chain.iter().copied());
+        let up = |draft: &&'a Draft| {
+            let above = draft.rule.extends.as_ref().and_then(|parent| self.position(parent.as_str()));
+            above.map(|above| &self.drafts[above])
+        };
+        std::iter::successors(Some(&self.drafts[at]), up).take(self.drafts.len()).collect()
+    }
+
+    fn join(&self, at: usize) -> Result<Joined, LoadError> {
+        let ancestors = self.ancestors(at)?;
+        let draft = &self.drafts[at];
+        let chain = self.chain(at);
+        let first = if draft.examples.is_empty() { Vec::new() } else { first_example(chain.iter().copied()) };
         let example = |(at, written): (usize, &DraftExample)| {
             let mut given = first.clone();
             if at > 0 {
@@ -397,39 +435,28 @@ fn join(files: &[(&str, &str)], mut drafts: BTreeMap<String, Draft>) -> Result<R
             .iter()
             .take_while(|above| (above.rule.cause, above.rule.party) == (draft.rule.cause, draft.rule.party));
         let firmer = same_verdict.filter_map(|above| above.rule.firmer.as_ref()).next();
-        let own = Joined {
+        let source = &above(|draft| !draft.rule.source.is_empty()).rule.source;
+        if source.is_empty() {
+            let message = format!("`{}` has no `source`, nor has a rule it extends", draft.rule.id);
+            return Err(self.error(draft, &draft.id_span, message));
+        }
+        Ok(Joined {
+            index: at,
             ancestors,
             firmer: firmer.filter(|firmer| firmer.confidence > draft.rule.confidence).cloned(),
-            refuted_by: refuted_by.cloned().unwrap_or_else(|| refutations::of(draft.rule.cause).into()),
+            refuted_by: refuted_by.cloned().unwrap_or_else(|| refutations::of(draft.rule.cause)),
             conditions: chain.iter().flat_map(|draft| draft.rule.conditions.iter().cloned()).collect(),
             references: above(|draft| !draft.rule.references.is_empty()).rule.references.clone(),
-            source: above(|draft| !draft.rule.source.is_empty()).rule.source.clone(),
+            source: source.clone(),
             examples: draft.examples.iter().enumerate().map(example).collect(),
-        };
-        if own.source.is_empty() {
-            return Err(error(draft, &draft.id_span, format!("`{id}` has no `source`, nor has a rule it extends")));
-        }
-        joined.insert(id.clone(), own);
+        })
     }
-    for (index, (id, own)) in joined.into_iter().enumerate() {
-        let mut ancestors = Positions::none(ids.len());
-        own.ancestors
-            .iter()
-            .filter_map(|above| ids.binary_search(above).ok())
-            .for_each(|above| ancestors.insert(above));
-        if let Some(draft) = drafts.get_mut(&id) {
-            draft.rule.index = index;
-            draft.rule.ancestors = ancestors;
-            draft.rule.conditions = own.conditions;
-            draft.rule.refuted_by = own.refuted_by;
-            draft.rule.references = own.references;
-            draft.rule.source = own.source;
-            draft.rule.firmer = own.firmer;
-            draft.rule.examples = own.examples;
-        }
+}
+
+impl Joined {
+    /// The rule with all that it shares.
+    fn complete(self, rule: Rule) -> Rule {
+        let Self { index, ancestors, conditions, refuted_by, references, source, firmer, examples } = self;
+        Rule { index, ancestors, conditions, refuted_by, references, source, firmer, examples, ..rule }
     }
-    let rules: Vec<Rule> = drafts.into_values().map(|draft| draft.rule).collect();
-    let catch_all = rules.iter().position(|rule| rule.id.as_str() == catch_all).unwrap_or(0);
-    let questions = index::questions(&rules);
-    Ok(RuleSet { rules, catch_all, questions })
 }

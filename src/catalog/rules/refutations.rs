@@ -1,14 +1,15 @@
 //! What would refute a cause, for rules that do not say it themselves: the table `data/refutations.toml`.
 
 use super::Cause;
+use crate::catalog::source::packed;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 /// Keys of the words under `refute.<key>`, at least one for each cause.
-pub(super) fn of(cause: Cause) -> Vec<Arc<str>> {
-    static TABLE: LazyLock<BTreeMap<String, Vec<Arc<str>>>> = LazyLock::new(|| {
-        let text = include_str!("../data/refutations.toml");
-        let table: BTreeMap<String, Vec<String>> = toml::from_str(text).expect("the table loads: a unit test reads it");
+pub(super) fn of(cause: Cause) -> Arc<[Arc<str>]> {
+    static TABLE: LazyLock<BTreeMap<String, Arc<[Arc<str>]>>> = LazyLock::new(|| {
+        let table: BTreeMap<String, Vec<String>> =
+            packed!("data", "refutations").read().expect("the table loads: a unit test reads it");
         let shared = |keys: Vec<String>| keys.into_iter().map(Arc::from).collect();
         table.into_iter().map(|(cause, keys)| (cause, shared(keys))).collect()
     });

@@ -8,12 +8,12 @@
 use super::load::LoadError;
 use super::{Cause, RuleSet, refutations};
 use crate::catalog::language::Language;
+use crate::catalog::source::{Placed, Source, packed};
 use crate::catalog::text;
 use crate::evidence::{FACTS, FactId, FactType, WhyUnknown};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use toml::Spanned;
 
 /// A sentence with places for facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ pub struct NumberFormat {
 #[serde(deny_unknown_fields)]
 struct RulesFile {
     rule: BTreeMap<String, RuleTable>,
-    fix: BTreeMap<String, Spanned<String>>,
+    fix: BTreeMap<String, Placed<String>>,
     #[serde(default)]
     refute: BTreeMap<String, String>,
 }
@@ -148,7 +148,7 @@ struct RulesFile {
 #[serde(deny_unknown_fields)]
 struct RuleTable {
     title: String,
-    cause: Spanned<String>,
+    cause: Placed<String>,
 }
 
 #[derive(Deserialize)]
@@ -176,24 +176,16 @@ impl Words {
     /// The words that come with the program; `None` for a language it does not speak.
     #[must_use]
     pub fn builtin(language: &str) -> Option<Result<Self, LoadError>> {
-        macro_rules! files {
-            ($code:literal) => {
-                (
-                    (concat!($code, "/rules.toml"), include_str!(concat!("../text/", $code, "/rules.toml"))),
-                    (concat!($code, "/facts.toml"), include_str!(concat!("../text/", $code, "/facts.toml"))),
-                )
-            };
-        }
         let (rules, facts) = match language {
-            "en" => files!("en"),
-            "zh" => files!("zh"),
-            "de" => files!("de"),
-            "tr" => files!("tr"),
-            "fr" => files!("fr"),
+            "en" => (packed!("text/en", "rules"), packed!("text/en", "facts")),
+            "zh" => (packed!("text/zh", "rules"), packed!("text/zh", "facts")),
+            "de" => (packed!("text/de", "rules"), packed!("text/de", "facts")),
+            "tr" => (packed!("text/tr", "rules"), packed!("text/tr", "facts")),
+            "fr" => (packed!("text/fr", "rules"), packed!("text/fr", "facts")),
             _ => return None,
         };
         let language = language.parse().unwrap_or(Language::En);
-        Some(Self::load(rules, facts).map(|words| Self { language, ..words }))
+        Some(Self::read(rules, facts).map(|words| Self { language, ..words }))
     }
 
     /// Reads `(file name, TOML text)` of the rules' and the facts' words.
@@ -201,22 +193,24 @@ impl Words {
     /// # Errors
     /// The first mistake, with file, line and column.
     pub fn load(rules: (&str, &str), facts: (&str, &str)) -> Result<Self, LoadError> {
-        let (file, text) = rules;
-        let read: RulesFile = toml::from_str(text).map_err(|error| LoadError::toml(file, text, &error))?;
+        Self::read(Source::toml(rules.0, rules.1), Source::toml(facts.0, facts.1))
+    }
+
+    fn read(rules: Source<'_>, facts: Source<'_>) -> Result<Self, LoadError> {
+        let read: RulesFile = rules.read()?;
         let mut by_rule = BTreeMap::new();
         for (id, table) in read.rule {
-            let cause = Template::parse(table.cause.get_ref())
-                .map_err(|message| LoadError::at(file, text, table.cause.span(), message))?;
+            let cause =
+                Template::parse(table.cause.get_ref()).map_err(|message| rules.error(table.cause.span(), message))?;
             by_rule.insert(id, RuleWords { title: table.title, cause });
         }
         let mut fixes = BTreeMap::new();
         for (id, sentence) in read.fix {
-            let sentence = Template::parse(sentence.get_ref())
-                .map_err(|message| LoadError::at(file, text, sentence.span(), message))?;
+            let sentence =
+                Template::parse(sentence.get_ref()).map_err(|message| rules.error(sentence.span(), message))?;
             fixes.insert(id, sentence);
         }
-        let (file, text) = facts;
-        let facts: FactsFile = toml::from_str(text).map_err(|error| LoadError::toml(file, text, &error))?;
+        let facts: FactsFile = facts.read()?;
         let by_fact = facts.fact.into_iter().map(|(name, table)| {
             let absent = table.absent.unwrap_or_else(|| facts.format.absent.replace("{label}", &table.label));
             (name, FactWords { label: table.label, seen: table.seen, absent })
@@ -313,7 +307,7 @@ impl Words {
         let fixes: BTreeSet<&str> = rules.iter().flat_map(|rule| &rule.fixes).map(|fix| &*fix.id).collect();
         compare(&mut problems, "fix", &fixes, &self.fixes);
         // Words of causes that no rule has yet are no mistake: whoever adds the rule finds them there.
-        let spare: Vec<_> = Cause::ALL.iter().flat_map(|cause| refutations::of(*cause)).collect();
+        let spare: Vec<_> = Cause::ALL.iter().flat_map(|cause| refutations::of(*cause).to_vec()).collect();
         let spare = spare.iter().filter(|key| self.refutations.contains_key(&***key));
         let used = rules.iter().flat_map(|rule| rule.refuted_by.iter());
         let refutations: BTreeSet<&str> = used.chain(spare).map(|key| &**key).collect();
