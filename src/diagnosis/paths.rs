@@ -6,7 +6,7 @@
 //!
 //! Bounded: [`Paths::STEPS`] conditions on all paths; then all are forgotten, and learned again.
 
-use super::conditions::{Truth, facts_of, holds};
+use super::conditions::{Truth, holds};
 use super::verdict::{Place, Verdict};
 use crate::catalog::rules::RuleSet;
 use crate::evidence::Facts;
@@ -52,7 +52,8 @@ impl Paths {
                 Next::Step(number) => {
                     let step = self.steps.get(number as usize)?;
                     let condition = step.place.find(rules)?;
-                    facts_of(condition).for_each(|fact| facts.read(fact));
+                    facts.read(condition.fact);
+                    condition.other_fact().into_iter().for_each(|other| facts.read(other));
                     next = step.next[turn(holds(condition, facts))];
                 }
             }
@@ -107,5 +108,47 @@ fn turn(truth: Truth) -> usize {
         Truth::Yes => 0,
         Truth::No => 1,
         Truth::Open => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::diagnose;
+    use super::*;
+    use crate::evidence::{FactId, Known, PacketRefs, WhyUnknown};
+
+    /// The facts of all rules' examples, each also with one that nobody knows.
+    fn all_facts(rules: &RuleSet) -> Vec<Facts> {
+        let hidden =
+            [None, FactId::by_name("close.code"), FactId::by_name("end.tcp"), FactId::by_name("end.silence_s")];
+        let examples = rules.iter().flat_map(|rule| &rule.examples);
+        let of = |example: &crate::catalog::rules::Example| {
+            let mut all = Vec::new();
+            for hidden in hidden {
+                let mut facts = example.facts();
+                if let Some(fact) = hidden {
+                    facts.set(fact, Known::Unknown(WhyUnknown::Gap), PacketRefs::default());
+                }
+                all.push(facts);
+            }
+            all
+        };
+        examples.flat_map(of).collect()
+    }
+
+    #[test]
+    fn whoever_went_before_the_diagnosis_is_the_same() {
+        let rules = RuleSet::builtin().expect("shipped");
+        let told = |diagnosis| format!("{diagnosis:?}");
+        let mut paths = Paths::default();
+        let all = all_facts(&rules);
+        for facts in &all {
+            let first = told(paths.diagnose(&rules, &mut facts.clone()));
+            let known = paths.verdicts.len();
+            let again = told(paths.diagnose(&rules, &mut facts.clone()));
+            assert_eq!(paths.verdicts.len(), known, "the path is known");
+            assert_eq!((&first, &again), (&told(diagnose(&rules, facts)), &first));
+        }
+        assert!(paths.steps.len() <= Paths::STEPS);
     }
 }

@@ -5,6 +5,7 @@ use super::extract::{Devices, View};
 use super::{Evidence, FACTS, FactId, FactType, Known, PacketRefs, Tables, Value, WhyUnknown};
 use crate::connection::Connection;
 use crate::crowd::Around;
+use crate::middlebox::Recognised;
 use crate::software::Recognition;
 use crate::units::{PacketNumber, PerSide};
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,7 @@ pub struct Subject {
     /// What is known beforehand.
     pub tables: Arc<Tables>,
     software: OnceLock<PerSide<Recognition>>,
+    shown: OnceLock<Vec<Recognised>>,
     devices: OnceLock<Devices>,
 }
 
@@ -26,7 +28,7 @@ impl Subject {
     /// A connection seen against these.
     #[must_use]
     pub fn new(connection: Arc<Connection>, around: Around, tables: Arc<Tables>) -> Self {
-        Self { connection, around, tables, software: OnceLock::new(), devices: OnceLock::new() }
+        Self { connection, around, tables, software: OnceLock::new(), shown: OnceLock::new(), devices: OnceLock::new() }
     }
 
     /// Which WebSocket library speaks on each side.
@@ -34,7 +36,12 @@ impl Subject {
         self.software.get_or_init(|| self.tables.stacks.recognise(&self.connection))
     }
 
-    /// What the table of devices says.
+    /// The devices that the handshake gives away.
+    pub(super) fn shown(&self) -> &[Recognised] {
+        self.shown.get_or_init(|| self.tables.middleboxes.recognise(&self.connection))
+    }
+
+    /// What the table of devices says of the end.
     pub(super) fn devices(&self) -> &Devices {
         self.devices.get_or_init(|| Devices::of(&View::new(self)))
     }
@@ -123,6 +130,7 @@ impl Facts {
     }
 
     /// Reads one fact, unless it is known already.
+    #[inline]
     pub fn read(&mut self, fact: FactId) {
         if self.place(fact).is_none() {
             self.keep(self.source.read(fact));
@@ -137,12 +145,14 @@ impl Facts {
         self.read.push(evidence);
     }
 
+    #[inline]
     fn place(&self, fact: FactId) -> Option<usize> {
         usize::from(self.places[fact.index()]).checked_sub(1)
     }
 
     /// The evidence for one fact.
     #[must_use]
+    #[inline]
     pub fn evidence(&self, fact: FactId) -> &Evidence {
         match self.place(fact) {
             Some(place) => &self.read[place],
