@@ -22,7 +22,7 @@ use crate::capture::Packet;
 use crate::catalog::knowledge::Knowledge;
 use crate::connection::{Connection, Recorder};
 use crate::crowd::Around;
-use crate::diagnosis::diagnose;
+use crate::diagnosis::Paths;
 use crate::evidence::{Facts, Subject};
 use crate::fleet::{ConnectionReport, Summary};
 use crate::limits::Limits;
@@ -259,11 +259,12 @@ struct Pending {
     around: Around,
 }
 
-/// What a connection says, and what it means. It depends on nothing but its arguments, so that it may be asked anywhere.
-fn conclude(pending: Pending, knowledge: &Knowledge) -> ConnectionReport {
+/// What a connection says, and what it means. It depends on nothing but the connection and the knowledge, so that it may be
+/// asked anywhere; `paths` are those of this knowledge, and whatever they are the answer is the same.
+fn conclude(pending: Pending, knowledge: &Knowledge, paths: &mut Paths) -> ConnectionReport {
     let connection: Arc<Connection> = pending.connection.into();
     let subject = Arc::new(Subject::new(Arc::clone(&connection), pending.around, Arc::clone(&knowledge.tables)));
-    let facts = Facts::of(Arc::clone(&subject));
-    let diagnosis = diagnose(&knowledge.rules, &facts);
+    let mut facts = Facts::of(Arc::clone(&subject));
+    let diagnosis = paths.diagnose(&knowledge.rules, &mut facts);
     ConnectionReport { connection, subject, facts, diagnosis }
 }

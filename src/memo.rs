@@ -1,13 +1,16 @@
 //! Answers that depend on nothing but a few texts, remembered: heads of handshakes repeat, and comparing one with all that is
 //! known takes a while.
 
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Answers by the texts that they depend on, at most [`Memo::MOST`]; then all are forgotten, and found again when asked for.
 #[derive(Default)]
-pub(crate) struct Memo<T>(Mutex<HashMap<Box<[u8]>, Arc<T>>>);
+pub(crate) struct Memo<T>(Mutex<Answers<T>>);
+
+type Answers<T> = HashMap<Box<[u8]>, Arc<T>, RandomState>;
 
 impl<T> Memo<T> {
     /// Answers remembered.
@@ -34,7 +37,7 @@ impl<T> Memo<T> {
         answer
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Box<[u8]>, Arc<T>>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, Answers<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

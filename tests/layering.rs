@@ -124,7 +124,7 @@ const CRATES: &[(&str, Option<&[&str]>)] = &[
     ("flate2", Some(&["capture", "websocket"])),
     ("liblzma", Some(&["capture"])),
     ("etherparse", Some(&["packet"])),
-    ("foldhash", Some(&["tcp", "http", "stack", "crowd"])),
+    ("foldhash", Some(&["memo", "tcp", "http", "stack", "crowd", "fleet", "analyzer"])),
     ("simdutf8", Some(&["websocket"])),
     ("httparse", Some(&["http"])),
     ("memchr", Some(&["http"])),

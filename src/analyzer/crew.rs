@@ -13,6 +13,7 @@ use super::lane::{Ending, Lane, Told};
 use super::work::in_order;
 use super::{Pending, conclude};
 use crate::catalog::knowledge::Knowledge;
+use crate::diagnosis::Paths;
 use crate::fleet::ConnectionReport;
 use crate::packet::Segment;
 use crate::units::Origin;
@@ -341,6 +342,7 @@ impl Drop for Alarm {
 /// What a thread does until nobody has tasks for it.
 fn work(tasks: &Receiver<Task>, done: &Alarm, knowledge: &Knowledge) {
     let mut lanes: Vec<(usize, Lane)> = Vec::new();
+    let mut paths = Paths::default();
     for task in tasks {
         match task {
             Task::Lanes(mine) => lanes = mine,
@@ -362,7 +364,7 @@ fn work(tasks: &Receiver<Task>, done: &Alarm, knowledge: &Knowledge) {
             }
             Task::Return => done.say(Done::Lanes(std::mem::take(&mut lanes))),
             Task::Conclude(number, chunk) => {
-                let reports = chunk.into_iter().map(|pending| conclude(pending, knowledge)).collect();
+                let reports = chunk.into_iter().map(|pending| conclude(pending, knowledge, &mut paths)).collect();
                 done.say(Done::Reports(number, reports));
             }
         }

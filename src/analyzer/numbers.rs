@@ -1,7 +1,8 @@
 //! Numbers of flows: each flow has the rank of its first packet among those of all flows, as in Wireshark.
 //!
 //! A lane knows its own flows only, by their first packets. One bit for each packet says whether a flow began there, so
-//! that a rank is a count of bits; the bits of a stretch of packets go when all flows that began there are over.
+//! that a rank is a count of bits, most of which are counted beforehand; the bits of a stretch of packets go when all flows
+//! that began there are over.
 
 use crate::units::PacketNumber;
 use std::collections::BTreeMap;
@@ -25,6 +26,8 @@ struct Stretch {
     /// Flows that began here and are not over.
     open: u32,
     begins: [u64; WORDS],
+    /// How many flows began here before each of these words, of those in which one began.
+    before: [u16; WORDS],
 }
 
 /// The stretch of a packet, and its place there: the word and the bit.
@@ -38,7 +41,11 @@ impl Numbers {
     pub(super) fn begin(&mut self, packet: PacketNumber) {
         let (stretch, word, bit) = place(packet);
         let first = self.begun;
-        let stretch = self.stretches.entry(stretch).or_insert_with(|| Stretch { first, open: 0, begins: [0; WORDS] });
+        let new = || Stretch { first, open: 0, begins: [0; WORDS], before: [0; WORDS] };
+        let stretch = self.stretches.entry(stretch).or_insert_with(new);
+        if stretch.begins[word] == 0 {
+            stretch.before[word] = (first - stretch.first) as u16;
+        }
         stretch.begins[word] |= 1 << bit;
         stretch.open += 1;
         self.begun += 1;
@@ -48,9 +55,8 @@ impl Numbers {
     pub(super) fn of(&self, packet: PacketNumber) -> u64 {
         let (stretch, word, bit) = place(packet);
         let Some(stretch) = self.stretches.get(&stretch) else { return self.begun };
-        let before: u32 = stretch.begins[..word].iter().map(|word| word.count_ones()).sum();
         let here = (stretch.begins[word] & ((1 << bit) - 1)).count_ones();
-        stretch.first + u64::from(before + here)
+        stretch.first + u64::from(stretch.before[word]) + u64::from(here)
     }
 
     /// The flow that began with this packet is over: its number, for the last time.

@@ -7,6 +7,7 @@ use super::crew::Crew;
 use super::lane::{Counts, Ending, Lane, Moment, Told, lane_of};
 use crate::catalog::knowledge::Knowledge;
 use crate::connection::Recorder;
+use crate::diagnosis::Paths;
 use crate::fleet::{ConnectionReport, Summary};
 use crate::packet::{IcmpError, Segment};
 use crate::tls::KeyLog;
@@ -25,6 +26,8 @@ pub(super) struct Work {
     /// Empty while a crew has them.
     lanes: Vec<Lane>,
     concluder: Concluder,
+    /// What was learned in this thread.
+    paths: Paths,
     crew: Option<Crew>,
     /// Segments since there is no crew.
     alone: u64,
@@ -37,7 +40,7 @@ pub(super) struct Work {
 impl Work {
     pub(super) fn new(lanes: Vec<Lane>, concluder: Concluder, knowledge: Arc<Knowledge>, jobs: usize) -> Self {
         let (told, reports) = (Vec::new(), VecDeque::new());
-        Self { knowledge, jobs, lanes, concluder, crew: None, alone: 0, told, reports }
+        Self { knowledge, jobs, lanes, concluder, paths: Paths::default(), crew: None, alone: 0, told, reports }
     }
 
     pub(super) fn segment(&mut self, segment: &Segment<'_>) {
@@ -123,7 +126,7 @@ impl Work {
         match &mut self.crew {
             // When the lanes are back, it is over.
             Some(crew) => crew.next_report(&mut self.concluder, !self.lanes.is_empty()),
-            None => Some(conclude(self.concluder.next_ready()?, &self.knowledge)),
+            None => Some(conclude(self.concluder.next_ready()?, &self.knowledge, &mut self.paths)),
         }
     }
 

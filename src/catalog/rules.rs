@@ -429,6 +429,12 @@ impl RuleSet {
         positions.iter().filter_map(|at| self.rules.get(at))
     }
 
+    /// The rule at a [position](Rule::position) of this set; of another one, the catch-all.
+    #[must_use]
+    pub fn get(&self, position: usize) -> &Rule {
+        self.rules.get(position).unwrap_or_else(|| self.catch_all())
+    }
+
     /// What all of them ask, each condition once: what decides most rules goes first.
     #[must_use]
     pub fn questions(&self) -> &[Question] {

@@ -5,6 +5,7 @@ use super::extract::{Devices, View};
 use super::{Evidence, FACTS, FactId, FactType, Known, PacketRefs, Tables, Value, WhyUnknown};
 use crate::connection::Connection;
 use crate::crowd::Around;
+use crate::middlebox::Recognised;
 use crate::software::Recognition;
 use crate::units::{PacketNumber, PerSide};
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,7 @@ pub struct Subject {
     /// What is known beforehand.
     pub tables: Arc<Tables>,
     software: OnceLock<PerSide<Recognition>>,
+    shown: OnceLock<Vec<Recognised>>,
     devices: OnceLock<Devices>,
 }
 
@@ -26,7 +28,7 @@ impl Subject {
     /// A connection seen against these.
     #[must_use]
     pub fn new(connection: Arc<Connection>, around: Around, tables: Arc<Tables>) -> Self {
-        Self { connection, around, tables, software: OnceLock::new(), devices: OnceLock::new() }
+        Self { connection, around, tables, software: OnceLock::new(), shown: OnceLock::new(), devices: OnceLock::new() }
     }
 
     /// Which WebSocket library speaks on each side.
@@ -34,7 +36,12 @@ impl Subject {
         self.software.get_or_init(|| self.tables.stacks.recognise(&self.connection))
     }
 
-    /// What the table of devices says.
+    /// The devices that the handshake gives away.
+    pub(super) fn shown(&self) -> &[Recognised] {
+        self.shown.get_or_init(|| self.tables.middleboxes.recognise(&self.connection))
+    }
+
+    /// What the table of devices says of the end.
     pub(super) fn devices(&self) -> &Devices {
         self.devices.get_or_init(|| Devices::of(&View::new(self)))
     }
@@ -64,10 +71,16 @@ fn spans_clock_step(connection: &Connection, packets: &[PacketNumber]) -> bool {
 }
 
 /// Every fact about one connection: one [`Evidence`] for each row of [`FACTS`].
+///
+/// Whoever has it to itself [reads](Self::read) what is going to be asked; that is kept in one list. Others may ask for any
+/// fact at any time: what is not in the list is read then, and kept as well.
 #[derive(Debug, Clone)]
 pub struct Facts {
     source: Source,
-    blocks: [OnceLock<Box<Block>>; BLOCKS],
+    read: Vec<Evidence>,
+    /// For each fact, its place in that list, counted from 1; 0 for those that are not there.
+    places: [u8; FACTS.len()],
+    others: OnceLock<Box<Others>>,
 }
 
 /// Where facts come from that nobody has asked for yet.
@@ -82,7 +95,11 @@ enum Source {
 const BLOCK: usize = 8;
 const BLOCKS: usize = FACTS.len().div_ceil(BLOCK);
 
+type Others = [OnceLock<Box<Block>>; BLOCKS];
 type Block = [OnceLock<Evidence>; BLOCK];
+
+/// As many facts as most connections need to be explained, and a few more.
+const USUAL: usize = 40;
 
 impl Facts {
     /// The facts about a connection.
@@ -98,7 +115,7 @@ impl Facts {
     }
 
     fn from(source: Source) -> Self {
-        Self { source, blocks: [const { OnceLock::new() }; BLOCKS] }
+        Self { source, read: Vec::new(), places: [0; FACTS.len()], others: OnceLock::new() }
     }
 
     /// Replaces the answer to one fact.
@@ -106,23 +123,47 @@ impl Facts {
     /// A value that does not fit the fact's type is a mistake in the extractor; debug builds stop there.
     pub fn set(&mut self, fact: FactId, value: Known<Value>, packets: PacketRefs) {
         let evidence = checked(Evidence { fact, value, packets, presumed: false });
-        let block = &mut self.blocks[fact.index() / BLOCK];
-        block.get_or_init(Box::default);
-        if let Some(block) = block.get_mut() {
-            block[fact.index() % BLOCK] = OnceLock::from(evidence);
+        match self.place(fact) {
+            Some(place) => self.read[place] = evidence,
+            None => self.keep(evidence),
         }
+    }
+
+    /// Reads one fact, unless it is known already.
+    #[inline]
+    pub fn read(&mut self, fact: FactId) {
+        if self.place(fact).is_none() {
+            self.keep(self.source.read(fact));
+        }
+    }
+
+    fn keep(&mut self, evidence: Evidence) {
+        if self.read.capacity() == 0 {
+            self.read.reserve_exact(USUAL);
+        }
+        self.places[evidence.fact.index()] = (self.read.len() + 1) as u8;
+        self.read.push(evidence);
+    }
+
+    #[inline]
+    fn place(&self, fact: FactId) -> Option<usize> {
+        usize::from(self.places[fact.index()]).checked_sub(1)
     }
 
     /// The evidence for one fact.
     #[must_use]
+    #[inline]
     pub fn evidence(&self, fact: FactId) -> &Evidence {
-        let block = self.blocks[fact.index() / BLOCK].get_or_init(Box::default);
-        block[fact.index() % BLOCK].get_or_init(|| match &self.source {
-            Source::Subject(subject) => checked(subject.read(fact)),
-            Source::Same(value) => {
-                Evidence { fact, value: value.clone(), packets: PacketRefs::default(), presumed: false }
-            }
-        })
+        match self.place(fact) {
+            Some(place) => &self.read[place],
+            None => self.other(fact),
+        }
+    }
+
+    fn other(&self, fact: FactId) -> &Evidence {
+        let others = self.others.get_or_init(|| Box::new([const { OnceLock::new() }; BLOCKS]));
+        let block = others[fact.index() / BLOCK].get_or_init(Box::default);
+        block[fact.index() % BLOCK].get_or_init(|| self.source.read(fact))
     }
 
     /// The answer to one fact.
@@ -154,6 +195,20 @@ impl PartialEq for Facts {
         self.iter().eq(other.iter())
     }
 }
+
+impl Source {
+    fn read(&self, fact: FactId) -> Evidence {
+        match self {
+            Self::Subject(subject) => checked(subject.read(fact)),
+            Self::Same(value) => {
+                Evidence { fact, value: value.clone(), packets: PacketRefs::default(), presumed: false }
+            }
+        }
+    }
+}
+
+/// Places are bytes.
+const _: () = assert!(FACTS.len() < u8::MAX as usize);
 
 fn checked(evidence: Evidence) -> Evidence {
     let Evidence { fact, value, .. } = &evidence;

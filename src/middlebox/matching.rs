@@ -142,18 +142,19 @@ impl Middleboxes {
         fit: impl Fn(&Device, &Limit, bool) -> Option<(f64, Fit)>,
     ) -> Vec<Candidate> {
         let mut candidates = Vec::new();
-        for device in &self.devices {
-            let recognised =
-                seen.iter().any(|recognised| recognised.device.name == device.name && recognised.side == ending.by);
+        for &(device, index) in &self.limits[kind as usize] {
+            let device = &self.devices[device];
+            let limit = &device.limits[index];
+            let is_this = |seen: &Recognised| Arc::ptr_eq(&seen.device, device) && seen.side == ending.by;
+            let recognised = seen.iter().any(is_this);
             // What shows itself and is not seen at this end is not there.
-            if !recognised && (device.layer == Layer::Service || (device.always_shows && ending.handshake_seen)) {
-                continue;
-            }
-            let of_kind = |limit: &Limit| limit.kind == kind && limit.ends_so(ending, recognised);
-            for (index, limit) in device.limits.iter().enumerate().filter(|(_, limit)| of_kind(limit)) {
-                if let Some((seconds, fit)) = fit(device, limit, recognised) {
-                    candidates.push(Candidate { device: Arc::clone(device), index, seconds, fit, recognised });
-                }
+            let is_there =
+                recognised || !(device.layer == Layer::Service || (device.always_shows && ending.handshake_seen));
+            if is_there
+                && limit.ends_so(ending, recognised)
+                && let Some((seconds, fit)) = fit(device, limit, recognised)
+            {
+                candidates.push(Candidate { device: Arc::clone(device), index, seconds, fit, recognised });
             }
         }
         candidates.sort_by_key(|found| (!found.recognised, found.fit, found.limit().grade));

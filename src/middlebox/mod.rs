@@ -20,6 +20,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Default)]
 pub struct Middleboxes {
     devices: Vec<Arc<Device>>,
+    /// By the kind of limit: the places of the devices that have one, and of the limit among theirs.
+    limits: [Vec<(usize, usize)>; LimitKind::ALL.len()],
     round: Round,
     /// The devices that heads give away, by what is looked at in them.
     shown: Memo<Vec<Shown>>,
@@ -38,7 +40,17 @@ impl Middleboxes {
     /// These devices and round times.
     #[must_use]
     pub fn new(devices: Vec<Device>, round: Round) -> Self {
-        Self { devices: devices.into_iter().map(Arc::new).collect(), round, shown: Memo::default() }
+        Self::of(devices.into_iter().map(Arc::new).collect(), round)
+    }
+
+    fn of(devices: Vec<Arc<Device>>, round: Round) -> Self {
+        let mut limits: [Vec<(usize, usize)>; LimitKind::ALL.len()] = Default::default();
+        for (at, device) in devices.iter().enumerate() {
+            for (index, limit) in device.limits.iter().enumerate() {
+                limits[limit.kind as usize].push((at, index));
+            }
+        }
+        Self { devices, limits, round, shown: Memo::default() }
     }
 
     /// The same with more devices, which go before those known: one of a known name takes its place.
@@ -46,8 +58,7 @@ impl Middleboxes {
     pub fn with(&self, extra: Vec<Device>) -> Self {
         let is_known = |device: &&Arc<Device>| !extra.iter().any(|new| new.name == device.name);
         let known: Vec<_> = self.devices.iter().filter(is_known).cloned().collect();
-        let devices = extra.into_iter().map(Arc::new).chain(known).collect();
-        Self { devices, round: self.round.clone(), shown: Memo::default() }
+        Self::of(extra.into_iter().map(Arc::new).chain(known).collect(), self.round.clone())
     }
 
     /// All of them.

@@ -28,6 +28,8 @@ pub struct Stacks {
     stated: Vec<ReasonPattern>,
     /// Names of all fields that an order of fields speaks of, in lower case.
     fields: PerSide<HashSet<Box<str>>>,
+    /// The idle timers that any of them has, each once.
+    idle: PerSide<Vec<(EndStyle, f64)>>,
     /// How well a head fits each of them, by all that is looked at in it.
     heads: PerSide<Memo<Vec<HeadFit>>>,
 }
@@ -248,11 +250,17 @@ impl Stacks {
     #[must_use]
     pub fn new(stacks: Vec<Stack>, stated: Vec<ReasonPattern>) -> Self {
         let mut fields: PerSide<HashSet<Box<str>>> = PerSide::default();
+        let mut idle: PerSide<Vec<(EndStyle, f64)>> = PerSide::default();
         for side in Side::BOTH {
-            let habits = stacks.iter().filter_map(|stack| stack.habits[side].as_ref());
-            habits.flat_map(|habits| &habits.heads).for_each(|head| head.order.add_names(&mut fields[side]));
+            for habits in stacks.iter().filter_map(|stack| stack.habits[side].as_ref()) {
+                habits.heads.iter().for_each(|head| head.order.add_names(&mut fields[side]));
+                let timer = habits.idle.as_ref().map(|idle| (idle.ends, idle.after_s));
+                if let Some(timer) = timer.filter(|timer| !idle[side].contains(timer)) {
+                    idle[side].push(timer);
+                }
+            }
         }
-        Self { stacks: stacks.into_iter().map(Arc::new).collect(), stated, fields, heads: PerSide::default() }
+        Self { stacks: stacks.into_iter().map(Arc::new).collect(), stated, fields, idle, heads: PerSide::default() }
     }
 
     /// All of them, in the order of the table.
@@ -265,6 +273,12 @@ impl Stacks {
     pub fn recognise(&self, connection: &Connection) -> PerSide<Recognition> {
         let of = |side| recognise::recognise(self, side, &signs::Signs::of(connection, side));
         PerSide { client: of(Side::Client), server: of(Side::Server) }
+    }
+
+    /// Whether any library ends a connection so after that many seconds on which nothing came.
+    #[must_use]
+    pub fn has_idle_timer(&self, side: Side, ends: EndStyle, seconds: f64) -> bool {
+        self.idle[side].iter().any(|(style, after_s)| *style == ends && is_timer(seconds, *after_s))
     }
 
     /// The limit in bytes that a Close reason states.

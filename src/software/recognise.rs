@@ -126,16 +126,10 @@ pub(super) struct HeadFit {
     version: Option<Box<str>>,
 }
 
-/// Three of the head, the words of a Close frame and four habits.
-const MOST_SIGNS: usize = 8;
-
-/// How well one library fits.
-#[derive(Debug, Default)]
-struct Fit<'a> {
-    points: u32,
-    is_contradicted: bool,
-    head: Option<&'a HeadFit>,
-    signs: [Option<Sign>; MOST_SIGNS],
+impl HeadFit {
+    fn points(&self) -> u32 {
+        self.signs.iter().map(|(points, _)| points).sum()
+    }
 }
 
 /// One sign that fits.
@@ -146,28 +140,73 @@ struct Sign {
     at: Origin,
 }
 
-impl<'a> Fit<'a> {
-    fn of_head(head: Option<(&'a HeadFit, Origin)>) -> Self {
-        let mut fit = Self { head: head.map(|(head, _)| head), ..Self::default() };
-        if let Some((head, at)) = head {
-            head.signs.iter().for_each(|(points, by)| fit.add(*points, *by, at));
-        }
-        fit
-    }
+/// Weighs signs against one library.
+struct Scale<'a> {
+    habits: &'a Habits,
+    signs: &'a Signs<'a>,
+    /// How well the head fits, and where it was.
+    head: Option<(&'a HeadFit, Origin)>,
+}
 
-    fn add(&mut self, points: u32, by: KnownBy, at: Origin) {
-        self.points += points;
-        if let Some(free) = self.signs.iter_mut().find(|sign| sign.is_none()) {
-            *free = Some(Sign { points, by, at });
-        }
+impl Scale<'_> {
+    /// How well all of it fits; `None` when nothing does, or something speaks against it.
+    fn points(&self) -> Option<u32> {
+        let mut points = self.head.map_or(0, |(head, _)| head.points());
+        self.behaviour(|sign| points += sign.points);
+        let out = !self.names_itself() && (self.is_contradicted() || lacks_application(self.habits, self.signs));
+        (points >= LEAST && !out).then_some(points)
     }
 
     fn names_itself(&self) -> bool {
-        self.head.is_some_and(|head| head.names_itself)
+        self.head.is_some_and(|(head, _)| head.names_itself)
     }
 
-    fn into_named(self, stack: Arc<Stack>, sureness: Sureness) -> Named {
-        let mut signs: Vec<Sign> = self.signs.into_iter().flatten().collect();
+    /// It would have answered a Close frame in another way.
+    fn is_contradicted(&self) -> bool {
+        matches!((self.habits.echo, self.signs.echo), (Some(habit), Some((seen, _))) if habit != seen)
+    }
+
+    /// Tells of each sign beside those of the head that fits.
+    fn behaviour(&self, mut tell: impl FnMut(Sign)) {
+        let Self { habits, signs, .. } = *self;
+        let mut add = |points, by, at| tell(Sign { points, by, at });
+        if let Some((code, reason, at)) = &signs.reason {
+            let said = habits.reasons.iter().filter(|said| said.code.is_none_or(|only| only == *code));
+            let telling = said.filter(|said| said.like.matches(reason).is_some()).map(|said| said.telling).max();
+            if let Some(telling) = telling {
+                add(points(telling), KnownBy::Reason, *at);
+            }
+        }
+        if let (Some(habit), Some((seen, at))) = (habits.echo, signs.echo)
+            && habit == seen
+        {
+            add(5, KnownBy::Behaviour, at);
+        }
+        if let (Some(habit), Some(pings)) = (&habits.ping, &signs.pings)
+            && habit.every_s.is_some_and(|every| pings.keeps(every))
+            && habit.bytes.is_none_or(|bytes| pings.bytes == Some(bytes))
+        {
+            add(15, KnownBy::Behaviour, pings.at);
+        }
+        if let (Some(habit), Some((seen, at))) = (habits.close_wait_s, signs.close_wait)
+            && is_timer(seen, habit)
+        {
+            add(15, KnownBy::Behaviour, at);
+        }
+        if !habits.applications.is_empty()
+            && !lacks_application(habits, signs)
+            && let Some(head) = &signs.head
+        {
+            add(15, KnownBy::Behaviour, head.at);
+        }
+    }
+
+    fn named(&self, stack: Arc<Stack>, sureness: Sureness) -> Named {
+        let mut signs: Vec<Sign> = Vec::new();
+        if let Some((head, at)) = self.head {
+            signs.extend(head.signs.iter().map(|&(points, by)| Sign { points, by, at }));
+        }
+        self.behaviour(|sign| signs.push(sign));
         signs.sort_by_key(|sign| (std::cmp::Reverse(sign.points), sign.by));
         let (mut known_by, mut packets): (Vec<KnownBy>, Vec<Origin>) = (Vec::new(), Vec::new());
         for sign in signs {
@@ -178,7 +217,7 @@ impl<'a> Fit<'a> {
         }
         packets.sort_by_key(|at| at.packet);
         packets.dedup_by_key(|at| at.packet);
-        Named { stack, sureness, known_by, packets, version: self.head.and_then(|head| head.version.clone()) }
+        Named { stack, sureness, known_by, packets, version: self.head.and_then(|(head, _)| head.version.clone()) }
     }
 }
 
@@ -186,44 +225,32 @@ pub(super) fn recognise(stacks: &Stacks, side: Side, signs: &Signs<'_>) -> Recog
     let head =
         signs.head.as_ref().map(|head| (stacks.heads[side].get(&head.texts(), || weigh(stacks, side, head)), head.at));
     let head_of = |index: usize| head.as_ref().and_then(|(fits, at)| Some((fits.get(index)?, *at)));
-    let habits = stacks.stacks.iter().enumerate().map(|(index, stack)| (index, stack, stack.habits[side].as_ref()));
-    let mut fits: Vec<(Fit<'_>, &Arc<Stack>)> =
-        habits.filter_map(|(index, stack, habits)| Some((fit(habits?, head_of(index), signs)?, stack))).collect();
-    fits.sort_by_key(|(fit, _)| std::cmp::Reverse(fit.points));
-    let next = fits.get(1).map_or(0, |(fit, _)| fit.points);
-    let Some(best) = fits.first().map(|(fit, _)| fit.points) else { return Recognition::default() };
+    let scales = stacks.stacks.iter().enumerate().filter_map(|(index, stack)| {
+        let habits = stack.habits[side].as_ref()?;
+        Some((Scale { habits, signs, head: head_of(index) }, stack))
+    });
+    let mut fits: Vec<(u32, Scale<'_>, &Arc<Stack>)> =
+        scales.filter_map(|(scale, stack)| Some((scale.points()?, scale, stack))).collect();
+    fits.sort_by_key(|(points, ..)| std::cmp::Reverse(*points));
+    let next = fits.get(1).map_or(0, |(points, ..)| *points);
+    let Some((best, scale, stack)) = fits.first() else { return Recognition::default() };
+    let best = *best;
     // Without its head another library may stand behind words and habits that are not its alone.
     let is_hidden = signs.head.is_none() && best < ENOUGH_FOR_LIKELY;
     if best >= next + LEAD && !is_hidden {
-        let (fit, stack) = fits.swap_remove(0);
         let sureness = match () {
             () if stack.grade == Grade::Known && best >= ENOUGH_FOR_POSSIBLE => Some(Sureness::Possible),
-            () if fit.names_itself() && !fit.is_contradicted => Some(Sureness::Certain),
+            () if scale.names_itself() && !scale.is_contradicted() => Some(Sureness::Certain),
             () if best >= ENOUGH_FOR_LIKELY => Some(Sureness::Likely),
             () if best >= ENOUGH_FOR_POSSIBLE => Some(Sureness::Possible),
             () => None,
         };
-        let named = sureness.map(|sureness| fit.into_named(Arc::clone(stack), sureness));
+        let named = sureness.map(|sureness| scale.named(Arc::clone(stack), sureness));
         return Recognition { named, others: Vec::new() };
     }
-    let about_equal = fits.iter().take_while(|(fit, _)| fit.points + LEAD > best);
-    let others = about_equal.map(|(_, stack)| Arc::clone(stack)).take(MOST_OTHERS).collect();
+    let about_equal = fits.iter().take_while(|(points, ..)| points + LEAD > best);
+    let others = about_equal.map(|(.., stack)| Arc::clone(stack)).take(MOST_OTHERS).collect();
     Recognition { named: None, others }
-}
-
-/// How well the habits of one library fit; `None` when nothing does, or something speaks against it.
-fn fit<'a>(habits: &Habits, head: Option<(&'a HeadFit, Origin)>, signs: &Signs<'_>) -> Option<Fit<'a>> {
-    let mut fit = Fit::of_head(head);
-    if let Some((code, reason, at)) = &signs.reason {
-        let said = habits.reasons.iter().filter(|said| said.code.is_none_or(|only| only == *code));
-        let telling = said.filter(|said| said.like.matches(reason).is_some()).map(|said| said.telling).max();
-        if let Some(telling) = telling {
-            fit.add(points(telling), KnownBy::Reason, *at);
-        }
-    }
-    weigh_behaviour(&mut fit, habits, signs);
-    let out = !fit.names_itself() && (fit.is_contradicted || lacks_application(habits, signs));
-    (fit.points >= LEAST && !out).then_some(fit)
 }
 
 /// How well a head fits each library of the table.
@@ -258,31 +285,6 @@ fn weigh_head(habits: &Habits, sent: Option<&SentFields<'_>>, head: &HeadSigns<'
         fit.signs.push((points, KnownBy::Order));
     }
     fit
-}
-
-fn weigh_behaviour(fit: &mut Fit<'_>, habits: &Habits, signs: &Signs<'_>) {
-    match (habits.echo, signs.echo) {
-        (Some(habit), Some((seen, at))) if habit == seen => fit.add(5, KnownBy::Behaviour, at),
-        (Some(_), Some(_)) => fit.is_contradicted = true,
-        _ => {}
-    }
-    if let (Some(habit), Some(pings)) = (&habits.ping, &signs.pings)
-        && habit.every_s.is_some_and(|every| pings.keeps(every))
-        && habit.bytes.is_none_or(|bytes| pings.bytes == Some(bytes))
-    {
-        fit.add(15, KnownBy::Behaviour, pings.at);
-    }
-    if let (Some(habit), Some((seen, at))) = (habits.close_wait_s, signs.close_wait)
-        && is_timer(seen, habit)
-    {
-        fit.add(15, KnownBy::Behaviour, at);
-    }
-    if !habits.applications.is_empty()
-        && !lacks_application(habits, signs)
-        && let Some(head) = &signs.head
-    {
-        fit.add(15, KnownBy::Behaviour, head.at);
-    }
 }
 
 fn lacks_application(habits: &Habits, signs: &Signs<'_>) -> bool {

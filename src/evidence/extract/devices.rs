@@ -6,10 +6,9 @@ use crate::evidence::{Known, WhyUnknown};
 use crate::middlebox::{Candidate, Cut, Ending, Grade, Layer, Recognised};
 use crate::units::{Origin, Side};
 
-/// What the table of devices says of one connection.
+/// What the table of devices says of the end of one connection.
 #[derive(Debug)]
 pub(in crate::evidence) struct Devices {
-    seen: Vec<Recognised>,
     /// How it ended, and what fits; `None` where there was no end that a device may have made.
     end: Result<Option<Fitting>, WhyUnknown>,
     /// How it ended presumes something of the time before the capture.
@@ -35,10 +34,10 @@ struct Fitting {
 impl Devices {
     pub(in crate::evidence) fn of(view: &View<'_>) -> Self {
         let table = &view.subject.tables.middleboxes;
-        let seen = table.recognise(view.connection);
+        let seen = view.subject.shown();
         let end = ending(view).map(|found| {
             let (ending, quiet) = found?;
-            let (idle, lifetime) = (table.match_idle(&seen, &ending), table.match_lifetime(&seen, &ending));
+            let (idle, lifetime) = (table.match_idle(seen, &ending), table.match_lifetime(seen, &ending));
             let outlived = ending.silence.is_some_and(|silence| ending.outlived(silence, silence, false));
             let round_idle = || table.round_idle(ending.silence.filter(|_| ending.cut != Cut::Forgotten && !outlived)?);
             let round_lifetime = || table.round_lifetime(ending.lifetime?);
@@ -47,12 +46,12 @@ impl Devices {
                 idle_timer: idle.first().map(|found| found.seconds).or_else(round_idle),
                 lifetime_timer: lifetime.first().map(|found| found.seconds).or_else(round_lifetime),
                 outlived: ending.survived.filter(|_| outlived),
-                drain: table.match_drain(&seen, &ending),
+                drain: table.match_drain(seen, &ending),
                 idle,
                 lifetime,
             })
         });
-        Self { seen, end, presumed: view.presumed.get() }
+        Self { end, presumed: view.presumed.get() }
     }
 }
 
@@ -208,7 +207,7 @@ fn nobody(view: &View<'_>) -> Answer {
 }
 
 fn on_the_path<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Recognised> {
-    view.subject.devices().seen.iter().filter(|seen| seen.device.layer != Layer::Service)
+    view.subject.shown().iter().filter(|seen| seen.device.layer != Layer::Service)
 }
 
 pub(in crate::evidence) fn proxy_device(view: &View<'_>) -> Answer {
@@ -227,7 +226,7 @@ pub(in crate::evidence) fn proxy_side(view: &View<'_>) -> Answer {
 // The limits that fit.
 
 fn of_end(view: &View<'_>, ask: impl FnOnce(&Fitting) -> Answer) -> Answer {
-    let Devices { end, presumed, .. } = view.subject.devices();
+    let Devices { end, presumed } = view.subject.devices();
     if *presumed {
         view.presumed.set(true);
     }

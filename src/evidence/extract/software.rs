@@ -204,11 +204,21 @@ fn idle_timers<'a>(
     end: &EndSignal,
     ender: Side,
 ) -> Result<Vec<(&'a Stack, &'a IdleHabit)>, WhyUnknown> {
+    let stacks = &view.subject.tables.stacks;
+    let style = EndStyle::of(view.connection, end);
+    let silence = duration(&super::end::silence_s(view));
+    // Where it is nobody's timer, whoever it is, they need not be recognised.
+    if let (Some(style), Ok(silence), Ok(())) = (style, silence, watched(view, ender))
+        && let Ok(unheard) = duration(&super::end::since_peer_data_s(view))
+        && !silence.into_iter().chain(unheard).any(|seconds| stacks.has_idle_timer(ender, style, seconds))
+    {
+        return Ok(Vec::new());
+    }
     let software = view.subject.software();
     let named = named(view, ender)?;
-    let Some(style) = EndStyle::of(view.connection, end) else { return Ok(Vec::new()) };
+    let Some(style) = style else { return Ok(Vec::new()) };
     let reason = reason(view, end);
-    let silence = duration(&super::end::silence_s(view))?;
+    let silence = silence?;
     // Some count only what arrives.
     let unheard = if named.is_some() { duration(&super::end::since_peer_data_s(view))? } else { None };
     let fits = |habits: &'a Habits| {
@@ -217,7 +227,7 @@ fn idle_timers<'a>(
         let is_timed = [silence, unheard].into_iter().flatten().any(|seconds| is_timer(seconds, idle.after_s));
         (is_timed && reason.as_ref().is_none_or(is_said) && (named.is_some() || !style.is_silent())).then_some(idle)
     };
-    Ok(view.subject.tables.stacks.that_would(ender, &software[ender], fits))
+    Ok(stacks.that_would(ender, &software[ender], fits))
 }
 
 /// Seconds that another fact answers with.
