@@ -393,9 +393,8 @@ impl StreamSink for Stack {
 
     fn heeds_acknowledgements(&self) -> bool {
         match &self.stage {
-            Stage::Probing { .. } | Stage::Http(_) => true,
+            Stage::Probing { .. } | Stage::Http(_) | Stage::WebSocket(_) => true,
             Stage::Tls(stage) => stage.heeds_acknowledgements(),
-            Stage::WebSocket(stage) => stage.heeds_acknowledgements(),
             Stage::Late(_) | Stage::Searching(_) | Stage::Opaque(_) => false,
         }
     }

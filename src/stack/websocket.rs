@@ -187,11 +187,6 @@ impl WebSocketStage {
         self.note_loss(side);
     }
 
-    /// Whether [`Self::acknowledged`] may make a difference.
-    pub(super) fn heeds_acknowledgements(&self) -> bool {
-        self.crossing.is_some()
-    }
-
     pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
         if from != self.client
             && let Some(crossing) = &mut self.crossing
