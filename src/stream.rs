@@ -136,17 +136,19 @@ pub trait StreamSink {
     /// The next bytes of one end are missing.
     fn gap(&mut self, context: &mut Self::Context, gap: Gap);
 
-    /// The peer of `from` acknowledged everything of it before `upto`.
+    /// The peer of `from` acknowledged everything of it before `upto`. Told before the next chunk, gap or end of either end,
+    /// and when the connection is over.
     fn acknowledged(&mut self, _from: End, _upto: StreamOffset) {}
-
-    /// Whether [`Self::acknowledged`] may make a difference. Asked as [`Self::kept_bytes`] is; before, it may.
-    fn heeds_acknowledgements(&self) -> bool {
-        true
-    }
 
     /// One end will send no more. At most one call for each end and kind, but another RST after one that the connection
     /// outlived.
     fn end(&mut self, context: &mut Self::Context, end: StreamEnd);
+
+    /// Reads a little of all that the next call will need, so that it is fetched from far memory by then; the number means
+    /// nothing.
+    fn touch(&self) -> u64 {
+        0
+    }
 
     /// About how many bytes are kept until more come, beside what every connection takes: for
     /// [`Limits::kept_bytes_total`](crate::limits::Limits::kept_bytes_total). Asked after every segment that told it

@@ -4,6 +4,7 @@
 //! So what a lane tells is the same wherever and whenever it is run: all lanes in turn, or each by itself.
 
 use crate::application::Applications;
+use crate::capture::Packets;
 use crate::crowd::Notice;
 use crate::fleet::CopyCounts;
 use crate::limits::{LimitHits, Limits};
@@ -12,6 +13,7 @@ use crate::stack::{Finished, Payload, Shared, Stack, Unread};
 use crate::tcp::{FlowEnd, FlowTable};
 use crate::tls::KeyLog;
 use crate::units::{Endpoint, Origin, PacketNumber};
+use std::hint::black_box;
 use std::iter;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -149,7 +151,28 @@ pub(super) fn lane_of(one: Endpoint, other: Endpoint, lanes: usize) -> usize {
     ((both >> 32) as usize) % lanes
 }
 
+/// Fetches what will be needed of some flows, each by its lane and its place there, from far memory. The steps of one depend
+/// on each other, but not on those of the others, so that the processor waits for all of them at the same time.
+pub(super) fn foresee<'l>(places: impl Iterator<Item = (&'l Lane, Option<u32>)>) {
+    let mut known = [None; Packets::MOST];
+    known.iter_mut().zip(places).for_each(|(known, (lane, place))| *known = place.map(|place| (lane, place)));
+    let known = || known.iter().flatten();
+    let flows = known().fold(0, |all, (lane, place)| all ^ lane.flows.touch(*place));
+    let sinks = known().fold(0, |all, (lane, place)| all ^ lane.flows.touch_sink(*place));
+    black_box((flows, sinks));
+}
+
 impl Lane {
+    /// Flows that are open or linger.
+    pub(super) fn open_count(&self) -> usize {
+        self.flows.open_count()
+    }
+
+    /// Where the flow between two endpoints is kept.
+    pub(super) fn place_of(&self, one: Endpoint, other: Endpoint) -> Option<u32> {
+        self.flows.slot_of(one, other)
+    }
+
     /// Takes in the next segment of this lane.
     pub(super) fn segment(&mut self, segment: &Segment<'_>) {
         let (at, told) = (Moment::packet(segment.origin.packet), &mut self.told);

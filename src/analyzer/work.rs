@@ -4,19 +4,22 @@ use super::block::Global;
 use super::conclude;
 use super::concluder::Concluder;
 use super::crew::Crew;
-use super::lane::{Counts, Ending, Lane, Moment, Told, lane_of};
+use super::lane::{Counts, Ending, Lane, Moment, Told, foresee, lane_of};
 use crate::catalog::knowledge::Knowledge;
 use crate::connection::Recorder;
 use crate::diagnosis::Paths;
 use crate::fleet::{ConnectionReport, Summary};
 use crate::packet::{IcmpError, Segment};
 use crate::tls::KeyLog;
-use crate::units::{Origin, Timestamp};
+use crate::units::{Endpoint, Origin, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Segments that are looked at in this thread before others are called: most captures hold no more.
 const BEFORE_CREW: u64 = 4096;
+
+/// Open flows from which on what they keep does not stay close to the processor.
+const MANY_OPEN: usize = 1000;
 
 /// What is done behind the decoder, by whomever.
 pub(super) struct Work {
@@ -52,6 +55,17 @@ impl Work {
         let lane = &mut self.lanes[lane];
         lane.segment(segment);
         lane.told().drain(..).for_each(|told| self.concluder.take(told));
+    }
+
+    /// Packets between these endpoints come next.
+    pub(super) fn foresee(&self, endpoints: impl Iterator<Item = (Endpoint, Endpoint)>) {
+        let open: usize = self.lanes.iter().map(Lane::open_count).sum();
+        if open >= MANY_OPEN {
+            foresee(endpoints.map(|(one, other)| {
+                let lane = &self.lanes[lane_of(one, other, self.lanes.len())];
+                (lane, lane.place_of(one, other))
+            }));
+        }
     }
 
     pub(super) fn icmp(&mut self, error: &IcmpError) {

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! Read → compression (unpack) → window (one reused buffer) → pcap | pcapng (records) → Reader → Packet<'_>
-//! several of them → Sequence → Packet<'_>
+//! several of them → Sequence → Packet<'_>, or as many Packets<'_> as lie ready
 //! ```
 //!
 //! Lengths in the file are claims. Each is checked against a bound of [`CaptureLimits`] before anything is read or
@@ -17,6 +17,7 @@ mod clock;
 mod compression;
 mod error;
 mod link;
+mod packets;
 mod pcap;
 mod pcapng;
 mod reader;
@@ -31,6 +32,7 @@ pub use clock::Resolution;
 pub use compression::Compression;
 pub use error::{CaptureError, Damage, DamageKind, LooksLike, Within};
 pub use link::LinkType;
+pub use packets::Packets;
 pub use reader::Reader;
 pub use sequence::{Part, Problem, Sequence, Source};
 pub use summary::{ByteOrder, CaptureSummary, Container, Format, Interface, InterfaceStatistics, Secrets};

@@ -18,6 +18,7 @@ use std::io::Read;
 use std::ops::Range;
 
 /// A packet as a file format describes it; its bytes lie at `place` in the window.
+#[derive(Debug)]
 pub(super) struct Record {
     pub(super) time: Option<Timestamp>,
     pub(super) link: LinkType,
@@ -112,10 +113,17 @@ impl Pcap {
         limits: &CaptureLimits,
         number: PacketNumber,
     ) -> Result<Option<Record>, Stop> {
-        match self.everyday(window.unread(), limits) {
-            Some(head) => Ok(Some(self.take(window, &head))),
+        match self.ready(window, limits) {
+            Some(record) => Ok(Some(record)),
             None => self.any(window, limits, number),
         }
+    }
+
+    /// The next record, if that can be had without reading more and nothing about it is out of the ordinary.
+    #[inline]
+    pub(super) fn ready<R: Read>(&mut self, window: &mut Window<R>, limits: &CaptureLimits) -> Option<Record> {
+        let head = self.everyday(window.unread(), limits)?;
+        Some(self.take(window, &head))
     }
 
     /// The header of the next record, if it is what nearly all are: whole in the window, its numbers as they should be, and

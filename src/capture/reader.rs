@@ -5,8 +5,8 @@ use super::pcap::{Pcap, Record};
 use super::pcapng::{PcapNg, Step};
 use super::window::{Stop, Window};
 use super::{
-    CaptureError, CaptureLimits, CaptureSummary, Container, Damage, DamageKind, Format, LooksLike, Packet, Secrets,
-    Within,
+    CaptureError, CaptureLimits, CaptureSummary, Container, Damage, DamageKind, Format, LooksLike, Packet, Packets,
+    Secrets, Within,
 };
 use crate::units::{PacketNumber, Timestamp};
 use std::fmt;
@@ -39,6 +39,8 @@ pub struct Reader<R: Read> {
     next: PacketNumber,
     /// A record that was read ahead, to learn its time.
     ahead: Option<Record>,
+    /// The records of the packets that were delivered last.
+    records: Vec<Record>,
     /// The last packet that was delivered.
     last: Option<PacketNumber>,
     /// Nothing more will be read.
@@ -81,6 +83,7 @@ impl<R: Read> Reader<R> {
             damage,
             next: PacketNumber::FIRST,
             ahead: None,
+            records: Vec::new(),
             last,
             finished: false,
         })
@@ -105,24 +108,38 @@ impl<R: Read> Reader<R> {
     /// [`CaptureError::Io`] once, after which nothing follows. What was read before is valid in any case.
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        let record = match self.ahead.take() {
-            Some(record) => record,
-            None => match self.read()? {
-                Some(record) => record,
-                None => return Ok(None),
-            },
+        Ok(self.next_packets(1)?.next())
+    }
+
+    /// The next packet and those behind it that lie ready, up to so many; none at the end of the capture.
+    ///
+    /// # Errors
+    /// As [`Reader::next_packet`].
+    pub(super) fn next_packets(&mut self, most: usize) -> Result<Packets<'_>, CaptureError> {
+        self.records.clear();
+        let first = match self.ahead.take() {
+            Some(record) => Some(record),
+            None => self.read()?,
         };
-        let number = self.next;
-        self.next = number.next();
-        self.last = Some(number);
-        let bytes = self.window.slice(record.place);
-        self.summary.packets += 1;
-        self.summary.packets_cut += u64::from(record.original_len as usize > bytes.len());
-        if let Some(interface) = self.summary.interfaces.get_mut(record.interface as usize) {
-            interface.packets += 1;
+        self.records.extend(first);
+        if let State::Pcap(pcap) = &mut self.container {
+            while (1..most).contains(&self.records.len())
+                && let Some(record) = pcap.ready(&mut self.window, &self.limits)
+            {
+                self.records.push(record);
+            }
         }
-        let Record { time, link, interface, original_len, .. } = record;
-        Ok(Some(Packet { number, time, link, interface, bytes, original_len }))
+        let number = self.next;
+        for Record { place, original_len, interface, .. } in &self.records {
+            self.last = Some(self.next);
+            self.next = self.next.next();
+            self.summary.packets += 1;
+            self.summary.packets_cut += u64::from(*original_len as usize > place.len());
+            if let Some(interface) = self.summary.interfaces.get_mut(*interface as usize) {
+                interface.packets += 1;
+            }
+        }
+        Ok(Packets::new(self.window.buffer(), &self.records, number))
     }
 
     /// The time of the next packet, which stays the next one; `None` at the end of the capture.

@@ -11,7 +11,7 @@
 //! rotated set there is one open at a time, of files that overlap at most [`CaptureLimits::captures_at_once`]. Nothing is buffered
 //! beside one packet of each open file.
 
-use super::{CaptureError, CaptureLimits, CaptureSummary, Packet, Reader, Secrets};
+use super::{CaptureError, CaptureLimits, CaptureSummary, Packet, Packets, Reader, Secrets};
 use crate::limits::LimitHits;
 use crate::units::{PacketNumber, Timestamp};
 use std::cmp::Reverse;
@@ -187,6 +187,20 @@ impl<S: Source> Sequence<S> {
     /// # Errors
     /// What is wrong with one of the captures, once for each problem. Reading may go on after any of them.
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, Problem> {
+        Ok(self.take(1)?.next())
+    }
+
+    /// The next packet, and those behind it that can be had without waiting; none at the end of the last capture.
+    ///
+    /// # Errors
+    /// As [`Sequence::next_packet`].
+    pub fn next_packets(&mut self) -> Result<Packets<'_>, Problem> {
+        // The next packet of several captures may come from any of them.
+        let most = if self.parts.len() == 1 { Packets::MOST } else { 1 };
+        self.take(most)
+    }
+
+    fn take(&mut self, most: usize) -> Result<Packets<'_>, Problem> {
         if let Some(problem) = self.problems.pop_front() {
             return Err(problem);
         }
@@ -194,19 +208,26 @@ impl<S: Source> Sequence<S> {
             Some(found) => Some(found),
             None => self.earliest()?,
         };
-        let Some((at, time)) = found else { return Ok(None) };
+        let Some((at, time)) = found else { return Ok(Packets::new(&[], &[], PacketNumber::FIRST)) };
         let open = &mut self.open[at];
-        (open.now, open.next, self.now) = (time, None, time);
+        open.next = None;
         let told = |error| Problem { source_index: open.index, error };
-        let Some(packet) = open.reader.next_packet().map_err(told)? else { return Ok(None) };
-        // Records without a packet have numbers too.
-        self.numbered = self.numbered.saturating_add(packet.number.value() - open.number);
-        open.number = packet.number.value();
-        let number = PacketNumber::new(self.numbered).unwrap_or(PacketNumber::FIRST);
+        let packets = open.reader.next_packets(most).map_err(told)?;
         let part = &mut self.parts[open.index];
-        part.add(number, &packet);
-        let time = packet.time.map(|time| shifted(time, part.clock_shift));
-        Ok(Some(Packet { number, time, interface: open.slot << 16 | packet.interface & 0xffff, ..packet }))
+        // Records without a packet have numbers too.
+        let ahead = self.numbered.saturating_sub(open.number);
+        let in_order = |own: PacketNumber| PacketNumber::new(ahead.saturating_add(own.value())).unwrap_or(own);
+        let first = in_order(packets.first());
+        let mut now = Some(time);
+        for packet in packets.clone() {
+            part.add(in_order(packet.number), &packet);
+            open.number = packet.number.value();
+            now = packet.time.map(|time| shifted(time, part.clock_shift).nanos()).or(now);
+        }
+        self.numbered = ahead.saturating_add(open.number);
+        let now = now.unwrap_or(time);
+        (open.now, self.now) = (now, now);
+        Ok(packets.renumbered(first, open.slot, part.clock_shift))
     }
 
     /// The secrets that stand before the next packet and were not taken before, in file order. They are no longer in the

@@ -114,7 +114,7 @@ impl<R: Read> Window<R> {
 
     /// Takes `len` bytes (at most what is there), and returns where the slice `within` of them lies.
     ///
-    /// The place is good for [`Window::slice`] until the next fill.
+    /// The place is good for [`Window::buffer`] until the next fill.
     #[inline]
     pub(super) fn take(&mut self, len: usize, within: Range<usize>) -> Range<usize> {
         let start = self.start;
@@ -122,10 +122,10 @@ impl<R: Read> Window<R> {
         start + within.start..start + within.end
     }
 
-    /// The bytes of a place that [`Window::take`] returned.
+    /// Where the places lie that [`Window::take`] returned.
     #[inline]
-    pub(super) fn slice(&self, place: Range<usize>) -> &[u8] {
-        &self.buffer[place]
+    pub(super) fn buffer(&self) -> &[u8] {
+        &self.buffer
     }
 }
 

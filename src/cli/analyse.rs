@@ -179,7 +179,7 @@ impl<W: Write> Job<'_, W> {
                         progress.clear();
                     }
                     secrets.iter().for_each(|secrets| take_secrets(secrets, &mut analyzer));
-                    packets.next_packet()
+                    packets.next_packets()
                 }
                 Err(problem) => Err(problem),
             };
@@ -187,16 +187,20 @@ impl<W: Write> Job<'_, W> {
             if self.interrupt.came() {
                 break;
             }
+            let mut read = 0;
             match next {
-                Ok(Some(packet)) => analyzer.packet(&packet),
-                Ok(None) => break,
+                Ok(some) if some.len() == 0 => break,
+                Ok(some) => {
+                    read = some.len();
+                    analyzer.packets(some);
+                }
                 Err(problem) => {
                     progress.clear();
                     self.problem(problem, inputs, packets.parts())?;
                 }
             }
             ended += self.drain(&mut analyzer, &mut fleet, &mut kept, &Places { inputs, parts: packets.parts() })?;
-            progress.tick(ended);
+            progress.tick(read, ended);
         }
         drop(progress);
         let places = Places { inputs, parts: packets.parts() };

@@ -65,16 +65,20 @@ fn survey(path: &PathBuf, options: &Options, interrupt: &Interrupt, speaker: &Sp
     let mut progress = Progress::new(speaker, &inputs, true);
     let mut ended = 0;
     loop {
-        let next = packets.next_packet();
+        let next = packets.next_packets();
         if interrupt.came() {
             progress.clear();
             eprintln!("wsdissect: interrupted; comparing what was read");
             incomplete = true;
             break;
         }
+        let mut read = 0;
         match next {
-            Ok(Some(packet)) => analyzer.packet(&packet),
-            Ok(None) => break,
+            Ok(some) if some.len() == 0 => break,
+            Ok(some) => {
+                read = some.len();
+                analyzer.packets(some);
+            }
             Err(problem) => {
                 progress.clear();
                 let name = &inputs.captures[problem.source_index].name;
@@ -86,7 +90,7 @@ fn survey(path: &PathBuf, options: &Options, interrupt: &Interrupt, speaker: &Sp
             }
         }
         ended += drain(&mut analyzer);
-        progress.tick(ended);
+        progress.tick(read, ended);
     }
     drop(progress);
     for (interface, lost) in packets.losses() {

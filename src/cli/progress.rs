@@ -18,7 +18,8 @@ pub(super) struct Progress<'a> {
     started: Instant,
     /// When to tell it next; `None` when nobody looks.
     due: Option<Instant>,
-    packets: u32,
+    /// Read since the last look at the clock.
+    packets: usize,
     /// Columns of the line that stands there.
     columns: usize,
 }
@@ -31,11 +32,12 @@ impl<'a> Progress<'a> {
         Self { speaker, inputs, size: inputs.size(), started, due, packets: 0, columns: 0 }
     }
 
-    /// To be called with every packet: so many connections have ended so far.
+    /// So many packets more have been read, and so many connections have ended so far.
     #[inline]
-    pub(super) fn tick(&mut self, ended: u64) {
-        self.packets = self.packets.wrapping_add(1);
-        if self.packets.is_multiple_of(LOOK) {
+    pub(super) fn tick(&mut self, packets: usize, ended: u64) {
+        self.packets += packets;
+        if self.packets >= LOOK {
+            self.packets = 0;
             self.look(ended);
         }
     }
@@ -132,7 +134,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Packets between two looks at the clock.
-const LOOK: u32 = 256;
+const LOOK: usize = 256;
 
 #[cfg(test)]
 mod tests {

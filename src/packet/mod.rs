@@ -24,6 +24,7 @@ pub use tunnel::{Tunnel, TunnelKind};
 
 use crate::capture::Packet;
 use crate::limits::{LimitHits, Limits};
+use crate::units::Endpoint;
 use fragments::Fragments;
 use ip::Carried;
 use segment::Sighting;
@@ -74,6 +75,13 @@ impl Decoder {
             Some(segment) => Ok(segment),
             None => self.any(packet),
         }
+    }
+
+    /// Between whom a packet goes, if it is what nearly all are; for a look ahead.
+    #[inline]
+    #[must_use]
+    pub fn endpoints(packet: &Packet<'_>) -> Option<(Endpoint, Endpoint)> {
+        everyday(packet).map(|segment| (segment.source, segment.destination))
     }
 
     /// How many earlier packets, each skipped as [`Skip::Fragment`], were part of what the last packet decoded to.

@@ -391,11 +391,10 @@ impl StreamSink for Stack {
         }
     }
 
-    fn heeds_acknowledgements(&self) -> bool {
+    fn touch(&self) -> u64 {
         match &self.stage {
-            Stage::Probing { .. } | Stage::Http(_) | Stage::WebSocket(_) => true,
-            Stage::Tls(stage) => stage.heeds_acknowledgements(),
-            Stage::Late(_) | Stage::Searching(_) | Stage::Opaque(_) => false,
+            Stage::WebSocket(stage) => stage.touch(),
+            _ => 0,
         }
     }
 

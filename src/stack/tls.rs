@@ -157,11 +157,6 @@ impl TlsStage {
         self.decrypt(shared, |decryptor, tools, _| decryptor.gap(tools, LostBytes { side, len, reason, origin }));
     }
 
-    /// Whether [`Self::acknowledged`] may make a difference.
-    pub(super) fn heeds_acknowledgements(&self) -> bool {
-        self.inside.is_some()
-    }
-
     pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
         let side = side_of(from, self.client);
         if let Some(inside) = &mut self.inside {

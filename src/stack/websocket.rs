@@ -188,6 +188,14 @@ impl WebSocketStage {
         self.note_loss(side);
     }
 
+    /// Reads a little of what the next bytes will need.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        let Connection { last_payload, traffic, longest_silence, .. } = &*self.connection;
+        let messages = traffic.client.text_messages ^ traffic.server.text_messages;
+        messages ^ last_payload.map_or(0, |at| at.packet.value()) ^ u64::from(longest_silence.is_some())
+    }
+
     pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
         if from != self.client
             && let Some(crossing) = &mut self.crossing

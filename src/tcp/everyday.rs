@@ -9,6 +9,7 @@ use super::delivered::Direction;
 use super::edges::Edges;
 use super::half::{Aside, Half, PLAUSIBLE};
 use super::open::OpenFlow;
+use super::reassembly::tell_acknowledged;
 use super::reorder::Budget;
 use crate::packet::{Segment, TcpFlags};
 use crate::stream::{Chunk, End, StreamSink};
@@ -68,9 +69,7 @@ impl<S: StreamSink> OpenFlow<S> {
             peer.note_acknowledged(acked.saturating_sub(known), acked >= peer.bytes, origin);
         }
         half.acked = half.acked.max(Some(StreamOffset(acked)));
-        if self.heeds_acknowledgements {
-            self.sink.acknowledged(from.other(), StreamOffset(acked));
-        }
+        self.untold[from] = true;
         if len > 0 {
             let offset = StreamOffset(half.bytes);
             half.note_hop_limit(segment);
@@ -81,6 +80,7 @@ impl<S: StreamSink> OpenFlow<S> {
             self.lingers_since = origin;
             budget.delivered.remember(direction, offset.0, (len, edges), origin.packet);
             budget.told = true;
+            tell_acknowledged(&mut self.sink, &mut self.untold, from, half.acked, peer.acked);
             self.sink.chunk(context, Chunk { from, offset, origin, bytes: segment.payload });
         }
         true

@@ -97,6 +97,15 @@ impl Aside {
 }
 
 impl Half {
+    /// Reads a little of all that is kept for every end.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        let origins = [self.first_data, self.last_data, self.last, self.last_ack];
+        let first = |origin: Option<Origin>| origin.map_or(0, |origin| origin.packet.value());
+        let pending = self.pending.as_ref().map_or(0, |pending| u64::from(pending.largest));
+        origins.into_iter().map(first).fold(self.bytes ^ self.segments ^ pending, |all, origin| all ^ origin)
+    }
+
     /// What is kept aside; empty for most.
     #[inline]
     pub(super) fn aside(&self) -> &Aside {

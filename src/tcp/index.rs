@@ -115,6 +115,12 @@ impl FlowIndex {
         }
     }
 
+    /// The slot of the latest flow, if it is open.
+    #[inline]
+    pub(super) fn open_slot(&self, key: &FlowKey) -> Option<u32> {
+        self.open.get(key)
+    }
+
     /// The latest flow of these endpoints is in `slot`.
     pub(super) fn open(&mut self, key: &FlowKey, slot: u32) {
         self.gone.remove(key);

@@ -21,8 +21,8 @@ pub(super) struct OpenFlow<S> {
     pub(super) bases: Bases,
     /// [`Self::is_steady`].
     steady: bool,
-    /// Its consumer listens to what is acknowledged.
-    pub(super) heeds_acknowledgements: bool,
+    /// Ends that acknowledged something of which its consumer has not been told.
+    pub(super) untold: PerEnd<bool>,
     /// Used again since the hand of the table last passed; the first segment does not count.
     pub(super) recently_used: bool,
     /// How it ended, once it did.
@@ -65,7 +65,7 @@ impl<S: StreamSink> OpenFlow<S> {
             number: start.number,
             bases: Bases::new(segment),
             steady: false,
-            heeds_acknowledgements: true,
+            untold: PerEnd::default(),
             recently_used: false,
             over: None,
             queued: false,
@@ -239,12 +239,19 @@ impl<S: StreamSink> OpenFlow<S> {
         self.steady = false;
     }
 
+    /// Reads a little of all that the next segment will need.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        let Self { number, last, lingers_since, kept, halves, .. } = self;
+        let own = number.0 ^ last.packet.value() ^ lingers_since.packet.value() ^ u64::from(*kept);
+        own ^ halves.a.touch() ^ halves.b.touch()
+    }
+
     /// Asks its consumer, which has been told something, what it keeps and whether it wants more.
     pub(super) fn ask_consumer(&mut self, budget: &mut Budget) {
         if self.sink.is_done() && !self.is_tombstone {
             self.become_tombstone(budget);
         }
-        self.heeds_acknowledgements = self.sink.heeds_acknowledgements();
         let kept = u32::try_from(self.sink.kept_bytes()).unwrap_or(u32::MAX);
         if kept != self.kept {
             budget.kept = budget.kept.saturating_sub(self.kept()).saturating_add(kept as usize);
@@ -263,6 +270,9 @@ impl<S: StreamSink> OpenFlow<S> {
         for &end in ends {
             let last = self.last;
             self.reassembly(end, budget, context).finish(last);
+        }
+        if !self.is_tombstone {
+            self.reassembly(End::A, budget, context).tell_acknowledged();
         }
         let Rare { duplicates, copies, icmp, passages } = self.rare.map_or_else(Rare::default, |rare| *rare);
         let path = passages.map(|passages| {
@@ -296,7 +306,8 @@ impl<S: StreamSink> OpenFlow<S> {
         let peer = PeerView { acked: peer.acked, absent: peer.segments == 0, closed };
         let half = &mut self.halves[from];
         let direction = Direction { flow: self.number, from };
-        Reassembly { direction, half, peer, budget, sink: &mut self.sink, context }
+        let (untold, sink) = (&mut self.untold, &mut self.sink);
+        Reassembly { direction, half, peer, untold, budget, sink, context }
     }
 
     /// A flow that is seen on more than one interface. True when another one brought the segment before.
@@ -378,9 +389,7 @@ impl<S: StreamSink> OpenFlow<S> {
             self.halves[peer].note_acknowledged(upto.saturating_sub(before), all, segment.origin);
         }
         self.halves[from].acked = self.halves[from].acked.max(acked);
-        if let Some(acked) = acked.filter(|_| self.heeds_acknowledgements) {
-            self.sink.acknowledged(peer, acked);
-        }
+        self.untold[from] |= acked.is_some();
         if news && !segment.flags.rst() {
             self.outlives_reset(from, segment.origin);
         }

@@ -9,7 +9,7 @@ use super::reorder::{Budget, Span, differ};
 use super::resent::Resent;
 use super::{Conflict, LostTail};
 use crate::packet::{Segment, SeqNumber};
-use crate::stream::{Chunk, Gap, GapReason, StreamEnd, StreamEndKind, StreamSink};
+use crate::stream::{Chunk, End, Gap, GapReason, PerEnd, StreamEnd, StreamEndKind, StreamSink};
 use crate::units::{Origin, PacketNumber, StreamOffset};
 
 /// Segments of the same end after which a hole that the peer acknowledged is given up.
@@ -37,6 +37,8 @@ pub(super) struct Reassembly<'r, S: StreamSink> {
     pub(super) direction: Direction,
     pub(super) half: &'r mut Half,
     pub(super) peer: PeerView,
+    /// Ends that acknowledged something of which the sink has not been told.
+    pub(super) untold: &'r mut PerEnd<bool>,
     pub(super) budget: &'r mut Budget,
     pub(super) sink: &'r mut S,
     pub(super) context: &'r mut S::Context,
@@ -188,6 +190,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
                 self.budget.delivered.remember(self.direction, offset.0, (len, edges), span.origin.packet);
             }
             self.half.advance(span.bytes.len() as u64);
+            self.tell_acknowledged();
             self.budget.told = true;
             self.sink.chunk(
                 self.context,
@@ -350,6 +353,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
                 let offset = StreamOffset(bytes);
                 let gap =
                     Gap { from: self.direction.from, offset, len: None, reason: GapReason::NotCaptured, origin: now };
+                self.tell_acknowledged();
                 self.sink.gap(self.context, gap);
             }
             None => self.give_up(reached, GapReason::NotCaptured, now),
@@ -364,9 +368,16 @@ impl<S: StreamSink> Reassembly<'_, S> {
         if place.saturating_sub(bytes) < WINDOW { place } else { 0 }
     }
 
+    /// Tells the sink what was acknowledged since it was last told something.
+    pub(super) fn tell_acknowledged(&mut self) {
+        let (own, peer) = (self.half.acked, self.peer.acked);
+        tell_acknowledged(self.sink, self.untold, self.direction.from, own, peer);
+    }
+
     /// Tells the sink how this end finished.
     pub(super) fn end(&mut self, kind: StreamEndKind, origin: Origin) {
         let offset = StreamOffset(self.half.bytes);
+        self.tell_acknowledged();
         self.budget.told = true;
         self.sink.end(self.context, StreamEnd { from: self.direction.from, kind, offset, origin });
     }
@@ -383,6 +394,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
             GapReason::NotCaptured => anomalies.acked_gap_bytes += acked,
             GapReason::Limit => anomalies.limit_bytes += len,
         }
+        self.tell_acknowledged();
         self.budget.told = true;
         self.sink.gap(self.context, Gap { from: self.direction.from, offset, len: Some(len), reason, origin });
     }
@@ -410,6 +422,25 @@ impl<S: StreamSink> Reassembly<'_, S> {
         anomalies.conflicting_overlaps += 1;
         if anomalies.conflict.is_none_or(|before| before.acknowledged && !acknowledged) {
             anomalies.conflict = Some(Conflict { kept, other, acknowledged });
+        }
+    }
+}
+
+/// Tells the sink what `end` has acknowledged of its peer's stream, and its peer of this one, where that is `untold`. Bare
+/// acknowledgements so need nothing of the sink, which is told of them only with what it takes in next.
+#[inline]
+pub(super) fn tell_acknowledged<S: StreamSink>(
+    sink: &mut S,
+    untold: &mut PerEnd<bool>,
+    end: End,
+    own: Option<StreamOffset>,
+    peer: Option<StreamOffset>,
+) {
+    for (by, acked) in [(end, own), (end.other(), peer)] {
+        if std::mem::take(&mut untold[by])
+            && let Some(acked) = acked
+        {
+            sink.acknowledged(by.other(), acked);
         }
     }
 }

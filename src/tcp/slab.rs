@@ -29,6 +29,13 @@ impl<T> Slab<T> {
         (full + self.pages.last().map_or(0, Vec::len)) as u32
     }
 
+    #[inline]
+    pub(super) fn get(&self, slot: u32) -> Option<&T> {
+        let slot = slot as usize;
+        self.pages.get(slot / PAGE)?.get(slot % PAGE)?.as_ref()
+    }
+
+    #[inline]
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
         let slot = slot as usize;
         self.pages.get_mut(slot / PAGE)?.get_mut(slot % PAGE)?.as_mut()

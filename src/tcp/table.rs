@@ -10,7 +10,7 @@ use super::{Flow, FlowEnd, FlowNumber, FlowStart};
 use crate::limits::{LimitHits, Limits};
 use crate::packet::{IcmpError, Segment};
 use crate::stream::StreamSink;
-use crate::units::Origin;
+use crate::units::{Endpoint, Origin};
 use std::collections::VecDeque;
 
 /// How long a flow that is over lingers when packets carry no time, counted in packets.
@@ -162,6 +162,27 @@ impl<S: StreamSink> FlowTable<S> {
         for slot in 0..self.flows.slots() {
             self.flows.get_mut(slot).into_iter().for_each(OpenFlow::unsettle);
         }
+    }
+
+    /// The slot of the latest flow between two endpoints, if it is open or lingers.
+    #[inline]
+    #[must_use]
+    pub fn slot_of(&self, one: Endpoint, other: Endpoint) -> Option<u32> {
+        self.index.open_slot(&FlowKey::new(one, other))
+    }
+
+    /// Reads a little of all that the next segment of the flow in this slot will need; the number means nothing.
+    #[inline]
+    #[must_use]
+    pub fn touch(&self, slot: u32) -> u64 {
+        self.flows.get(slot).map_or(0, OpenFlow::touch)
+    }
+
+    /// The same of what its consumer keeps.
+    #[inline]
+    #[must_use]
+    pub fn touch_sink(&self, slot: u32) -> u64 {
+        self.flows.get(slot).map_or(0, |flow| flow.sink.touch())
     }
 
     /// Flows that are open or lingering.
