@@ -181,7 +181,8 @@ impl Concluder {
         self.waiting.push_back(connection);
     }
 
-    fn hand_out(&mut self, connection: Box<Connection>, now: Option<Timestamp>) {
+    fn hand_out(&mut self, mut connection: Box<Connection>, now: Option<Timestamp>) {
+        connection.catch_up();
         let around = self.crowd.around(&connection, now);
         self.ready.push_back(Pending { connection, around });
     }

@@ -21,6 +21,9 @@ impl InFlight {
         while self.ends.front().is_some_and(|end| *end <= acked) {
             self.ends.pop_front();
         }
+        if end <= acked {
+            return;
+        }
         if self.ends.len() == Self::MAX {
             self.ends.pop_front();
         }

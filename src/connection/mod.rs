@@ -126,6 +126,8 @@ pub struct Connection {
     pub tls: Option<Box<TlsFacts>>,
     /// What each side sent. While it is open, what is still [in the journal](Self::catch_up) comes on top.
     pub traffic: Rare<PerSide<Traffic>>,
+    /// Whether all of each side's first messages are JSON; `None` when none of them could be looked at.
+    pub json: PerSide<Option<bool>>,
     /// Which application protocol its messages are of; `None` when that is not known.
     pub application: Option<Box<Application>>,
     /// The beginnings of messages; `None` unless the user asked for them.
@@ -143,9 +145,7 @@ pub struct Connection {
     pub timeline: Timeline,
     /// What the capture shows of each side's bytes.
     pub visibility: PerSide<Visibility>,
-    /// The last packet that carried a payload byte of either side.
-    pub last_payload: Option<Origin>,
-    /// The same of each side.
+    /// The last packet that carried a payload byte of each side.
     pub last_payload_of: PerSide<Option<Origin>>,
     /// The longest silence that it survived: neither side sent a payload byte, then one did before the first sign of the
     /// end, and it was acknowledged. `None` below [`Silence::LEAST_SECONDS`].
@@ -194,6 +194,7 @@ impl Connection {
             handshake: Handshake::default(),
             tls: None,
             traffic: Rare::default(),
+            json: PerSide::default(),
             application: None,
             previews: None,
             closing: ClosingHandshake::default(),
@@ -202,7 +203,6 @@ impl Connection {
             violations_dropped: 0,
             timeline: Timeline::new(limits),
             visibility: PerSide::default(),
-            last_payload: None,
             last_payload_of: PerSide::default(),
             longest_silence: None,
             epilogue: None,
@@ -214,14 +214,18 @@ impl Connection {
     /// Notes that a packet carried payload of `side`.
     pub fn payload(&mut self, side: Side, at: Origin) {
         // What waited behind a hole comes late.
-        let is_new = |last: Option<Origin>| last.is_none_or(|last| last.packet <= at.packet);
-        if is_new(self.last_payload_of[side]) {
-            self.last_payload_of[side] = Some(at);
+        let last = &mut self.last_payload_of[side];
+        if last.is_none_or(|last| last.packet <= at.packet) {
+            *last = Some(at);
         }
-        if !is_new(self.last_payload) {
-            return;
-        }
-        self.last_payload = Some(at);
+    }
+
+    /// The last packet that carried a payload byte of either side.
+    #[must_use]
+    #[inline]
+    pub fn last_payload(&self) -> Option<Origin> {
+        let PerSide { client, server } = self.last_payload_of;
+        if client.map(|at| at.packet) > server.map(|at| at.packet) { client } else { server }
     }
 
     /// The other side acknowledged everything of `side` before `upto`.
@@ -277,7 +281,7 @@ impl Connection {
             Event::Resynchronised(found) => {
                 // The message under way at the loss is not the one that goes on here.
                 self.traffic[side].open_message.end();
-                let told = self.last_payload.map_or(found.origin.packet, |last| last.packet.max(found.origin.packet));
+                let told = self.last_payload().map_or(found.origin.packet, |last| last.packet.max(found.origin.packet));
                 self.visibility[side].resynchronised(found, told);
             }
             Event::FrameEnd(end) => self.traffic[side].frame_end = end.end(),
@@ -313,7 +317,8 @@ impl Connection {
         self.journal.write(line);
     }
 
-    /// Takes in what is in the journal: before anything else that happens, and before the connection is read.
+    /// Takes in what is in the journal: before anything else that happens, and before its traffic or timeline are read. When
+    /// the connection is over that is left to who reads it, since many may wait for their turn then.
     #[inline]
     pub fn catch_up(&mut self) {
         if !self.journal.is_empty() {
@@ -334,7 +339,7 @@ impl Connection {
                 What::Ping | What::Pong => self.whole_control_frame(line),
             };
             self.payload(side, at);
-            self.timeline.push(Observation { at, side: Some(side), observed });
+            self.timeline.push_overdue(Observation { at, side: Some(side), observed });
         }
         self.journal.give_back(lines);
     }
@@ -420,7 +425,7 @@ impl Connection {
             kind,
             by,
             at,
-            quiet_since: self.last_payload,
+            quiet_since: self.last_payload(),
             quiet_since_of: self.last_payload_of,
             peer: last_word,
         };

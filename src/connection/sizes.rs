@@ -15,7 +15,7 @@ impl MessageSizes {
     pub const UP_TO: [u64; 6] = [125, 1_024, 16_384, 65_535, 1_048_576, 16_777_216];
 
     pub(super) fn count(&mut self, size: u64, at: Origin) {
-        let class = Self::UP_TO.partition_point(|most| *most < size);
+        let class = if size <= Self::UP_TO[0] { 0 } else { Self::UP_TO.partition_point(|most| *most < size) };
         if let Some(count) = self.counts.get_mut(class) {
             *count = count.saturating_add(1);
         }

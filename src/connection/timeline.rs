@@ -102,9 +102,18 @@ pub enum Observed {
 #[derive(Debug, Clone)]
 pub struct Timeline {
     first: Vec<Observation>,
+    /// How many of `first` were added when all others were there, or should have been.
+    added: u32,
+    keep_first: u32,
+    keep_last: u32,
+    /// Only from the first of them on.
+    rest: Option<Box<Rest>>,
+}
+
+/// What does not fit into the beginning.
+#[derive(Debug, Clone, Default)]
+struct Rest {
     last: VecDeque<Observation>,
-    keep_first: usize,
-    keep_last: usize,
     skipped: u64,
 }
 
@@ -112,50 +121,74 @@ impl Timeline {
     /// An empty timeline with the bounds of `limits`.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        Self {
-            first: Vec::new(),
-            last: VecDeque::new(),
-            keep_first: limits.timeline_first,
-            keep_last: limits.timeline_last.max(1),
-            skipped: 0,
-        }
+        let bound = |limit: usize| u32::try_from(limit).unwrap_or(u32::MAX);
+        let (keep_first, keep_last) = (bound(limits.timeline_first), bound(limits.timeline_last).max(1));
+        Self { first: Vec::new(), added: 0, keep_first, keep_last, rest: None }
     }
 
     pub(super) fn push(&mut self, observation: Observation) {
-        if self.first.len() < self.keep_first {
-            self.insert(observation);
+        self.push_beyond(self.keep_first as usize, observation);
+    }
+
+    /// The same for one of which the timeline should have known before anything was added at its beginning.
+    pub(super) fn push_overdue(&mut self, observation: Observation) {
+        self.push_beyond(self.keep_first as usize + self.added as usize, observation);
+    }
+
+    fn push_beyond(&mut self, most: usize, observation: Observation) {
+        if self.first.len() < most {
+            self.place(observation);
             return;
         }
-        if self.last.len() == self.keep_last {
-            self.last.pop_front();
-            self.skipped += 1;
+        let Rest { last, skipped } = &mut **self.rest.get_or_insert_default();
+        if last.len() == self.keep_last as usize {
+            last.pop_front();
+            *skipped += 1;
         }
-        if self.last.back().is_none_or(|last| last.at.packet <= observation.at.packet) {
-            self.last.push_back(observation);
+        if last.back().is_none_or(|last| last.at.packet <= observation.at.packet) {
+            last.push_back(observation);
             return;
         }
         // What is only noticed later, like a fault of the request that its response brings up, goes where it belongs.
-        let place = self.last.partition_point(|seen| seen.at.packet <= observation.at.packet);
-        self.last.insert(place, observation);
+        let place = last.partition_point(|seen| seen.at.packet <= observation.at.packet);
+        last.insert(place, observation);
     }
 
     /// Adds an observation that belongs before all others.
     pub(crate) fn prepend(&mut self, observation: Observation) {
+        self.added += 1;
+        self.make_room();
         self.first.insert(0, observation);
     }
 
     /// Adds an observation to the first ones, where its packet belongs.
     pub(crate) fn insert(&mut self, observation: Observation) {
-        let place = self.first.partition_point(|seen| seen.at.packet <= observation.at.packet);
-        self.first.insert(place, observation);
+        self.added += 1;
+        self.place(observation);
+    }
+
+    fn place(&mut self, observation: Observation) {
+        self.make_room();
+        match self.first.last() {
+            Some(last) if last.at.packet > observation.at.packet => {
+                let place = self.first.partition_point(|seen| seen.at.packet <= observation.at.packet);
+                self.first.insert(place, observation);
+            }
+            _ => self.first.push(observation),
+        }
+    }
+
+    /// Most connections of which there are many have few observations.
+    fn make_room(&mut self) {
+        if self.first.len() == self.first.capacity() {
+            self.first.reserve_exact(self.first.len().max(2));
+        }
     }
 
     /// Adds an observation that comes to light when all others are there, where its packet belongs.
     pub(crate) fn insert_late(&mut self, observation: Observation) {
-        match self.last.front() {
-            Some(last) if last.at.packet <= observation.at.packet => self.push(observation),
-            _ => self.insert(observation),
-        }
+        let is_last = self.last().next().is_some_and(|last| last.at.packet <= observation.at.packet);
+        if is_last { self.push(observation) } else { self.insert(observation) }
     }
 
     /// The observations from the beginning, in order.
@@ -167,12 +200,13 @@ impl Timeline {
     /// How many observations were dropped between [`Self::first`] and [`Self::last`].
     #[must_use]
     pub fn skipped(&self) -> u64 {
-        self.skipped
+        self.rest.as_ref().map_or(0, |rest| rest.skipped)
     }
 
     /// The observations from the end, in order; empty while everything fits into [`Self::first`].
     pub fn last(&self) -> impl DoubleEndedIterator<Item = &Observation> + ExactSizeIterator {
-        self.last.iter()
+        static NOTHING: VecDeque<Observation> = VecDeque::new();
+        self.rest.as_ref().map_or(&NOTHING, |rest| &rest.last).iter()
     }
 }
 

@@ -16,8 +16,6 @@ use std::sync::LazyLock;
 pub struct Traffic {
     /// Frames whose header was seen, by opcode; all reserved opcodes together.
     pub frames: FrameCounts,
-    /// Whether all of its first messages are JSON; `None` when none of them could be looked at.
-    pub json: Option<bool>,
     /// What its last complete message calls itself, and the packet with its last byte; `None` unless its messages are JSON.
     pub label: Option<Box<(Label, Origin)>>,
     /// Complete text messages.

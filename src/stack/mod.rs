@@ -532,6 +532,9 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, mut tcp: TcpF
     connection.copies = tcp.copies.clone().map(|seen| Copies { segments: tcp.duplicates, seen });
     connection.syn = tcp.syn.map(|(_, at)| at);
     connection.syn_ack = tcp.syn_ack.map(|(_, at)| at);
+    if !tcp.icmp.is_empty() {
+        connection.catch_up();
+    }
     let icmp: Vec<_> = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
     for &(side, error) in &icmp {
         connection.timeline.insert_late(Observation {

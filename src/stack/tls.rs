@@ -303,6 +303,7 @@ impl Inside {
 
 /// Adds what TLS showed, with its lines of the timeline.
 fn add_tls(connection: &mut Connection, facts: TlsFacts) {
+    connection.catch_up();
     let hellos = [
         facts.client_hello.as_ref().map(|hello| (hello.origin, Side::Client, Observed::ClientHello)),
         facts.server_hello.as_ref().map(|hello| (hello.origin, Side::Server, Observed::ServerHello)),

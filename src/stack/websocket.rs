@@ -128,7 +128,7 @@ impl WebSocketStage {
         {
             self.connection.violation(violation, &shared.limits);
         }
-        let quiet_since = self.connection.last_payload;
+        let quiet_since = self.connection.last_payload();
         let (decoder, scratch, mut recorder) = self.parts(side, shared);
         decoder.push(scratch, chunk.offset, chunk.origin, chunk.bytes, &mut recorder);
         self.note_http_status(side, &chunk);
@@ -156,9 +156,9 @@ impl WebSocketStage {
     /// Tells the crowd what is new.
     fn tell_crowd(&mut self, shared: &mut Shared) {
         // What a hole hides may have broken the silence.
-        let is_whole = self.connection.visibility.iter().all(|(_, seen)| seen.gap.is_none());
-        if let Some(survived) = self.connection.longest_silence.filter(|_| is_whole)
+        if let Some(survived) = self.connection.longest_silence
             && survived.seconds > self.crowd_knows.survived
+            && self.connection.visibility.iter().all(|(_, seen)| seen.gap.is_none())
         {
             self.crowd_knows.survived = survived.seconds;
             shared.notices.survived(&self.connection, survived);
@@ -259,15 +259,11 @@ impl WebSocketStage {
             self.count_frames_after_close(side);
             self.count_unreadable_messages(side);
         }
-        self.connection.catch_up();
         self.accept_what_the_client_accepted();
         for side in Side::BOTH {
-            let (json, label) = (self.inside.json(side), self.inside.label(side));
-            if json.is_some() {
-                self.connection.traffic[side].json = json;
-            }
-            if label.is_some() {
-                self.connection.traffic[side].label = label.map(Box::new);
+            self.connection.json[side] = self.inside.json(side);
+            if let Some(label) = self.inside.label(side) {
+                self.connection.traffic[side].label = Some(Box::new(label));
             }
         }
         self.connection.application = self.inside.finish(&self.connection);
@@ -318,9 +314,12 @@ impl WebSocketStage {
 
     /// A client that goes on sending frames after a faulty 101 has accepted it, whatever RFC 6455 §4.1 asks.
     fn accept_what_the_client_accepted(&mut self) {
-        let frames = &self.connection.traffic.client.frames;
-        if self.connection.handshake.outcome == Outcome::Failed && frames.text + frames.binary > 0 {
-            self.connection.handshake.outcome = Outcome::Accepted;
+        if self.connection.handshake.outcome == Outcome::Failed {
+            self.connection.catch_up();
+            let frames = &self.connection.traffic.client.frames;
+            if frames.text + frames.binary > 0 {
+                self.connection.handshake.outcome = Outcome::Accepted;
+            }
         }
     }
 
@@ -515,20 +514,22 @@ mod tests {
                 offsets[*side] += bytes.len() as u64;
             }
         }
-        format!("{:?}", stage.finish(&mut shared))
+        let mut connection = stage.finish(&mut shared);
+        connection.catch_up();
+        format!("{connection:?}")
     }
 
     /// What a connection that says nothing takes; what it has said comes on top.
     #[test]
     fn an_idle_connection_is_small() {
         let sizes = [
-            ("stage", size_of::<WebSocketStage>(), 640),
+            ("stage", size_of::<WebSocketStage>(), 344),
             ("decoder", size_of::<Decoder>(), 48),
-            ("inside", size_of::<Inside>(), 200),
-            ("connection", size_of::<Connection>(), 1416),
-            ("traffic", size_of::<Traffic>(), 376),
-            ("visibility", size_of::<Visibility>(), 72),
-            ("timeline", size_of::<Timeline>(), 80),
+            ("inside", size_of::<Inside>(), 168),
+            ("connection", size_of::<Connection>(), 464),
+            ("traffic", size_of::<Traffic>(), 368),
+            ("visibility", size_of::<Visibility>(), 16),
+            ("timeline", size_of::<Timeline>(), 48),
             ("observation", size_of::<Observation>(), 48),
             ("note", size_of::<MessageNote>(), 96),
         ];

@@ -38,7 +38,7 @@ pub(in crate::evidence) fn silence_s(view: &View<'_>) -> Answer {
     let connection = view.connection;
     let (since, until) = match view.end {
         Some(end) => (end.quiet_since, Some(end.at)),
-        None => (connection.last_payload, connection.open_until),
+        None => (connection.last_payload(), connection.open_until),
     };
     let (Some(since), Some(until)) = (since, until) else {
         return absent();

@@ -36,7 +36,7 @@ pub(in crate::evidence) fn json(view: &View<'_>) -> Answer {
     // Of messages in a hole nobody knows; that one of them was no JSON, the others can show all the same.
     of_message(view, |end, _| {
         let peer = end.by.other();
-        match view.connection.traffic[peer].json {
+        match view.connection.json[peer] {
             Some(false) => boolean(false),
             Some(true) => or_unknown(view.frames_of(peer).map(|()| boolean(true))),
             None => or_unknown(view.all_frames().map(|()| absent())),

@@ -35,7 +35,7 @@ pub(in crate::evidence) fn open_at_capture_end(view: &View<'_>) -> Answer {
         Some(end) => boolean(false).at([end.at]),
         None => match view.unseen_end() {
             Some(why) => unknown(why),
-            None => boolean(true).at(view.connection.last_payload),
+            None => boolean(true).at(view.connection.last_payload()),
         },
     }
 }

@@ -397,7 +397,7 @@ impl ConnectionObject {
             tls: tls(report),
             stacks: Sides::of(|side| stack(&report.subject.software()[side])),
             application: application(report, speaker),
-            messages: Sides::of(|side| MessageCounts::from(traffic(side))),
+            messages: Sides::of(|side| MessageCounts::of(traffic(side), connection.json[side])),
             frames: Sides::of(|side| traffic(side).frames.named().into_iter().filter(|&(_, n)| n > 0).collect()),
             unacknowledged: Sides::of(|side| unacknowledged(report, side)),
             keepalive: KeepaliveObject {

@@ -35,15 +35,15 @@ struct LastObject {
     packet: u64,
 }
 
-impl From<&Traffic> for MessageCounts {
-    fn from(traffic: &Traffic) -> Self {
+impl MessageCounts {
+    pub(super) fn of(traffic: &Traffic, json: Option<bool>) -> Self {
         let classes = traffic.sizes.classes().filter(|(_, count)| *count > 0);
         let largest = traffic.sizes.largest();
         Self {
             text: traffic.text_messages,
             binary: traffic.binary_messages,
             unread: traffic.unread_messages,
-            json: traffic.json,
+            json,
             sizes: classes
                 .map(|(up_to, count)| (up_to.map_or_else(|| "more".to_owned(), |up_to| up_to.to_string()), count))
                 .collect(),
