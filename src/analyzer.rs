@@ -24,7 +24,7 @@ use crate::connection::{Connection, Recorder};
 use crate::crowd::Around;
 use crate::diagnosis::Paths;
 use crate::evidence::{Facts, Subject};
-use crate::fleet::{ConnectionReport, Summary};
+use crate::fleet::{ASKED, ConnectionReport, Summary};
 use crate::limits::Limits;
 use crate::packet::Decoder;
 use crate::stack::Payload;
@@ -273,5 +273,6 @@ fn conclude(pending: Pending, knowledge: &Knowledge, paths: &mut Paths) -> Conne
     let subject = Arc::new(Subject::new(Arc::clone(&connection), pending.around, Arc::clone(&knowledge.tables)));
     let mut facts = Facts::of(Arc::clone(&subject));
     let diagnosis = paths.diagnose(&knowledge.rules, &mut facts);
+    ASKED.iter().for_each(|fact| facts.read(*fact));
     ConnectionReport { connection, subject, facts, diagnosis }
 }

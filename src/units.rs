@@ -92,13 +92,23 @@ impl fmt::Display for Timestamp {
         let nanos = self.nanos().rem_euclid(1_000_000_000);
         let (year, month, day) = civil_from_days(seconds.div_euclid(86_400));
         let of_day = seconds.rem_euclid(86_400);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{nanos:09}Z",
-            of_day / 3600,
-            of_day / 60 % 60,
-            of_day % 60
-        )
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        let parts = [
+            (0, 4, year),
+            (5, 2, month),
+            (8, 2, day),
+            (11, 2, of_day / 3600),
+            (14, 2, of_day / 60 % 60),
+            (17, 2, of_day % 60),
+        ];
+        for (place, digits, value) in parts.into_iter().chain([(20, 9, nanos)]) {
+            let mut rest = value;
+            for digit in text[place..place + digits].iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
 

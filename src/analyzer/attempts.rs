@@ -2,6 +2,7 @@
 
 use crate::connection::Connection;
 use crate::units::{Endpoint, Side};
+use foldhash::fast::RandomState;
 use std::collections::{HashSet, VecDeque};
 
 /// Connection attempts without a byte of payload. Only the rest of the capture can tell whether they were for a
@@ -15,7 +16,7 @@ pub(super) struct Attempts {
         reason = "they come in boxes, and a growing list of the connections themselves would be copied"
     )]
     waiting: Vec<Box<Connection>>,
-    websocket_servers: HashSet<Endpoint>,
+    websocket_servers: HashSet<Endpoint, RandomState>,
 }
 
 impl Attempts {

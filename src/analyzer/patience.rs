@@ -5,6 +5,7 @@
 
 use crate::connection::{Connection, EndSignalKind};
 use crate::units::{Endpoint, Side};
+use foldhash::fast::RandomState;
 use std::collections::{HashMap, VecDeque};
 
 /// How long to wait for what other connections tell.
@@ -21,7 +22,7 @@ pub enum Patience {
 #[derive(Debug, Default)]
 pub(super) struct Patient {
     waiting: VecDeque<Box<Connection>>,
-    of_server: HashMap<Endpoint, usize>,
+    of_server: HashMap<Endpoint, usize, RandomState>,
 }
 
 impl Patient {

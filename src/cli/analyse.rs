@@ -60,11 +60,14 @@ pub(super) fn run(
     let status = ExitStatus::Analysed;
     let (damage, speaker) = (Vec::new(), &speaker);
     let baseline = Baseline::default();
+    // Whoever reads a pipe wants each line now; a file is read later, unless it grows with what is recorded.
+    let waits = !inputs.are_live() && prints_to_file();
     let mut job = Job {
         args,
         speaker,
         width,
         status,
+        waits,
         first_object: true,
         damage,
         places_damaged: 0,
@@ -98,6 +101,19 @@ pub(super) fn run(
         eprintln!("wsdissect: following {}; Ctrl-C prints the report", inputs.captures[0].name);
     }
     job.analyse(&inputs, options, key_logs)
+}
+
+/// Whether standard output is a file on a disk.
+#[cfg(unix)]
+fn prints_to_file() -> bool {
+    use std::os::fd::AsFd as _;
+    let file = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    file.and_then(|file| file.metadata()).is_ok_and(|metadata| metadata.is_file())
+}
+
+#[cfg(not(unix))]
+fn prints_to_file() -> bool {
+    false
 }
 
 /// How many threads to work with. What comes while it is recorded is reported at once, which one thread does best; and what
@@ -137,6 +153,8 @@ struct Job<'a, W: Write> {
     speaker: &'a Speaker,
     width: usize,
     status: ExitStatus,
+    /// Lines may wait until there are many.
+    waits: bool,
     first_object: bool,
     damage: Vec<Damage>,
     /// Also those that are not kept in `damage`.
@@ -335,8 +353,9 @@ impl<W: Write> Job<'_, W> {
                 Format::Jsonl => {
                     let object = places.object(&report, self.speaker);
                     self.line(&object)?;
-                    // Whoever reads a pipe wants the line now.
-                    self.out.flush()?;
+                    if !self.waits {
+                        self.out.flush()?;
+                    }
                 }
             }
         }

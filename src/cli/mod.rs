@@ -35,7 +35,11 @@ pub fn run() -> ExitStatus {
         }
     };
     let language = args.lang.unwrap_or_else(language_of_the_locale);
-    let stdout = anstream::AutoStream::auto(io::stdout());
+    // JSON has no escape sequences that would have to be taken out where nobody understands them.
+    let stdout = match &args.command {
+        None if args.analysis.format != args::Format::Text => anstream::AutoStream::always(io::stdout()),
+        _ => anstream::AutoStream::auto(io::stdout()),
+    };
     let mut out = BufWriter::with_capacity(64 << 10, stdout);
     let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0).min(120));
     let outcome = match &args.command {

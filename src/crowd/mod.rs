@@ -19,6 +19,7 @@ pub use notice::{Notice, Notices};
 use crate::connection::{Connection, Leg};
 use crate::limits::Limits;
 use crate::units::{Endpoint, Origin, Side, Timestamp};
+use foldhash::fast::RandomState;
 use groups::{Ended, Groups};
 use legs::Legs;
 use notice::{Hosts, What};
@@ -58,7 +59,7 @@ pub struct Crowd {
     legs: Legs,
     requests: Requests,
     /// What was found for flows that are not over yet.
-    found: HashMap<u64, Found>,
+    found: HashMap<u64, Found, RandomState>,
     clock_stepped: bool,
     over: bool,
 }

@@ -18,6 +18,7 @@ mod tally;
 
 pub use limits::{CaptureLimit, capture_limits};
 pub use quality::{Fault, Quality, Verdict};
+pub(crate) use shared::ASKED;
 pub use shared::{Clients, HowEnded, Quantised, Shared};
 pub use spread::{Common, Spread};
 pub use summary::{CopyCounts, HopCounts, SightCounts, Summary};
@@ -28,9 +29,10 @@ use crate::diagnosis::{Cause, Confidence, Diagnosis, Party, RuleId};
 use crate::evidence::{Facts, Subject};
 use crate::units::{Endpoint, PacketNumber, Side, Timestamp};
 use events::Event;
+use foldhash::fast::RandomState;
 use moments::Moments;
 use reconnects::{Reconnects, Returns};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// One connection that has ended, or whose capture has: what was seen, as facts, and what it means.
@@ -55,6 +57,13 @@ pub struct IncidentKey {
     pub party: Party,
     /// How the closing looked on the wire.
     pub closing: Closing,
+}
+
+impl IncidentKey {
+    fn of(report: &ConnectionReport) -> Self {
+        let Diagnosis { rule, party, .. } = &report.diagnosis;
+        Self { rule: rule.clone(), party: *party, closing: Closing::of(report) }
+    }
 }
 
 /// The face of an ending, before any diagnosis.
@@ -235,24 +244,36 @@ pub struct Counts {
 impl Counts {
     /// Takes in one connection.
     pub fn add(&mut self, report: &ConnectionReport) {
-        let diagnosis = &report.diagnosis;
-        self.total += 1;
-        *self.by_closing.entry(Closing::of(report)).or_default() += 1;
-        *self.by_rule.entry(diagnosis.rule.clone()).or_default() += 1;
-        *self.by_cause.entry(diagnosis.cause).or_default() += 1;
-        *self.by_party.entry(diagnosis.party).or_default() += 1;
-        let key = (diagnosis.rule.clone(), diagnosis.cause, diagnosis.party);
-        *self.by_rule_and_party.entry(key).or_default() += 1;
+        self.add_many(&IncidentKey::of(report), report.diagnosis.cause, 1);
+    }
+
+    fn add_many(&mut self, key: &IncidentKey, cause: Cause, count: u64) {
+        let IncidentKey { rule, party, closing } = key;
+        self.total += count;
+        *self.by_closing.entry(*closing).or_default() += count;
+        *self.by_rule.entry(rule.clone()).or_default() += count;
+        *self.by_cause.entry(cause).or_default() += count;
+        *self.by_party.entry(*party).or_default() += count;
+        *self.by_rule_and_party.entry((rule.clone(), cause, *party)).or_default() += count;
     }
 }
 
 /// Collects incidents while reports come in.
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
-    incidents: BTreeMap<IncidentKey, Incident>,
-    counts: Counts,
+    kinds: HashMap<IncidentKey, Kind, RandomState>,
+    incidents: Vec<Incident>,
     moments: Moments,
     returns: Returns,
+}
+
+/// Connections that share what an incident's do.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    cause: Cause,
+    count: u64,
+    /// The place of their incident, if they are in one.
+    incident: Option<usize>,
 }
 
 /// What was found across all connections.
@@ -276,36 +297,49 @@ impl Fleet {
 
     /// Takes in one connection.
     pub fn add(&mut self, report: &ConnectionReport) {
-        let diagnosis = &report.diagnosis;
-        self.counts.add(report);
         self.moments.add(report);
         self.returns.add(report);
-        let key = IncidentKey { rule: diagnosis.rule.clone(), party: diagnosis.party, closing: Closing::of(report) };
-        let room = self.incidents.len() < Self::INCIDENTS;
-        match self.incidents.get_mut(&key) {
-            Some(incident) => incident.add(report),
-            None if room => self.incidents.entry(key.clone()).or_insert_with(|| Incident::new(key, report)).add(report),
-            None => {
-                let alike = self.incidents.values_mut().find(|incident| incident.key.rule == key.rule);
-                if let Some(incident) = alike {
-                    incident.add(report);
-                }
+        let key = IncidentKey::of(report);
+        let incident = match self.kinds.get_mut(&key) {
+            Some(kind) => {
+                kind.count += 1;
+                kind.incident
             }
+            None => {
+                let incident = self.incident_of(&key, report);
+                self.kinds.insert(key, Kind { cause: report.diagnosis.cause, count: 1, incident });
+                incident
+            }
+        };
+        if let Some(incident) = incident {
+            self.incidents[incident].add(report);
         }
+    }
+
+    /// The place of the incident for connections of a new kind: one of their own while there is room.
+    fn incident_of(&mut self, key: &IncidentKey, first: &ConnectionReport) -> Option<usize> {
+        if self.incidents.len() < Self::INCIDENTS {
+            self.incidents.push(Incident::new(key.clone(), first));
+            return Some(self.incidents.len() - 1);
+        }
+        let alike = self.incidents.iter().enumerate().filter(|(_, incident)| incident.key.rule == key.rule);
+        alike.min_by(|(_, one), (_, other)| one.key.cmp(&other.key)).map(|(at, _)| at)
     }
 
     /// All incidents, worst first.
     #[must_use]
     pub fn incidents(&self) -> Vec<&Incident> {
-        let mut incidents: Vec<_> = self.incidents.values().collect();
+        let mut incidents: Vec<_> = self.incidents.iter().collect();
         incidents.sort_by_key(|incident| incident.urgency());
         incidents
     }
 
     /// How many connections there are of each kind.
     #[must_use]
-    pub fn counts(&self) -> &Counts {
-        &self.counts
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.kinds.iter().for_each(|(key, kind)| counts.add_many(key, kind.cause, kind.count));
+        counts
     }
 
     /// Everything that the connections say together.
@@ -318,6 +352,6 @@ impl Fleet {
         more_events += more;
         events.sort_by_key(|event| (event.start, event.servers.iter().min().copied()));
         let reconnects = self.returns.find(&events);
-        Overview { incidents, counts: self.counts.clone(), events, more_events, reconnects }
+        Overview { incidents, counts: self.counts(), events, more_events, reconnects }
     }
 }

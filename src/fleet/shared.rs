@@ -5,8 +5,9 @@ use crate::connection::{ClosePayload, Connection, EndSignalKind};
 use crate::diagnosis::Cause;
 use crate::evidence::FactId;
 use crate::units::{Endpoint, PacketNumber, Side, Timestamp};
+use foldhash::fast::RandomState;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 /// What the connections of one incident have in common.
@@ -51,6 +52,9 @@ const SILENT_SIDE: FactId = FactId::named("end.silent_side");
 const SERVER: FactId = FactId::named("handshake.server");
 const PROXY: FactId = FactId::named("handshake.proxy");
 
+/// The facts that are asked of every connection that a fleet takes in, to be read beforehand.
+pub(crate) const ASKED: [FactId; 4] = [SILENCE, LIFETIME, SERVER, PROXY];
+
 /// The first sign of an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HowEnded {
@@ -89,7 +93,7 @@ impl HowEnded {
 /// Addresses of clients: how many there are, up to a bound, and the first of them in order.
 #[derive(Debug, Clone, Default)]
 pub struct Clients {
-    addresses: BTreeSet<IpAddr>,
+    addresses: HashSet<IpAddr, RandomState>,
     more: bool,
 }
 
@@ -119,7 +123,9 @@ impl Clients {
 
     /// The first few of them, in order.
     pub fn first(&self, most: usize) -> impl Iterator<Item = &IpAddr> {
-        self.addresses.iter().take(most)
+        let mut addresses: Vec<&IpAddr> = self.addresses.iter().collect();
+        addresses.sort_unstable();
+        addresses.into_iter().take(most)
     }
 }
 

@@ -1,18 +1,18 @@
 //! Counts of values of which there may be any number, in a fixed amount of memory.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 
 /// How often each of the first few different values came.
 #[derive(Debug, Clone)]
 pub struct Tally<T> {
-    counts: BTreeMap<T, u64>,
+    /// What came often is near the front, where it is found soon.
+    counts: Vec<(T, u64)>,
     others: u64,
 }
 
 impl<T> Default for Tally<T> {
     fn default() -> Self {
-        Self { counts: BTreeMap::new(), others: 0 }
+        Self { counts: Vec::new(), others: 0 }
     }
 }
 
@@ -35,29 +35,33 @@ impl<T: Ord + Clone> Tally<T> {
         T: Borrow<Q>,
         Q: Ord + ToOwned<Owned = T> + ?Sized,
     {
-        let room = self.counts.len() < Self::KEPT;
-        match self.counts.get_mut(value) {
-            Some(count) => *count += times,
-            None if room => {
-                self.counts.insert(value.to_owned(), times);
+        match self.counts.iter().position(|(known, _)| known.borrow() == value) {
+            Some(at) => {
+                self.counts[at].1 += times;
+                if at > 0 && self.counts[at].1 > self.counts[at - 1].1 {
+                    self.counts.swap(at, at - 1);
+                }
             }
+            None if self.counts.len() < Self::KEPT => self.counts.push((value.to_owned(), times)),
             None => self.others += times,
         }
     }
 
     /// Takes in the counts of another one.
     pub fn merge(&mut self, other: &Self) {
-        for (value, count) in &other.counts {
+        let mut counts: Vec<&(T, u64)> = other.counts.iter().collect();
+        counts.sort_by_key(|(value, _)| value);
+        for (value, count) in counts {
             self.add_many(value, *count);
         }
         self.others += other.others;
     }
 
-    /// The values with their counts, most frequent first.
+    /// The values with their counts, most frequent first; of those that are as frequent, the least first.
     #[must_use]
     pub fn by_count(&self) -> Vec<(&T, u64)> {
         let mut values: Vec<_> = self.counts.iter().map(|(value, count)| (value, *count)).collect();
-        values.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        values.sort_by_key(|(value, count)| (std::cmp::Reverse(*count), *value));
         values
     }
 
@@ -70,7 +74,7 @@ impl<T: Ord + Clone> Tally<T> {
     /// All that was counted.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.counts.values().sum::<u64>() + self.others
+        self.counts.iter().map(|(_, count)| count).sum::<u64>() + self.others
     }
 
     /// How often values came that are not kept.
@@ -82,7 +86,7 @@ impl<T: Ord + Clone> Tally<T> {
     /// How often a value came.
     #[must_use]
     pub fn of(&self, value: &T) -> u64 {
-        self.counts.get(value).copied().unwrap_or(0)
+        self.counts.iter().find(|(known, _)| known == value).map_or(0, |(_, count)| *count)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::evidence::{FactId, Known, Value, WhyUnknown};
 use crate::fleet::{CaptureLimit, ConnectionReport, CopyCounts, capture_limits};
 use crate::report::{InputFile, Speaker, code_name, community_id, violation_reference};
 use crate::stream::GapReason;
-use crate::units::{Endpoint, Origin, PacketNumber, Side};
+use crate::units::{Endpoint, Origin, PacketNumber, PerSide, Side};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -401,8 +401,8 @@ impl ConnectionObject {
             frames: Sides::of(|side| traffic(side).frames.named().into_iter().filter(|&(_, n)| n > 0).collect()),
             unacknowledged: Sides::of(|side| unacknowledged(report, side)),
             keepalive: KeepaliveObject {
-                ping_interval_s: number(report, "keepalive.ping_interval_s"),
-                tcp_interval_s: number(report, "keepalive.tcp_interval_s"),
+                ping_interval_s: number(report, const { FactId::named("keepalive.ping_interval_s") }),
+                tcp_interval_s: number(report, const { FactId::named("keepalive.tcp_interval_s") }),
                 sides: KeepaliveSides::new(connection),
             },
             close: close(connection, speaker),
@@ -448,37 +448,41 @@ fn handshake(report: &ConnectionReport) -> HandshakeObject {
         request_packet: request.map(|request| request.last.packet.value()),
         response_packet: response.map(|response| response.last.packet.value()),
         timing: TimingObject {
-            tcp_s: number(report, "tcp.setup_s"),
-            tls_s: number(report, "tls.setup_s"),
-            answer_s: number(report, "handshake.answer_s"),
+            tcp_s: number(report, const { FactId::named("tcp.setup_s") }),
+            tls_s: number(report, const { FactId::named("tls.setup_s") }),
+            answer_s: number(report, const { FactId::named("handshake.answer_s") }),
         },
     }
 }
 
 /// The answer to a fact that is a number; null when it is absent.
-fn number(report: &ConnectionReport, fact: &str) -> Maybe<Option<f64>> {
-    match FactId::by_name(fact).map(|fact| report.facts.get(fact)) {
-        Some(Known::Seen(value)) => Maybe::Value(value.number()),
-        Some(Known::Unknown(why)) => Maybe::unknown(*why),
-        Some(Known::Absent) | None => Maybe::Value(None),
+fn number(report: &ConnectionReport, fact: FactId) -> Maybe<Option<f64>> {
+    match report.facts.get(fact) {
+        Known::Seen(value) => Maybe::Value(value.number()),
+        Known::Unknown(why) => Maybe::unknown(*why),
+        Known::Absent => Maybe::Value(None),
     }
 }
 
-fn word(report: &ConnectionReport, fact: &str) -> Maybe<Option<String>> {
-    match FactId::by_name(fact).map(|fact| report.facts.get(fact)) {
-        Some(Known::Seen(value)) => Maybe::Value(value.text().map(str::to_owned)),
-        Some(Known::Unknown(why)) => Maybe::unknown(*why),
-        Some(Known::Absent) | None => Maybe::Value(None),
+fn word(report: &ConnectionReport, fact: FactId) -> Maybe<Option<String>> {
+    match report.facts.get(fact) {
+        Known::Seen(value) => Maybe::Value(value.text().map(str::to_owned)),
+        Known::Unknown(why) => Maybe::unknown(*why),
+        Known::Absent => Maybe::Value(None),
     }
 }
 
 fn unacknowledged(report: &ConnectionReport, side: Side) -> Maybe<UnacknowledgedObject> {
-    let count = |what: &str| match number(report, &format!("{side}.{what}")) {
+    const BYTES: PerSide<FactId> =
+        PerSide { client: FactId::named("client.unacked_bytes"), server: FactId::named("server.unacked_bytes") };
+    const MESSAGES: PerSide<FactId> =
+        PerSide { client: FactId::named("client.unacked_messages"), server: FactId::named("server.unacked_messages") };
+    let count = |fact: FactId| match number(report, fact) {
         Maybe::Value(count) => Maybe::Value(count.unwrap_or(0.0) as i64),
         Maybe::Unknown { unknown } => Maybe::Unknown { unknown },
     };
-    match count("unacked_bytes") {
-        Maybe::Value(bytes) => Maybe::Value(UnacknowledgedObject { messages: count("unacked_messages"), bytes }),
+    match count(BYTES[side]) {
+        Maybe::Value(bytes) => Maybe::Value(UnacknowledgedObject { messages: count(MESSAGES[side]), bytes }),
         Maybe::Unknown { unknown } => Maybe::Unknown { unknown },
     }
 }
@@ -501,8 +505,11 @@ fn tls(report: &ConnectionReport) -> Option<TlsObject> {
             defect: tls.certificate_defect().map(|defect| defect.name()),
             packet: shown.origin.packet.value(),
         }),
-        close_notify: word(report, "tls.close_notify"),
-        stream_end: StreamEndObject { client: word(report, "tls.client_end"), server: word(report, "tls.server_end") },
+        close_notify: word(report, const { FactId::named("tls.close_notify") }),
+        stream_end: StreamEndObject {
+            client: word(report, const { FactId::named("tls.client_end") }),
+            server: word(report, const { FactId::named("tls.server_end") }),
+        },
         websocket: tls.websocket.map(|guess| GuessObject {
             confidence: guess.strength.name(),
             close: guess.parting.map(|parting| GuessedCloseObject {

@@ -26,7 +26,7 @@ pub const SCHEMA: &str = "wsdissect/1";
 /// marks, such as those that turn the direction of writing, are written as `\\u` escapes. They mean the same to a parser.
 #[must_use]
 pub fn plain(text: String) -> String {
-    if !text.chars().any(steers) {
+    if !may_steer(text.as_bytes()) || !text.chars().any(steers) {
         return text;
     }
     let mut plain = String::with_capacity(text.len() + 64);
@@ -41,6 +41,13 @@ pub fn plain(text: String) -> String {
     plain
 }
 
+/// Whether there is a byte with which a character begins that steers. Most text has none, so it is looked at by the piece, with
+/// no way out in between, which takes the processor a few steps only.
+fn may_steer(bytes: &[u8]) -> bool {
+    let begins = |byte: u8| (byte < b' ' && byte != b'\n') || matches!(byte, 0x7f | 0xc2 | 0xe2 | 0xef);
+    bytes.chunks(128).any(|piece| piece.iter().fold(false, |found, byte| found | begins(*byte)))
+}
+
 /// Outside of strings JSON has no controls but line ends.
 fn steers(character: char) -> bool {
     character != '\n' && (character.is_control() || is_invisible(character))
@@ -52,7 +59,17 @@ fn is_invisible(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::{may_steer, plain, steers};
+
+    #[test]
+    fn whatever_steers_begins_with_a_byte_that_may() {
+        let steering: Vec<char> = ('\0'..=char::MAX).filter(|character| steers(*character)).collect();
+        assert!(steering.len() > 60);
+        for character in steering {
+            assert!(may_steer(format!("{}{character}", "a".repeat(200)).as_bytes()), "{character:?}");
+        }
+        assert!(!may_steer("{ \"a\": \"ä中\" }\n".repeat(50).as_bytes()));
+    }
 
     #[test]
     fn what_steers_a_terminal_is_escaped_and_means_the_same() {
