@@ -247,6 +247,11 @@ pub(super) fn contains(list: &[Text], token: &str) -> bool {
     list.iter().any(|element| element.is_ignoring_case(token))
 }
 
+/// The values of a field that came several times, in one, as RFC 9110 §5.3 allows.
+pub(super) fn joined<'h>(values: impl Iterator<Item = &'h [u8]>) -> Text {
+    Text::clean(&values.collect::<Vec<_>>().join(&b", "[..]))
+}
+
 /// The header fields of one head, as httparse lends them.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a>(pub(super) &'a [httparse::Header<'a>]);
@@ -268,10 +273,10 @@ impl<'a> Fields<'a> {
         self.all(name).next().map(|value| Text::clean(trim(value)))
     }
 
-    /// All values of a field, joined as RFC 9110 §5.3 allows.
-    pub(super) fn joined(self, name: &'static str) -> Option<Text> {
-        let values: Vec<&[u8]> = self.all(name).map(trim).collect();
-        (!values.is_empty()).then(|| Text::clean(&values.join(&b", "[..])))
+    /// All values of a field in one.
+    fn joined(self, name: &'static str) -> Option<Text> {
+        let mut values = self.all(name).map(trim).peekable();
+        values.peek().is_some().then(|| joined(values))
     }
 
     fn elements(self, name: &'static str, make: impl Fn(&[u8]) -> Text + Copy) -> Vec<Text> {

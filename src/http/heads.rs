@@ -2,14 +2,18 @@
 //!
 //! An outline of a head is all of it that its form depends on: names and those values that count, without what must stay
 //! private. A head with a known outline gets the form that was read then. The tables are bounded: one that is full is
-//! begun anew, and forms that connections still hold live on with them.
+//! begun anew, and forms that connections still hold live on with them. Before any of that, a head is compared with the
+//! [patterns](super::pattern) of those that were read: most fit one, and nothing is parsed or outlined.
 
 use super::fields::{add_schemes, elements, trim};
 use super::form::{Fields, ProtocolFault, RequestForm, ResponseForm};
 use super::names::cookie_name;
+use super::pattern::{Counts, Fit, Pattern, Patterns};
+use super::reader::Framing;
 use super::text::{self, Text};
 use crate::limits::Limits;
 use foldhash::fast::RandomState;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,6 +24,8 @@ pub struct Heads {
     requests: Known<Arc<RequestForm>>,
     responses: Known<Arc<ResponseForm>>,
     paths: Known<Text>,
+    request_patterns: Patterns<(Arc<RequestForm>, Framing)>,
+    response_patterns: Patterns<(Arc<ResponseForm>, Framing)>,
     /// Written anew for each head.
     outline: Vec<u8>,
 }
@@ -29,6 +35,48 @@ impl Heads {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         Self { limits: *limits, ..Self::default() }
+    }
+
+    /// The form of the request at the start of `bytes`, if it is like one before.
+    pub(super) fn known_request<'h>(&mut self, bytes: &'h [u8]) -> Option<(Arc<RequestForm>, Framing, Fit<'h>)> {
+        let ((form, framing), fit) = self.request_patterns.find(bytes)?;
+        (fit.len <= self.limits.http_head_bytes).then(|| (Arc::clone(form), *framing, fit))
+    }
+
+    /// The form of the response at the start of `bytes`, if it is like one before.
+    pub(super) fn known_response<'h>(&mut self, bytes: &'h [u8]) -> Option<(Arc<ResponseForm>, Framing, Fit<'h>)> {
+        let ((form, framing), fit) = self.response_patterns.find(bytes)?;
+        (fit.len <= self.limits.http_head_bytes).then(|| (Arc::clone(form), *framing, fit))
+    }
+
+    /// Remembers what a request looks like that was read from `bytes`.
+    pub(super) fn remember_request(
+        &mut self,
+        bytes: &[u8],
+        head: &httparse::Request<'_, '_>,
+        form: &Arc<RequestForm>,
+        framing: Framing,
+    ) {
+        let counts = |field: &httparse::Header<'_>| counts(field, REQUEST_VALUES, "sec-websocket-key");
+        let target = head.path.filter(|target| target.starts_with('/'));
+        let pattern = target.and_then(|target| Pattern::draw(bytes, Some(target), head.headers, counts));
+        if let Some(pattern) = pattern {
+            self.request_patterns.add(pattern, (Arc::clone(form), framing));
+        }
+    }
+
+    /// Remembers what a response looks like that was read from `bytes`.
+    pub(super) fn remember_response(
+        &mut self,
+        bytes: &[u8],
+        head: &httparse::Response<'_, '_>,
+        form: &Arc<ResponseForm>,
+        framing: Framing,
+    ) {
+        let counts = |field: &httparse::Header<'_>| counts(field, RESPONSE_VALUES, "sec-websocket-accept");
+        if let Some(pattern) = Pattern::draw(bytes, None, head.headers, counts) {
+            self.response_patterns.add(pattern, (Arc::clone(form), framing));
+        }
     }
 
     /// The path of a request target, fit to be shown.
@@ -136,6 +184,40 @@ impl Value {
     }
 }
 
+impl Value {
+    /// How much of a value the form depends on, so that two values with that in common have one outline.
+    fn counts(self, value: &[u8]) -> Counts {
+        let whole = |is_shown: bool| if is_shown { Counts::First(value.len()) } else { Counts::Otherwise };
+        match self {
+            Self::AsSent => whole(true),
+            Self::Host => whole(text::without_user(value).len() == value.len()),
+            Self::Protocols => {
+                whole(elements(value).all(|name| matches!(text::shown_protocol(name), Cow::Borrowed(_))))
+            }
+            Self::Location => whole(*text::shown_location(value) == *value),
+            Self::Schemes => Counts::Otherwise,
+            Self::CookieName => {
+                let name = value.iter().position(|byte| *byte == b'=');
+                name.map_or(Counts::Otherwise, |name| Counts::First(name + 1))
+            }
+        }
+    }
+}
+
+/// How much of a field's value counts for the form and for the length of the body.
+fn counts(field: &httparse::Header<'_>, values: &[(&str, Value)], own: &str) -> Counts {
+    let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+    match values.iter().find(|(name, _)| is(name)) {
+        Some((_, value)) => value.counts(field.value),
+        None if is(own) => Counts::Own,
+        None if FRAMING_FIELDS.iter().any(|name| is(name)) => Counts::First(field.value.len()),
+        None => Counts::First(0),
+    }
+}
+
+/// The fields that [`Framing::of`] reads.
+const FRAMING_FIELDS: &[&str] = &["content-length", "transfer-encoding"];
+
 /// No value holds either of these two.
 const LINE_END: u8 = b'\n';
 const PART_END: u8 = b'\r';
@@ -189,8 +271,9 @@ impl<T: Clone> Known<T> {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{KEY, read_with};
-    use super::super::{Head, Request, Response};
+    use super::super::{Head, HeadReader, Request, Response, Step};
     use super::*;
+    use crate::units::{Origin, PacketNumber, StreamOffset};
     use std::fmt::Debug;
 
     /// Reads heads with one table for all, in both orders, and each with a table of its own.
@@ -249,6 +332,66 @@ mod tests {
         same_as_alone::<Response>(&under(&["HTTP/1.1 101 X", "HTTP/1.0 101 X", "HTTP/1.1 404 X", "HTTP/1.1 101 XY"]));
     }
 
+    /// What a reader makes of `bytes`, and how many of them it takes.
+    fn step<H: Head>(heads: &mut Heads, bytes: &[u8]) -> (Step<H>, usize) {
+        let origin = Origin { packet: PacketNumber::FIRST, time: None };
+        HeadReader::new().push(heads, StreamOffset(0), origin, bytes)
+    }
+
+    /// One byte of a recorded head is another, is missing, or stands twice: whoever knows the whole head sees the same in it.
+    fn changed_heads_are_read_as_if_alone<H: Head + Debug + PartialEq>(recorded: &str) {
+        let mut shared = Heads::default();
+        for part in recorded.split("\n\n") {
+            let (_, head) = part.split_once('\n').expect("an author and a head");
+            let head = format!("{}\r\n\r\n", head.trim_end_matches('\n').replace('\n', "\r\n")).into_bytes();
+            assert!(matches!(step::<H>(&mut shared, &head).0, Step::Head(_)));
+            for at in 0..head.len() {
+                let (before, after) = (&head[..at], &head[at + 1..]);
+                for byte in *b"a= \t:,\r\n\0\x7f\xff" {
+                    for changed in [[before, &[byte], after].concat(), [before, &[byte], &head[at..]].concat()] {
+                        assert_eq!(
+                            step::<H>(&mut shared, &changed),
+                            step(&mut Heads::default(), &changed),
+                            "{at} {byte}"
+                        );
+                    }
+                }
+                let shorter = [before, after].concat();
+                assert_eq!(step::<H>(&mut shared, &shorter), step(&mut Heads::default(), &shorter), "{at}");
+                assert_eq!(step::<H>(&mut shared, before), step(&mut Heads::default(), before), "{at}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_fits_a_pattern_is_what_would_be_read() {
+        changed_heads_are_read_as_if_alone::<Request>(include_str!("recorded/requests.txt"));
+        changed_heads_are_read_as_if_alone::<Response>(include_str!("recorded/responses.txt"));
+    }
+
+    #[test]
+    fn most_heads_of_a_program_fit_a_pattern() {
+        let mut heads = Heads::default();
+        let request =
+            |path: &str, key: &str| format!("GET {path} HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Key: {key}\r\n\r\n");
+        let first: Request = read_with(&mut heads, &request("/a?b=c", KEY));
+        let other = request("/b", "AAAAAAAAAAAAAAAAAAAAAA==") + "ab";
+        let (form, _, fit) = heads.known_request(other.as_bytes()).expect("only path and key differ");
+        assert_eq!(
+            (fit.len, fit.target, fit.own),
+            (other.len() - 2, &b"/b"[..], Some(&b"AAAAAAAAAAAAAAAAAAAAAA=="[..]))
+        );
+        assert!(Arc::ptr_eq(&form, first.form()));
+        for other in [request("*", KEY), request("http://h/", KEY), request("/", "a\r\nVia: b")] {
+            assert!(heads.known_request(other.as_bytes()).is_none(), "{other}");
+        }
+        // What must stay private leaves no pattern.
+        for line in ["Sec-WebSocket-Protocol: eyJsecret", "Host: user:secret@h", "Coo kie: secret"] {
+            let _: Request = read_with(&mut heads, &format!("GET / HTTP/1.1\r\n{line}\r\n\r\n"));
+        }
+        assert_eq!(heads.request_patterns.iter().count(), 1);
+    }
+
     #[test]
     fn heads_of_one_program_share_their_form() {
         let mut heads = Heads::default();
@@ -263,8 +406,9 @@ mod tests {
         assert!(Arc::ptr_eq(one.form(), other.form()) && one.key != other.key);
         assert_eq!((one.path.as_str(), &one.path), ("/chat?token=…", &other.path));
         let outlines = heads.requests.made.keys().chain(heads.paths.made.keys()).map(|outline| &**outline);
-        for outline in outlines.chain([&*heads.outline]) {
-            assert!(!String::from_utf8_lossy(outline).contains("secret"), "nothing private stays");
+        let patterns = heads.request_patterns.iter().map(Pattern::fixed);
+        for kept in outlines.chain([&*heads.outline]).chain(patterns) {
+            assert!(!String::from_utf8_lossy(kept).contains("secret"), "nothing private stays");
         }
     }
 
@@ -275,6 +419,6 @@ mod tests {
             let _: Request = read_with(&mut heads, &format!("GET /{number} HTTP/1.1\r\nHost: {number}\r\n\r\n"));
         }
         assert!(heads.requests.bytes <= Known::<Text>::MAX_BYTES && heads.requests.made.len() < 1024);
-        assert!(heads.paths.made.len() < 1024);
+        assert!(heads.paths.made.len() < 1024 && heads.request_patterns.iter().count() <= 64);
     }
 }

@@ -1,7 +1,7 @@
 //! The heads of requests and responses: the facts that matter to a WebSocket.
 
 use super::fields::trim;
-use super::form::{Fields, RequestForm, ResponseForm, contains};
+use super::form::{Fields, RequestForm, ResponseForm, contains, joined};
 use super::handshake::{AcceptValue, expected_accept};
 use super::heads::Heads;
 use super::text::{Text, split_target};
@@ -38,12 +38,12 @@ pub struct InvalidKey {
 }
 
 impl KeyState {
-    fn from_values(mut values: impl Iterator<Item = impl AsRef<[u8]>>) -> Self {
+    fn from_values<'h>(mut values: impl Iterator<Item = &'h [u8]>) -> Self {
         let Some(key) = values.next() else { return Self::Missing };
         if values.next().is_some() {
             return Self::Several;
         }
-        let key = trim(key.as_ref());
+        let key = trim(key);
         let accept = expected_accept(key);
         // 16 bytes are 24 characters, which may be decoded in place of 18 bytes.
         let is_valid = key.len() == 24 && LENIENT_BASE64.decode_slice(key, &mut [0; 18]) == Ok(16);
@@ -75,12 +75,12 @@ pub enum AcceptField {
 }
 
 impl AcceptField {
-    fn read(fields: Fields<'_>) -> Option<Self> {
-        let mut values = fields.all("sec-websocket-accept").map(trim);
-        let value = values.next().filter(|_| values.next().is_none()).and_then(AcceptValue::read);
-        match value {
-            Some(value) => Some(Self::Value(value)),
-            None => fields.joined("sec-websocket-accept").map(|sent| Self::Other(Box::new(sent))),
+    fn from_values<'h>(values: impl Iterator<Item = &'h [u8]>) -> Option<Self> {
+        let mut values = values.map(trim).peekable();
+        let first = values.next()?;
+        match (AcceptValue::read(first), values.peek()) {
+            (Some(value), None) => Some(Self::Value(value)),
+            _ => Some(Self::Other(Box::new(joined(std::iter::once(first).chain(values))))),
         }
     }
 }
@@ -128,14 +128,21 @@ impl Request {
     pub(super) fn new(head: &httparse::Request<'_, '_>, place: Place, heads: &mut Heads) -> Self {
         let fields = Fields(head.headers);
         let target = head.path.unwrap_or_default().as_bytes();
-        Self {
-            first: place.first,
-            last: place.last,
-            offset: place.offset,
-            path: heads.path(target),
-            key: KeyState::from_values(fields.all("sec-websocket-key")),
-            form: heads.request_form(head, split_target(target).0),
-        }
+        let form = heads.request_form(head, split_target(target).0);
+        Self::with_form(form, target, fields.all("sec-websocket-key"), place, heads)
+    }
+
+    /// Joins a known form and what each request has for itself.
+    pub(super) fn with_form<'h>(
+        form: Arc<RequestForm>,
+        target: &[u8],
+        keys: impl IntoIterator<Item = &'h [u8]>,
+        place: Place,
+        heads: &mut Heads,
+    ) -> Self {
+        let Place { first, last, offset } = place;
+        let key = KeyState::from_values(keys.into_iter());
+        Self { first, last, offset, path: heads.path(target), key, form }
     }
 
     /// What it has in common with others: the same pointer for as long as the same lines come.
@@ -193,13 +200,17 @@ impl Response {
     /// Takes in a head; its form is read only if it is a new one.
     pub(super) fn new(head: &httparse::Response<'_, '_>, place: Place, heads: &mut Heads) -> Self {
         let fields = Fields(head.headers);
-        Self {
-            first: place.first,
-            last: place.last,
-            offset: place.offset,
-            accept: AcceptField::read(fields),
-            form: heads.response_form(head),
-        }
+        Self::with_form(heads.response_form(head), fields.all("sec-websocket-accept"), place)
+    }
+
+    /// Joins a known form and what each response has for itself.
+    pub(super) fn with_form<'h>(
+        form: Arc<ResponseForm>,
+        accepts: impl IntoIterator<Item = &'h [u8]>,
+        place: Place,
+    ) -> Self {
+        let Place { first, last, offset } = place;
+        Self { first, last, offset, accept: AcceptField::from_values(accepts.into_iter()), form }
     }
 
     /// What it has in common with others: the same pointer for as long as the same lines come.

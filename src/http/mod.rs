@@ -15,6 +15,7 @@ mod heads;
 mod message;
 mod names;
 mod parameters;
+mod pattern;
 mod reader;
 mod rules;
 #[cfg(test)]

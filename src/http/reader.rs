@@ -163,6 +163,10 @@ impl<H: Head> HeadReader<H> {
                         continue;
                     }
                     let offset = offset.plus(consumed as u64);
+                    let place = Place { first: origin, last: origin, offset };
+                    if let Some((head, body, len)) = H::recognise(rest, place, self.expected, heads) {
+                        return (Step::Head(self.take(head, body)), consumed + len);
+                    }
                     let Some(len) = head_end(rest, 0) else {
                         match may_become_a_head::<H>(&heads.limits, rest) {
                             Ok(()) => self.state = State::Partial { bytes: rest.to_vec(), first: origin, offset },
@@ -173,7 +177,6 @@ impl<H: Head> HeadReader<H> {
                         }
                         continue;
                     };
-                    let place = Place { first: origin, last: origin, offset };
                     match self.complete(heads, &rest[..len], place) {
                         Ok(head) => return (Step::Head(head), consumed + len),
                         Err(why) => self.state = State::Failed(why),
@@ -233,6 +236,9 @@ impl<H: Head> HeadReader<H> {
 
     fn complete(&mut self, heads: &mut Heads, head: &[u8], place: Place) -> Result<Box<H>, WhyNotHttp> {
         may_become_a_head::<H>(&heads.limits, head)?;
+        if let Some((head, body, _)) = H::recognise(head, place, self.expected, heads) {
+            return Ok(self.take(head, body));
+        }
         let head = &*unfolded(head);
         let most = heads.limits.http_headers;
         let mut few = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
@@ -247,11 +253,16 @@ impl<H: Head> HeadReader<H> {
             httparse::Error::TooManyHeaders => WhyNotHttp::TooLarge,
             _ => WhyNotHttp::Malformed,
         })?;
+        Ok(self.take(parsed, body))
+    }
+
+    /// Takes in a head and what follows it.
+    fn take(&mut self, head: H, body: Body) -> Box<H> {
         self.state = if body == Body::None { State::Start } else { State::Body(body) };
-        if parsed.is_final() {
+        if head.is_final() {
             self.expected = Expected::Ordinary;
         }
-        Ok(Box::new(parsed))
+        Box::new(head)
     }
 }
 
@@ -276,6 +287,10 @@ mod sealed {
             heads: &mut Heads,
             fields: &mut [MaybeUninit<httparse::Header<'a>>],
         ) -> Result<(Self, Body), httparse::Error>;
+
+        /// The head at the start of `bytes` and what follows it, with its length, if it is like one that was parsed before.
+        #[expect(private_interfaces, reason = "sealed: nobody outside can name or call this")]
+        fn recognise(bytes: &[u8], place: Place, expected: Expected, heads: &mut Heads) -> Option<(Self, Body, usize)>;
 
         /// Whether the exchange is over with this head: not so for an interim response.
         fn is_final(&self) -> bool;
@@ -318,15 +333,18 @@ impl sealed::Sealed for Request {
             return Err(httparse::Error::Token);
         }
         let request = Request::new(&parsed, place, heads);
-        let fields = Fields(parsed.headers);
-        let body = match (fields.is_chunked(), fields.content_length()) {
-            _ if request.method == Method::Connect => Body::None,
-            (Some(true), _) => Body::Chunked(Chunked::Size(None)),
-            (None, Some(len)) if len > 0 => Body::Length(len),
-            (Some(false), _) => Body::UntilClose,
-            (None, _) => Body::None,
-        };
+        let framing = Framing::of(Fields(parsed.headers));
+        heads.remember_request(head, &parsed, request.form(), framing);
+        let body = framing.of_request(&request.method);
         Ok((request, body))
+    }
+
+    #[expect(private_interfaces, reason = "sealed: nobody outside can name or call this")]
+    fn recognise(bytes: &[u8], place: Place, _: Expected, heads: &mut Heads) -> Option<(Self, Body, usize)> {
+        let (form, framing, fit) = heads.known_request(bytes)?;
+        let request = Request::with_form(form, fit.target, fit.own, place, heads);
+        let body = framing.of_request(&request.method);
+        Some((request, body, fit.len))
     }
 
     fn is_final(&self) -> bool {
@@ -348,8 +366,50 @@ impl sealed::Sealed for Response {
             return Err(httparse::Error::Token);
         }
         let response = Response::new(&parsed, place, heads);
-        let fields = Fields(parsed.headers);
-        let body = match (response.status, fields.is_chunked(), fields.content_length()) {
+        let framing = Framing::of(Fields(parsed.headers));
+        heads.remember_response(head, &parsed, response.form(), framing);
+        let body = framing.of_response(response.status, expected);
+        Ok((response, body))
+    }
+
+    #[expect(private_interfaces, reason = "sealed: nobody outside can name or call this")]
+    fn recognise(bytes: &[u8], place: Place, expected: Expected, heads: &mut Heads) -> Option<(Self, Body, usize)> {
+        let (form, framing, fit) = heads.known_response(bytes)?;
+        let response = Response::with_form(form, fit.own, place);
+        let body = framing.of_response(response.status, expected);
+        Some((response, body, fit.len))
+    }
+
+    fn is_final(&self) -> bool {
+        !(100..=199).contains(&self.status) || self.status == 101
+    }
+}
+
+/// What a head says of the length of its body (RFC 9112 §6).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Framing {
+    /// `Some(false)` is a transfer coding that we cannot delimit.
+    is_chunked: Option<bool>,
+    length: Option<u64>,
+}
+
+impl Framing {
+    fn of(fields: Fields<'_>) -> Self {
+        Self { is_chunked: fields.is_chunked(), length: fields.content_length() }
+    }
+
+    fn of_request(self, method: &Method) -> Body {
+        match (self.is_chunked, self.length) {
+            _ if *method == Method::Connect => Body::None,
+            (Some(true), _) => Body::Chunked(Chunked::Size(None)),
+            (None, Some(len)) if len > 0 => Body::Length(len),
+            (Some(false), _) => Body::UntilClose,
+            (None, _) => Body::None,
+        }
+    }
+
+    fn of_response(self, status: u16, expected: Expected) -> Body {
+        match (status, self.is_chunked, self.length) {
             (100..=199 | 204 | 304, ..) => Body::None,
             (200..=299, ..) if expected == Expected::Tunnel => Body::None,
             _ if expected == Expected::NoBody => Body::None,
@@ -357,12 +417,7 @@ impl sealed::Sealed for Response {
             (_, None, Some(0)) => Body::None,
             (_, None, Some(len)) => Body::Length(len),
             (_, Some(false), _) | (_, None, None) => Body::UntilClose,
-        };
-        Ok((response, body))
-    }
-
-    fn is_final(&self) -> bool {
-        !(100..=199).contains(&self.status) || self.status == 101
+        }
     }
 }
 
