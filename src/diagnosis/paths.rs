@@ -3,13 +3,15 @@
 //! Which condition is tested next depends on the answers so far alone. So those that were tested, with what became of each,
 //! are a path in a tree, and the verdict is at its end. A connection like one before is led along its path and tests nothing
 //! but what is on it; where it takes a turn that none took before, the rules are asked, and the path is added.
+//! Of a fact that can have few values, the value alone says how all that is asked of it is answered.
 //!
-//! Bounded: [`Paths::STEPS`] conditions on all paths; then all are forgotten, and learned again.
+//! Bounded: [`Paths::STEPS`] steps on all paths, [`Paths::VALUES`] values at each; then all paths are forgotten, and learned
+//! again, and further values are tested.
 
 use super::conditions::{Truth, holds};
 use super::verdict::{Place, Verdict};
-use crate::catalog::rules::RuleSet;
-use crate::evidence::Facts;
+use crate::catalog::rules::{RuleSet, Test};
+use crate::evidence::{FactId, FactType, Facts, Known, Value};
 use std::sync::Arc;
 
 /// The paths that are known, of one set of rules.
@@ -20,11 +22,13 @@ pub(crate) struct Paths {
     verdicts: Vec<Arc<Verdict>>,
 }
 
-/// A condition to test, and where that leads.
+/// What is asked, and where the answers lead.
 #[derive(Debug)]
-struct Step {
-    place: Place,
-    next: [Next; 3],
+enum Step {
+    /// The value of a fact.
+    Value { fact: FactId, known: Vec<(Known<Value>, Next)>, others: Next },
+    /// Whether a condition holds.
+    Test { place: Place, next: [Next; 3] },
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,25 +42,44 @@ enum Next {
     Verdict(u32),
 }
 
+/// Where a path goes on: from its beginning, or from a step of this number by one of its answers.
+#[derive(Debug, Clone, Copy)]
+enum From {
+    Beginning,
+    Value(usize, usize),
+    OtherValues(usize),
+    Test(usize, usize),
+}
+
 impl Paths {
-    /// Conditions on all paths.
+    /// Steps on all paths.
     const STEPS: usize = 1 << 15;
+
+    /// Values of one fact that are told apart at one step.
+    const VALUES: usize = 16;
 
     /// Leads a connection along its path, reading the facts on it; `None` where that is not known to its end.
     pub(super) fn follow(&self, rules: &RuleSet, facts: &mut Facts) -> Option<Arc<Verdict>> {
         let mut next = self.first;
         loop {
-            match next {
+            let step = match next {
                 Next::Unknown => return None,
                 Next::Verdict(number) => return self.verdicts.get(number as usize).cloned(),
-                Next::Step(number) => {
-                    let step = self.steps.get(number as usize)?;
-                    let condition = step.place.find(rules)?;
+                Next::Step(number) => self.steps.get(number as usize)?,
+            };
+            next = match step {
+                Step::Value { fact, known, others } => {
+                    facts.read(*fact);
+                    let value = facts.get(*fact);
+                    known.iter().find(|(known, _)| is_same(known, value)).map_or(*others, |(_, next)| *next)
+                }
+                Step::Test { place, next } => {
+                    let condition = place.find(rules)?;
                     facts.read(condition.fact);
                     condition.other_fact().into_iter().for_each(|other| facts.read(other));
-                    next = step.next[turn(holds(condition, facts))];
+                    next[turn(holds(condition, facts))]
                 }
-            }
+            };
         }
     }
 
@@ -68,39 +91,93 @@ impl Paths {
             path.push((place, truth));
             truth
         }));
-        if self.steps.len() + path.len() > Self::STEPS {
+        // As many steps as answers, and no more facts than that.
+        if self.steps.len() + 2 * path.len() > Self::STEPS {
             *self = Self::default();
         }
-        self.add(&path, Arc::clone(&verdict));
+        let mut from = From::Beginning;
+        for answers in path.chunk_by(|(one, _), (other, _)| one.is_beside(*other)) {
+            if let Some(fact) = fact_of_few_values(rules, answers[0].0) {
+                let new = || Step::Value { fact, known: Vec::new(), others: Next::Unknown };
+                let step = self.step(from, new);
+                if let Some(place) = self.value(step, facts.get(fact)) {
+                    from = From::Value(step, place);
+                    continue;
+                }
+                from = From::OtherValues(step);
+            }
+            for (place, truth) in answers {
+                let step = self.step(from, || Step::Test { place: *place, next: [Next::Unknown; 3] });
+                from = From::Test(step, turn(*truth));
+            }
+        }
+        let number = self.verdicts.len() as u32;
+        if let Some(next) = self.next(from) {
+            *next = Next::Verdict(number);
+        }
+        self.verdicts.push(Arc::clone(&verdict));
         verdict
     }
 
-    fn add(&mut self, path: &[(Place, Truth)], verdict: Arc<Verdict>) {
-        // What the step before leads to, to be changed where that is not known.
-        let mut from: Option<(usize, usize)> = None;
-        for (place, truth) in path {
-            let known = self.next(from);
-            let number = match *known {
-                Next::Step(number) => number as usize,
-                Next::Unknown | Next::Verdict(_) => {
-                    let number = self.steps.len();
-                    *self.next(from) = Next::Step(number as u32);
-                    self.steps.push(Step { place: *place, next: [Next::Unknown; 3] });
-                    number
-                }
-            };
-            from = Some((number, turn(*truth)));
+    /// The number of the step that comes next, which is added where there is none.
+    fn step(&mut self, from: From, new: impl FnOnce() -> Step) -> usize {
+        let added = self.steps.len();
+        match self.next(from) {
+            Some(Next::Step(number)) => return *number as usize,
+            Some(next) => *next = Next::Step(added as u32),
+            None => {}
         }
-        *self.next(from) = Next::Verdict(self.verdicts.len() as u32);
-        self.verdicts.push(verdict);
+        self.steps.push(new());
+        added
     }
 
-    fn next(&mut self, from: Option<(usize, usize)>) -> &mut Next {
+    /// The place of a value at a step, where it is added; `None` when there are too many.
+    fn value(&mut self, step: usize, value: &Known<Value>) -> Option<usize> {
+        let Some(Step::Value { known, .. }) = self.steps.get_mut(step) else { return None };
+        let place = known.iter().position(|(known, _)| is_same(known, value));
+        if place.is_none() && known.len() < Self::VALUES {
+            known.push((value.clone(), Next::Unknown));
+            return Some(known.len() - 1);
+        }
+        place
+    }
+
+    fn next(&mut self, from: From) -> Option<&mut Next> {
         match from {
-            None => &mut self.first,
-            Some((step, turn)) => &mut self.steps[step].next[turn],
+            From::Beginning => Some(&mut self.first),
+            From::Value(step, place) => match self.steps.get_mut(step)? {
+                Step::Value { known, .. } => known.get_mut(place).map(|(_, next)| next),
+                Step::Test { .. } => None,
+            },
+            From::OtherValues(step) => match self.steps.get_mut(step)? {
+                Step::Value { others, .. } => Some(others),
+                Step::Test { .. } => None,
+            },
+            From::Test(step, turn) => match self.steps.get_mut(step)? {
+                Step::Test { next, .. } => next.get_mut(turn),
+                Step::Value { .. } => None,
+            },
         }
     }
+}
+
+/// Whether two answers to one fact say the same to any condition: why something is unknown makes no difference.
+fn is_same(one: &Known<Value>, other: &Known<Value>) -> bool {
+    matches!((one, other), (Known::Unknown(_), Known::Unknown(_))) || one == other
+}
+
+/// The fact that a question asks about, if its value has to be one of a few to make a difference.
+fn fact_of_few_values(rules: &RuleSet, place: Place) -> Option<FactId> {
+    let Place::Question(question, _) = place else { return None };
+    let conditions = &rules.questions().get(question as usize)?.conditions;
+    let (fact, ty) = conditions.first().map(|(condition, _)| (condition.fact, condition.fact.ty()))?;
+    let few = |test: &Test| match test {
+        Test::AnyOf(_) | Test::NoneOf(_) | Test::Absent => true,
+        Test::AtLeast(_) | Test::SameAs(_) | Test::DiffersFrom(_) => false,
+        _ => matches!(ty, FactType::Bool | FactType::Enum(_)),
+    };
+    let has_few = matches!(ty, FactType::Bool | FactType::Enum(_) | FactType::Int);
+    (has_few && conditions.iter().all(|(condition, _)| few(&condition.test))).then_some(fact)
 }
 
 fn turn(truth: Truth) -> usize {
@@ -115,7 +192,7 @@ fn turn(truth: Truth) -> usize {
 mod tests {
     use super::super::diagnose;
     use super::*;
-    use crate::evidence::{FactId, Known, PacketRefs, WhyUnknown};
+    use crate::evidence::{PacketRefs, WhyUnknown};
 
     /// The facts of all rules' examples, each also with one that nobody knows.
     fn all_facts(rules: &RuleSet) -> Vec<Facts> {

@@ -15,6 +15,11 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// Whether both belong to the same question.
+    pub(super) fn is_beside(self, other: Self) -> bool {
+        matches!((self, other), (Self::Question(one, _), Self::Question(other, _)) if one == other)
+    }
+
     /// The condition there; `None` when these rules have none.
     pub(super) fn find(self, rules: &RuleSet) -> Option<&Condition> {
         match self {
