@@ -7,11 +7,15 @@
 
 use super::fields::{add_schemes, elements, trim};
 use super::form::{Fields, ProtocolFault, RequestForm, ResponseForm};
+use super::message::{AcceptField, KeyState, Request, Response};
 use super::names::cookie_name;
-use super::pattern::{Counts, Fit, Pattern, Patterns};
+use super::pattern::{Counts, Fit, Pattern};
 use super::reader::Framing;
+use super::recent::Recent;
+use super::rules::{check_request, check_response};
 use super::text::{self, Text};
 use crate::limits::Limits;
+use crate::violation::Violation;
 use foldhash::fast::RandomState;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -24,8 +28,12 @@ pub struct Heads {
     requests: Known<Arc<RequestForm>>,
     responses: Known<Arc<ResponseForm>>,
     paths: Known<Text>,
-    request_patterns: Patterns<(Arc<RequestForm>, Framing)>,
-    response_patterns: Patterns<(Arc<ResponseForm>, Framing)>,
+    request_patterns: Recent<(Pattern, Arc<RequestForm>, Framing)>,
+    response_patterns: Recent<(Pattern, Arc<ResponseForm>, Framing)>,
+    /// Forms whose requests break no rule when their key is valid.
+    sound_requests: Recent<Arc<RequestForm>>,
+    /// Forms of requests and responses that break no rule together when the answer is that to the key.
+    sound_pairs: Recent<(Arc<RequestForm>, Arc<ResponseForm>)>,
     /// Written anew for each head.
     outline: Vec<u8>,
 }
@@ -39,13 +47,13 @@ impl Heads {
 
     /// The form of the request at the start of `bytes`, if it is like one before.
     pub(super) fn known_request<'h>(&mut self, bytes: &'h [u8]) -> Option<(Arc<RequestForm>, Framing, Fit<'h>)> {
-        let ((form, framing), fit) = self.request_patterns.find(bytes)?;
+        let ((_, form, framing), fit) = self.request_patterns.find(|(pattern, ..)| pattern.fit(bytes))?;
         (fit.len <= self.limits.http_head_bytes).then(|| (Arc::clone(form), *framing, fit))
     }
 
     /// The form of the response at the start of `bytes`, if it is like one before.
     pub(super) fn known_response<'h>(&mut self, bytes: &'h [u8]) -> Option<(Arc<ResponseForm>, Framing, Fit<'h>)> {
-        let ((form, framing), fit) = self.response_patterns.find(bytes)?;
+        let ((_, form, framing), fit) = self.response_patterns.find(|(pattern, ..)| pattern.fit(bytes))?;
         (fit.len <= self.limits.http_head_bytes).then(|| (Arc::clone(form), *framing, fit))
     }
 
@@ -61,7 +69,7 @@ impl Heads {
         let target = head.path.filter(|target| target.starts_with('/'));
         let pattern = target.and_then(|target| Pattern::draw(bytes, Some(target), head.headers, counts));
         if let Some(pattern) = pattern {
-            self.request_patterns.add(pattern, (Arc::clone(form), framing));
+            self.request_patterns.add((pattern, Arc::clone(form), framing));
         }
     }
 
@@ -75,8 +83,42 @@ impl Heads {
     ) {
         let counts = |field: &httparse::Header<'_>| counts(field, RESPONSE_VALUES, "sec-websocket-accept");
         if let Some(pattern) = Pattern::draw(bytes, None, head.headers, counts) {
-            self.response_patterns.add(pattern, (Arc::clone(form), framing));
+            self.response_patterns.add((pattern, Arc::clone(form), framing));
         }
+    }
+
+    /// What [`check_request`] finds; it need not look again at forms in which it found nothing.
+    pub fn check_request(&mut self, request: &Request) -> Vec<Violation> {
+        let is_usual = matches!(request.key, KeyState::Valid { .. });
+        let is_same = |form: &Arc<RequestForm>| Arc::ptr_eq(form, request.form()).then_some(());
+        if is_usual && self.sound_requests.find(is_same).is_some() {
+            return Vec::new();
+        }
+        let violations = check_request(request);
+        if is_usual && violations.is_empty() {
+            self.sound_requests.add(Arc::clone(request.form()));
+        }
+        violations
+    }
+
+    /// What [`check_response`] finds; it need not look again at forms in which it found nothing.
+    pub fn check_response(&mut self, request: Option<&Request>, response: &Response) -> Vec<Violation> {
+        let is_answer = |request: &&Request| match (&request.key, &response.accept) {
+            (KeyState::Valid { accept }, Some(AcceptField::Value(answer))) => accept == answer,
+            _ => false,
+        };
+        let Some(usual) = request.filter(is_answer) else { return check_response(request, response) };
+        let is_same = |(one, other): &(Arc<RequestForm>, Arc<ResponseForm>)| {
+            (Arc::ptr_eq(one, usual.form()) && Arc::ptr_eq(other, response.form())).then_some(())
+        };
+        if self.sound_pairs.find(is_same).is_some() {
+            return Vec::new();
+        }
+        let violations = check_response(request, response);
+        if violations.is_empty() {
+            self.sound_pairs.add((Arc::clone(usual.form()), Arc::clone(response.form())));
+        }
+        violations
     }
 
     /// The path of a request target, fit to be shown.
@@ -270,8 +312,8 @@ impl<T: Clone> Known<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{KEY, read_with};
-    use super::super::{Head, HeadReader, Request, Response, Step};
+    use super::super::samples::{ACCEPT, KEY, read_with};
+    use super::super::{Head, HeadReader, Step};
     use super::*;
     use crate::units::{Origin, PacketNumber, StreamOffset};
     use std::fmt::Debug;
@@ -393,6 +435,28 @@ mod tests {
     }
 
     #[test]
+    fn rules_are_broken_whatever_was_found_before() {
+        let mut heads = Heads::default();
+        let fields = "Host: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n";
+        let mut check = |key: &str, accept: &str| {
+            let request = format!("GET / HTTP/1.1\r\n{fields}Sec-WebSocket-Key: {key}\r\n\r\n");
+            let response = format!("HTTP/1.1 101 X\r\n{fields}Sec-WebSocket-Accept: {accept}\r\n\r\n");
+            let (request, response): (Request, Response) =
+                (read_with(&mut heads, &request), read_with(&mut heads, &response));
+            let found = (heads.check_request(&request), heads.check_response(Some(&request), &response));
+            assert_eq!(found, (check_request(&request), check_response(Some(&request), &response)), "{key} {accept}");
+            assert_eq!(heads.check_response(None, &response), check_response(None, &response));
+            (found.0.len(), found.1.len())
+        };
+        for _ in 0..2 {
+            assert_eq!(check(KEY, ACCEPT), (0, 0));
+            assert_eq!(check(KEY, "AAAAAAAAAAAAAAAAAAAAAAAAAAA="), (0, 1), "another answer");
+            assert_eq!(check(KEY, "none"), (0, 1));
+            assert_eq!(check("short", ACCEPT), (1, 2), "no key that a server may take, and not its answer");
+        }
+    }
+
+    #[test]
     fn heads_of_one_program_share_their_form() {
         let mut heads = Heads::default();
         let mut request = |key: &str, path: &str, cookie: &str| -> Request {
@@ -406,7 +470,7 @@ mod tests {
         assert!(Arc::ptr_eq(one.form(), other.form()) && one.key != other.key);
         assert_eq!((one.path.as_str(), &one.path), ("/chat?token=…", &other.path));
         let outlines = heads.requests.made.keys().chain(heads.paths.made.keys()).map(|outline| &**outline);
-        let patterns = heads.request_patterns.iter().map(Pattern::fixed);
+        let patterns = heads.request_patterns.iter().map(|(pattern, ..)| pattern.fixed());
         for kept in outlines.chain([&*heads.outline]).chain(patterns) {
             assert!(!String::from_utf8_lossy(kept).contains("secret"), "nothing private stays");
         }
@@ -419,6 +483,6 @@ mod tests {
             let _: Request = read_with(&mut heads, &format!("GET /{number} HTTP/1.1\r\nHost: {number}\r\n\r\n"));
         }
         assert!(heads.requests.bytes <= Known::<Text>::MAX_BYTES && heads.requests.made.len() < 1024);
-        assert!(heads.paths.made.len() < 1024 && heads.request_patterns.iter().count() <= 64);
+        assert!(heads.paths.made.len() < 1024 && heads.request_patterns.iter().count() <= Recent::<u8>::MOST);
     }
 }

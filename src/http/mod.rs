@@ -17,6 +17,7 @@ mod names;
 mod parameters;
 mod pattern;
 mod reader;
+mod recent;
 mod rules;
 #[cfg(test)]
 mod samples;

@@ -232,7 +232,7 @@ impl HttpStage {
         let connection = self.connection.get_or_insert_with(|| Box::new(new_connection(start, client, &shared.limits)));
         connection.payload(Side::Client, request.last);
         connection.observe(request.last, Some(Side::Client), Observed::Request);
-        for violation in http::check_request(&request) {
+        for violation in shared.heads.check_request(&request) {
             connection.violation(violation, &shared.limits);
         }
         connection.handshake.outcome = Outcome::None;
@@ -362,7 +362,7 @@ impl HttpStage {
         connection.payload(Side::Server, response.last);
         connection.observe(response.last, Some(Side::Server), Observed::Response(response.status));
         let request = connection.handshake.request.as_deref().filter(|_| awaited == Some(Awaited::Upgrade));
-        let faults = http::check_response(request, &response);
+        let faults = shared.heads.check_response(request, &response);
         let spoilt = self.sent_early.server_began() || faults.iter().any(|fault| fault.rule.spoils_101());
         let frames = switches || self.held.begins_with_frame(client);
         for violation in self.sent_early.before(&response, end, frames).into_iter().chain(faults) {
