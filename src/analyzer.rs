@@ -5,6 +5,7 @@
 
 mod alignment;
 mod attempts;
+mod batch;
 mod block;
 mod clocks;
 mod concluder;
@@ -36,7 +37,7 @@ use lane::Counts;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use ticks::Ticks;
-use work::Work;
+use work::{Due, Work};
 
 /// How to analyse.
 #[derive(Debug, Clone)]
@@ -128,12 +129,38 @@ impl Analyzer {
 
     /// Takes in the next packet of the capture. Their numbers must rise.
     pub fn packet(&mut self, packet: &Packet<'_>) {
-        if !self.keys_known {
-            self.tell_keys();
+        self.tell_keys();
+        let due = self.note(packet);
+        self.work.due(due);
+        self.take(packet);
+    }
+
+    /// Takes in packets that follow each other: the same as [`packet`](Self::packet) for each of them, and faster where many
+    /// connections are open, because each lane takes in several in a row.
+    pub fn packets(&mut self, packets: Packets<'_>) {
+        self.tell_keys();
+        let mut batch = self.work.batch(packets.len());
+        for packet in packets {
+            let due = self.note(&packet);
+            if due.is_some() {
+                self.work.play(&mut batch);
+                self.work.due(due);
+            }
+            // A crew gathers by itself, in the order of packets.
+            let at_sight = if self.work.has_crew() { None } else { Decoder::at_sight(&packet) };
+            if let Some(segment) = at_sight {
+                self.summary.analysed += 1;
+                batch.push(segment);
+            } else {
+                self.work.play(&mut batch);
+                self.take(&packet);
+            }
         }
-        self.summary.packets += 1;
-        self.summary.cut += u64::from((packet.bytes.len() as u64) < u64::from(packet.original_len));
-        self.note_time(packet);
+        self.work.play(&mut batch);
+    }
+
+    /// Takes in a packet before which nothing is due any more.
+    fn take(&mut self, packet: &Packet<'_>) {
         let skip = match self.decoder.decode(packet) {
             Ok(segment) => {
                 self.summary.analysed += 1;
@@ -155,26 +182,20 @@ impl Analyzer {
         }
     }
 
-    /// Takes in packets that follow each other: the same as [`packet`](Self::packet) for each of them, and faster where many
-    /// connections are open, because what they need is fetched for all of them at once.
-    pub fn packets(&mut self, packets: Packets<'_>) {
-        self.work.foresee(packets.clone().filter_map(|packet| Decoder::endpoints(&packet)));
-        packets.for_each(|packet| self.packet(&packet));
-    }
-
-    fn note_time(&mut self, packet: &Packet<'_>) {
+    /// Counts a packet and takes note of its time; gives what is due before it.
+    #[inline]
+    fn note(&mut self, packet: &Packet<'_>) -> Due {
+        self.summary.packets += 1;
+        self.summary.cut += u64::from((packet.bytes.len() as u64) < u64::from(packet.original_len));
         let origin = Origin { packet: packet.number, time: packet.time };
         self.last = Some(origin);
-        if self.clocks.note(packet.interface, origin) {
-            self.work.clock_was_set_back(origin);
-        }
+        let clock_was_set_back = self.clocks.note(packet.interface, origin);
         if let Some(time) = packet.time {
             let (first, last) = self.summary.span.unwrap_or((time, time));
             self.summary.span = Some((first.min(time), last.max(time)));
         }
-        if self.ticks.is_due(origin) {
-            self.work.tick(origin, self.summary.span.map(|(_, latest)| latest));
-        }
+        let now = self.summary.span.map(|(_, latest)| latest);
+        Due { before: origin, now, clock_was_set_back, tick: self.ticks.is_due(origin) }
     }
 
     /// Takes note that packets were lost while recording on an interface, as pcapng tells at the end of a file
@@ -207,8 +228,10 @@ impl Analyzer {
     }
 
     fn tell_keys(&mut self) {
-        self.keys_known = true;
-        self.work.know_keys(&self.keys);
+        if !self.keys_known {
+            self.keys_known = true;
+            self.work.know_keys(&self.keys);
+        }
     }
 
     /// The capture is over: everything still open is reported as it stands.

@@ -4,7 +4,6 @@
 //! So what a lane tells is the same wherever and whenever it is run: all lanes in turn, or each by itself.
 
 use crate::application::Applications;
-use crate::capture::Packets;
 use crate::crowd::Notice;
 use crate::fleet::CopyCounts;
 use crate::limits::{LimitHits, Limits};
@@ -21,6 +20,12 @@ use std::vec::Drain;
 
 /// Lanes of an analysis with usual bounds.
 pub(super) const LANES: usize = 8;
+
+/// Segments that are looked at ahead.
+const AHEAD: usize = 32;
+
+/// Open flows of a lane from which on what they keep does not stay close to the processor.
+const MANY_OPEN: usize = 125;
 
 /// When something was told: everything has to be taken in in this order, whichever lane it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,26 +156,29 @@ pub(super) fn lane_of(one: Endpoint, other: Endpoint, lanes: usize) -> usize {
     ((both >> 32) as usize) % lanes
 }
 
-/// Fetches what will be needed of some flows, each by its lane and its place there, from far memory. The steps of one depend
-/// on each other, but not on those of the others, so that the processor waits for all of them at the same time.
-pub(super) fn foresee<'l>(places: impl Iterator<Item = (&'l Lane, Option<u32>)>) {
-    let mut known = [None; Packets::MOST];
-    known.iter_mut().zip(places).for_each(|(known, (lane, place))| *known = place.map(|place| (lane, place)));
-    let known = || known.iter().flatten();
-    let flows = known().fold(0, |all, (lane, place)| all ^ lane.flows.touch(*place));
-    let sinks = known().fold(0, |all, (lane, place)| all ^ lane.flows.touch_sink(*place));
-    black_box((flows, sinks));
-}
-
 impl Lane {
-    /// Flows that are open or linger.
-    pub(super) fn open_count(&self) -> usize {
-        self.flows.open_count()
+    /// Takes in the next segments of this lane.
+    pub(super) fn segments(&mut self, segments: &[Segment<'_>]) {
+        for next in segments.chunks(AHEAD) {
+            self.foresee(next);
+            next.iter().for_each(|segment| self.segment(segment));
+        }
     }
 
-    /// Where the flow between two endpoints is kept.
-    pub(super) fn place_of(&self, one: Endpoint, other: Endpoint) -> Option<u32> {
-        self.flows.slot_of(one, other)
+    /// Fetches what these segments will need from far memory. The steps for one depend on each other, but not on those for the
+    /// others, so that the processor waits for all of them at the same time.
+    fn foresee(&self, segments: &[Segment<'_>]) {
+        if self.flows.open_count() < MANY_OPEN {
+            return;
+        }
+        let mut slots = [None; AHEAD];
+        for (slot, segment) in slots.iter_mut().zip(segments) {
+            *slot = self.flows.slot_of(segment.source, segment.destination);
+        }
+        let slots = || slots.iter().flatten();
+        let flows = slots().fold(0, |all, slot| all ^ self.flows.touch(*slot));
+        let sinks = slots().fold(0, |all, slot| all ^ self.flows.touch_sink(*slot));
+        black_box((flows, sinks));
     }
 
     /// Takes in the next segment of this lane.

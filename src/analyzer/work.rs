@@ -1,25 +1,41 @@
 //! The lanes and what takes in what they tell: in this thread, or with a crew.
 
+use super::batch::Batch;
 use super::block::Global;
 use super::conclude;
 use super::concluder::Concluder;
 use super::crew::Crew;
-use super::lane::{Counts, Ending, Lane, Moment, Told, foresee, lane_of};
+use super::lane::{Counts, Ending, Lane, Moment, Told, lane_of};
 use crate::catalog::knowledge::Knowledge;
 use crate::connection::Recorder;
 use crate::diagnosis::Paths;
 use crate::fleet::{ConnectionReport, Summary};
 use crate::packet::{IcmpError, Segment};
 use crate::tls::KeyLog;
-use crate::units::{Endpoint, Origin, Timestamp};
+use crate::units::{Origin, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Segments that are looked at in this thread before others are called: most captures hold no more.
 const BEFORE_CREW: u64 = 4096;
 
-/// Open flows from which on what they keep does not stay close to the processor.
-const MANY_OPEN: usize = 1000;
+/// What is due before a packet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Due {
+    pub(super) before: Origin,
+    /// The latest time so far.
+    pub(super) now: Option<Timestamp>,
+    /// The clock of the capture was set back.
+    pub(super) clock_was_set_back: bool,
+    pub(super) tick: bool,
+}
+
+impl Due {
+    #[inline]
+    pub(super) fn is_some(self) -> bool {
+        self.clock_was_set_back || self.tick
+    }
+}
 
 /// What is done behind the decoder, by whomever.
 pub(super) struct Work {
@@ -28,6 +44,8 @@ pub(super) struct Work {
     jobs: usize,
     /// Empty while a crew has them.
     lanes: Vec<Lane>,
+    /// How many there are.
+    lane_count: usize,
     concluder: Concluder,
     /// What was learned in this thread.
     paths: Paths,
@@ -42,8 +60,19 @@ pub(super) struct Work {
 
 impl Work {
     pub(super) fn new(lanes: Vec<Lane>, concluder: Concluder, knowledge: Arc<Knowledge>, jobs: usize) -> Self {
-        let (told, reports) = (Vec::new(), VecDeque::new());
-        Self { knowledge, jobs, lanes, concluder, paths: Paths::default(), crew: None, alone: 0, told, reports }
+        let (told, reports, lane_count) = (Vec::new(), VecDeque::new(), lanes.len());
+        Self {
+            knowledge,
+            jobs,
+            lanes,
+            lane_count,
+            concluder,
+            paths: Paths::default(),
+            crew: None,
+            alone: 0,
+            told,
+            reports,
+        }
     }
 
     pub(super) fn segment(&mut self, segment: &Segment<'_>) {
@@ -57,15 +86,25 @@ impl Work {
         lane.told().drain(..).for_each(|told| self.concluder.take(told));
     }
 
-    /// Packets between these endpoints come next.
-    pub(super) fn foresee(&self, endpoints: impl Iterator<Item = (Endpoint, Endpoint)>) {
-        let open: usize = self.lanes.iter().map(Lane::open_count).sum();
-        if open >= MANY_OPEN {
-            foresee(endpoints.map(|(one, other)| {
-                let lane = &self.lanes[lane_of(one, other, self.lanes.len())];
-                (lane, lane.place_of(one, other))
-            }));
+    /// An empty batch, for about so many segments.
+    pub(super) fn batch<'p>(&self, segments: usize) -> Batch<'p> {
+        Batch::new(self.lane_count, segments)
+    }
+
+    /// Whether others do the work of the lanes.
+    pub(super) fn has_crew(&self) -> bool {
+        self.crew.is_some()
+    }
+
+    /// Takes in the segments of a batch, and leaves it empty. There must be no crew, unless it is.
+    pub(super) fn play(&mut self, batch: &mut Batch<'_>) {
+        for (lane, segments) in self.lanes.iter_mut().zip(batch.lanes()) {
+            self.alone += segments.len() as u64;
+            lane.segments(segments);
+            segments.clear();
+            self.told.append(lane.told());
         }
+        self.take_in();
     }
 
     pub(super) fn icmp(&mut self, error: &IcmpError) {
@@ -76,8 +115,19 @@ impl Work {
         self.lanes[lane].icmp(error);
     }
 
+    /// Does what is due before a packet.
+    #[inline]
+    pub(super) fn due(&mut self, due: Due) {
+        if due.clock_was_set_back {
+            self.clock_was_set_back(due.before);
+        }
+        if due.tick {
+            self.tick(due.before, due.now);
+        }
+    }
+
     /// It ticks before a packet; `now` is the latest time so far.
-    pub(super) fn tick(&mut self, before: Origin, now: Option<Timestamp>) {
+    fn tick(&mut self, before: Origin, now: Option<Timestamp>) {
         if self.alone >= BEFORE_CREW && self.jobs > 1 {
             self.call_crew();
         }
@@ -93,7 +143,7 @@ impl Work {
     }
 
     /// A clock of the capture was set back before this packet.
-    pub(super) fn clock_was_set_back(&mut self, at: Origin) {
+    fn clock_was_set_back(&mut self, at: Origin) {
         match &mut self.crew {
             Some(crew) => crew.block().clock_was_set_back(at),
             None => self.concluder.global(Global::Step(at)),

@@ -20,7 +20,7 @@ pub struct Packets<'a> {
 
 impl<'a> Packets<'a> {
     /// How many [`Sequence::next_packets`](super::Sequence::next_packets) hands out at most.
-    pub const MOST: usize = 32;
+    pub const MOST: usize = 1024;
 
     /// The packets of these records, the first of which has this number.
     pub(super) fn new(buffer: &'a [u8], records: &'a [Record], number: PacketNumber) -> Self {

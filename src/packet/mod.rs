@@ -24,7 +24,6 @@ pub use tunnel::{Tunnel, TunnelKind};
 
 use crate::capture::Packet;
 use crate::limits::{LimitHits, Limits};
-use crate::units::Endpoint;
 use fragments::Fragments;
 use ip::Carried;
 use segment::Sighting;
@@ -71,17 +70,19 @@ impl Decoder {
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Segment<'a>, Skip> {
         self.joined = 0;
         self.icmp = None;
-        match everyday(packet) {
+        match Self::at_sight(packet) {
             Some(segment) => Ok(segment),
             None => self.any(packet),
         }
     }
 
-    /// Between whom a packet goes, if it is what nearly all are; for a look ahead.
+    /// The segment in a packet that is what nearly all are: IP right behind the link layer, and nothing out of the ordinary up
+    /// to the payload. [`decode`](Self::decode) comes to the same for it, and has an answer to all others.
     #[inline]
     #[must_use]
-    pub fn endpoints(packet: &Packet<'_>) -> Option<(Endpoint, Endpoint)> {
-        everyday(packet).map(|segment| (segment.source, segment.destination))
+    pub fn at_sight<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
+        let ip = ip::plain(link::network(packet.link, packet.bytes).ok()?)?;
+        Segment::parse(&ip, &Sighting::of(packet)).ok()
     }
 
     /// How many earlier packets, each skipped as [`Skip::Fragment`], were part of what the last packet decoded to.
@@ -120,14 +121,6 @@ impl Decoder {
             // Below, "cut" only means that the bytes ran out; if the packet is whole, its headers are wrong.
             .map_err(|skip| if skip == Skip::Cut && not_recorded == 0 { Skip::Malformed } else { skip })
     }
-}
-
-/// The segment in a packet that is what nearly all are: IP right behind the link layer, and nothing out of the ordinary up
-/// to the payload. [`Decoder::any`] comes to the same for it.
-#[inline]
-fn everyday<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
-    let ip = ip::plain(link::network(packet.link, packet.bytes).ok()?)?;
-    Segment::parse(&ip, &Sighting::of(packet)).ok()
 }
 
 /// The way down through one packet.

@@ -191,9 +191,9 @@ impl WebSocketStage {
     /// Reads a little of what the next bytes will need.
     #[inline]
     pub(super) fn touch(&self) -> u64 {
-        let Connection { last_payload, traffic, longest_silence, .. } = &*self.connection;
+        let Connection { last_payload_of, traffic, longest_silence, .. } = &*self.connection;
         let messages = traffic.client.text_messages ^ traffic.server.text_messages;
-        messages ^ last_payload.map_or(0, |at| at.packet.value()) ^ u64::from(longest_silence.is_some())
+        messages ^ last_payload_of.client.map_or(0, |at| at.packet.value()) ^ u64::from(longest_silence.is_some())
     }
 
     pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
