@@ -251,8 +251,9 @@ impl Heartbeats {
             return;
         }
         if self.rhythms.len() < Self::RHYTHMS {
-            // Most connections have one or two.
-            self.rhythms.reserve_exact(1);
+            // One, or several.
+            let more = if self.rhythms.is_empty() { 1 } else { Self::RHYTHMS - self.rhythms.len() };
+            self.rhythms.reserve_exact(more);
         } else if let Some(weakest) = (0..self.rhythms.len()).min_by_key(|&index| self.rhythms[index].weight()) {
             self.rhythms.remove(weakest);
         }

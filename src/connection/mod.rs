@@ -143,17 +143,18 @@ pub struct Connection {
     pub violations_dropped: u64,
     /// The first and last observations.
     pub timeline: Timeline,
+    // What every packet with payload touches lies together.
     /// What the capture shows of each side's bytes.
     pub visibility: PerSide<Visibility>,
     /// The last packet that carried a payload byte of each side.
     pub last_payload_of: PerSide<Option<Origin>>,
+    journal: Journal,
+    /// Of each side, the other's TCP has everything before this.
+    acked: PerSide<StreamOffset>,
     /// The longest silence that it survived: neither side sent a payload byte, then one did before the first sign of the
     /// end, and it was acknowledged. `None` below [`Silence::LEAST_SECONDS`].
     pub longest_silence: Option<Silence>,
     epilogue: Option<Box<Epilogue>>,
-    journal: Journal,
-    /// Of each side, the other's TCP has everything before this.
-    acked: PerSide<StreamOffset>,
 }
 
 impl Deref for Connection {
@@ -328,6 +329,7 @@ impl Connection {
 
     fn take_in_journal(&mut self) {
         let lines = self.journal.take();
+        self.timeline.expect(lines.len());
         for line in &lines {
             let &Line { at, side, .. } = line;
             let observed = match line.what {

@@ -178,6 +178,12 @@ impl Timeline {
         }
     }
 
+    /// Makes room for so many more to come, which are [overdue](Self::push_overdue).
+    pub(super) fn expect(&mut self, count: usize) {
+        let room = (self.keep_first as usize + self.added as usize).saturating_sub(self.first.len());
+        self.first.reserve_exact(count.min(room));
+    }
+
     /// Most connections of which there are many have few observations.
     fn make_room(&mut self) {
         if self.first.len() == self.first.capacity() {

@@ -16,14 +16,12 @@ use crate::websocket::{Decoder, DecoderStatus, Event, EventSink, Resynchronised,
 pub(super) struct WebSocketStage {
     client: End,
     basis: Basis,
-    connection: Box<Connection>,
-    decoders: PerSide<Decoder>,
-    inside: Inside,
     finished: PerSide<bool>,
-    /// Where the segment ends with the head of the response, if that was recorded short.
-    cut_head_end: Option<StreamOffset>,
     /// That the server accepted is known only from the frames of the client.
     answer_unseen: bool,
+    // What every packet with payload touches lies together.
+    connection: Box<Connection>,
+    decoders: PerSide<Decoder>,
     /// Only while a status line may be cut.
     recent: PerSide<Option<Box<Recent>>>,
     /// The client has not sent anything behind the 101 yet.
@@ -31,6 +29,9 @@ pub(super) struct WebSocketStage {
     /// The last silence that was broken, until it is known to be survived.
     broken: Option<Box<Broken>>,
     crowd_knows: CrowdKnows,
+    inside: Inside,
+    /// Where the segment ends with the head of the response, if that was recorded short.
+    cut_head_end: Option<StreamOffset>,
 }
 
 /// What of this connection the crowd has been told.
@@ -526,7 +527,7 @@ mod tests {
             ("stage", size_of::<WebSocketStage>(), 344),
             ("decoder", size_of::<Decoder>(), 48),
             ("inside", size_of::<Inside>(), 168),
-            ("connection", size_of::<Connection>(), 464),
+            ("connection", size_of::<Connection>(), 448),
             ("traffic", size_of::<Traffic>(), 368),
             ("visibility", size_of::<Visibility>(), 16),
             ("timeline", size_of::<Timeline>(), 48),
