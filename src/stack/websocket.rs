@@ -191,9 +191,9 @@ impl WebSocketStage {
     /// Reads a little of what the next bytes will need.
     #[inline]
     pub(super) fn touch(&self) -> u64 {
-        let Connection { last_payload, traffic, longest_silence, .. } = &*self.connection;
-        let messages = traffic.client.text_messages ^ traffic.server.text_messages;
-        messages ^ last_payload.map_or(0, |at| at.packet.value()) ^ u64::from(longest_silence.is_some())
+        let Connection { last_payload_of, longest_silence, last, .. } = &*self.connection;
+        let origins = [last_payload_of.client, last_payload_of.server, Some(*last)].into_iter().flatten();
+        origins.fold(u64::from(longest_silence.is_some()), |all, origin| all ^ origin.packet.value())
     }
 
     pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
