@@ -16,12 +16,14 @@ use crate::websocket::{Decoder, DecoderStatus, Event, EventSink, Resynchronised,
 pub(super) struct WebSocketStage {
     client: End,
     basis: Basis,
-    finished: PerSide<bool>,
-    /// That the server accepted is known only from the frames of the client.
-    answer_unseen: bool,
-    // What every packet with payload touches lies together.
     connection: Box<Connection>,
     decoders: PerSide<Decoder>,
+    inside: Inside,
+    finished: PerSide<bool>,
+    /// Where the segment ends with the head of the response, if that was recorded short.
+    cut_head_end: Option<StreamOffset>,
+    /// That the server accepted is known only from the frames of the client.
+    answer_unseen: bool,
     /// Only while a status line may be cut.
     recent: PerSide<Option<Box<Recent>>>,
     /// The client has not sent anything behind the 101 yet.
@@ -29,9 +31,6 @@ pub(super) struct WebSocketStage {
     /// The last silence that was broken, until it is known to be survived.
     broken: Option<Box<Broken>>,
     crowd_knows: CrowdKnows,
-    inside: Inside,
-    /// Where the segment ends with the head of the response, if that was recorded short.
-    cut_head_end: Option<StreamOffset>,
 }
 
 /// What of this connection the crowd has been told.
@@ -192,9 +191,9 @@ impl WebSocketStage {
     /// Reads a little of what the next bytes will need.
     #[inline]
     pub(super) fn touch(&self) -> u64 {
-        let Connection { last_payload_of, traffic, longest_silence, .. } = &*self.connection;
-        let messages = traffic.client.text_messages ^ traffic.server.text_messages;
-        messages ^ last_payload_of.client.map_or(0, |at| at.packet.value()) ^ u64::from(longest_silence.is_some())
+        let Connection { last_payload_of, longest_silence, last, .. } = &*self.connection;
+        let origins = [last_payload_of.client, last_payload_of.server, Some(*last)].into_iter().flatten();
+        origins.fold(u64::from(longest_silence.is_some()), |all, origin| all ^ origin.packet.value())
     }
 
     pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
@@ -527,7 +526,7 @@ mod tests {
             ("stage", size_of::<WebSocketStage>(), 344),
             ("decoder", size_of::<Decoder>(), 48),
             ("inside", size_of::<Inside>(), 168),
-            ("connection", size_of::<Connection>(), 448),
+            ("connection", size_of::<Connection>(), 464),
             ("traffic", size_of::<Traffic>(), 368),
             ("visibility", size_of::<Visibility>(), 16),
             ("timeline", size_of::<Timeline>(), 48),
