@@ -67,7 +67,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             capture: CaptureLimits::default(),
-            flows: 200_000,
+            flows: 1 << 20,
             reorder_bytes_per_end: 4 << 20,
             reorder_segments_per_end: 4096,
             reorder_bytes_total: 256 << 20,
