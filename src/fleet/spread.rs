@@ -3,17 +3,19 @@
 //! Values are counted in steps of half a percent; each step keeps the exact smallest and largest value that fell into it,
 //! so that what lies close together is told exactly however many values there are.
 
-use std::collections::BTreeMap;
+use super::tally::make_room;
 
 /// Seconds of many connections: smallest, median, largest, and what most of them have in common.
 #[derive(Debug, Clone, Default)]
 pub struct Spread {
-    steps: BTreeMap<u16, Step>,
+    /// In the order of their numbers. Of most there are few.
+    steps: Vec<Step>,
     count: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Step {
+    number: u16,
     count: u64,
     least: f64,
     most: f64,
@@ -45,21 +47,30 @@ impl Spread {
         if !seconds.is_finite() || seconds < 0.0 {
             return;
         }
-        let step = ((seconds.max(Self::FINEST) / Self::FINEST).ln() / Self::RATIO.ln()).clamp(0.0, Self::STEPS) as u16;
-        let step = self.steps.entry(step).or_insert(Step { count: 0, least: seconds, most: seconds });
-        step.count += 1;
-        (step.least, step.most) = (step.least.min(seconds), step.most.max(seconds));
-        self.count += 1;
+        let number =
+            ((seconds.max(Self::FINEST) / Self::FINEST).ln() / Self::RATIO.ln()).clamp(0.0, Self::STEPS) as u16;
+        self.take(Step { number, count: 1, least: seconds, most: seconds });
+    }
+
+    /// Takes in the values of a step.
+    fn take(&mut self, more: Step) {
+        match self.steps.binary_search_by_key(&more.number, |step| step.number) {
+            Ok(at) => {
+                let step = &mut self.steps[at];
+                step.count += more.count;
+                (step.least, step.most) = (step.least.min(more.least), step.most.max(more.most));
+            }
+            Err(at) => {
+                make_room(&mut self.steps);
+                self.steps.insert(at, more);
+            }
+        }
+        self.count += more.count;
     }
 
     /// Takes in the values of another one.
     pub(super) fn merge(&mut self, other: &Self) {
-        for (step, more) in &other.steps {
-            let known = self.steps.entry(*step).or_insert(Step { count: 0, ..*more });
-            known.count += more.count;
-            (known.least, known.most) = (known.least.min(more.least), known.most.max(more.most));
-        }
-        self.count += other.count;
+        other.steps.iter().for_each(|step| self.take(*step));
     }
 
     /// How many values were counted.
@@ -71,26 +82,26 @@ impl Spread {
     /// The smallest value.
     #[must_use]
     pub fn least(&self) -> Option<f64> {
-        self.steps.values().next().map(|step| step.least)
+        self.steps.first().map(|step| step.least)
     }
 
     /// The largest value.
     #[must_use]
     pub fn most(&self) -> Option<f64> {
-        self.steps.values().next_back().map(|step| step.most)
+        self.steps.last().map(|step| step.most)
     }
 
     /// The median, half a percent off at most.
     #[must_use]
     pub fn median(&self) -> Option<f64> {
-        median(self.steps.values(), self.count)
+        median(self.steps.iter(), self.count)
     }
 
     /// What at least half of the values, and three, have in common: the fullest window of 2 % of its value, but no wider than
     /// 4 s and no narrower than half a second. Values below a second say nothing about a timer.
     #[must_use]
     pub fn common(&self) -> Option<Common> {
-        let steps: Vec<&Step> = self.steps.values().filter(|step| step.least >= 1.0).collect();
+        let steps: Vec<&Step> = self.steps.iter().filter(|step| step.least >= 1.0).collect();
         let (mut from, mut inside) = (0, 0);
         let mut best = (0, 0..0);
         for (until, step) in steps.iter().enumerate() {

@@ -2,6 +2,13 @@
 
 use std::borrow::Borrow;
 
+/// Makes room for one more in a list of which there are many, nearly all of them short.
+pub(super) fn make_room<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 2 + 1);
+    }
+}
+
 /// How often each of the first few different values came.
 #[derive(Debug, Clone)]
 pub struct Tally<T> {
@@ -42,7 +49,10 @@ impl<T: Ord + Clone> Tally<T> {
                     self.counts.swap(at, at - 1);
                 }
             }
-            None if self.counts.len() < Self::KEPT => self.counts.push((value.to_owned(), times)),
+            None if self.counts.len() < Self::KEPT => {
+                make_room(&mut self.counts);
+                self.counts.push((value.to_owned(), times));
+            }
             None => self.others += times,
         }
     }
