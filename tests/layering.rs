@@ -127,7 +127,7 @@ const CRATES: &[(&str, Option<&[&str]>)] = &[
     ("foldhash", Some(&["memo", "tcp", "http", "stack", "crowd", "fleet", "analyzer"])),
     ("simdutf8", Some(&["websocket"])),
     ("httparse", Some(&["http"])),
-    ("mimalloc", Some(&["main"])),
+    ("mimalloc", Some(&["main.rs"])),
     ("memchr", Some(&["http"])),
     ("nom", Some(&["tls", "http"])),
     ("x509_cert", Some(&["tls"])),
