@@ -247,6 +247,7 @@ fn planted_violations_are_caught() {
     one("tcp/mod.rs", "fn f(x: ::nom::Err) {}", "src/tcp/mod.rs:1: tcp may not use the crate nom");
     one("tcp/mod.rs", "#[derive(serde::Serialize)]\nstruct A;", "src/tcp/mod.rs:1: tcp may not use the crate serde");
     one("tcp/mod.rs", "extern crate clap;", "src/tcp/mod.rs:1: tcp may not use the crate clap");
+    one("lib.rs", "use mimalloc::MiMalloc;", "src/lib.rs:1: lib.rs may not use the crate mimalloc");
     one("lib.rs", "pub use clap::Parser;", "src/lib.rs:1: lib.rs may not use the crate clap");
     one("tcp/mod.rs", "use proptest::prelude::*;", "src/tcp/mod.rs:1: proptest is for test code only");
     one("tcp/mod.rs", "#[cfg(test)]\nmod t {}\nuse proptest::x;", "src/tcp/mod.rs:3: proptest is for test code only");
@@ -280,6 +281,7 @@ fn what_is_allowed_is_not_caught() {
     fine("cli/mod.rs", "use crate::{Analyzer, Options, report};\nuse clap::Parser;");
     fine("lib.rs", "pub mod cli;\npub use analyzer::Analyzer;\npub use crate::tcp::Flow;");
     fine("main.rs", "fn main() { wsdissect::cli::run() }");
+    fine("main.rs", "static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;");
     fine("report/mod.rs", "struct A { zstd: u8 } fn f(a: A) { a.zstd; self::toml::x(); crate::report::nom::y() }");
     fine("limits.rs", "#[derive(Debug, thiserror::Error)]\nenum E {}");
 }
@@ -367,10 +369,10 @@ fn crate_fault(importer: Option<&str>, name: &str, in_test: bool, parts: &[&str]
     }
     let (_, modules) = CRATES.iter().find(|(known, _)| *known == name)?;
     let modules = (*modules)?;
-    if importer.is_some_and(|importer| modules.contains(&importer)) {
+    let importer = importer.map_or_else(|| format!("{}.rs", parts[0]), str::to_owned);
+    if modules.contains(&importer.as_str()) {
         return None;
     }
-    let importer = importer.map_or_else(|| format!("{}.rs", parts[0]), str::to_owned);
     Some(format!("{importer} may not use the crate {name}: it belongs to {}", modules.join(", ")))
 }
 
