@@ -80,8 +80,8 @@ fn guilty(c: &Conversation, warm: usize) -> Vec<String> {
 fn in_order_messages_allocate_nothing() {
     let (mut c, warm) = warm(&Upgrade::default());
     for i in 0..300 {
-        c.client().text(&format!("message {i:03}"));
-        c.server().text(&format!("answer {i:03}"));
+        c.client().text(&format!("message {i:04}"));
+        c.server().text(&format!("answer {i:04}"));
         c.server().binary(&[7; 120]);
     }
     assert_eq!(guilty(&c, warm), [""; 0]);
@@ -114,8 +114,8 @@ fn frames_that_straddle_packets_allocate_nothing() {
 fn compressed_messages_allocate_nothing() {
     let (mut c, warm) = warm(&Upgrade::deflate(""));
     for i in 0..200 {
-        c.client().text(&format!("message {i:03}"));
-        c.server().text(&format!("answer {i:03}"));
+        c.client().text(&format!("message {i:04}"));
+        c.server().text(&format!("answer {i:04}"));
     }
     assert_eq!(guilty(&c, warm), [""; 0]);
 }
@@ -126,7 +126,7 @@ fn a_long_connection_is_no_heavier_than_a_short_one() {
     let talk = |messages: u32| {
         let (mut c, _) = warm(&Upgrade::default());
         for i in 0..messages {
-            c.client().text(&format!("message {i:03}"));
+            c.client().text(&format!("message {i:04}"));
             c.server().ping(&i.to_be_bytes());
             c.client().pong(&i.to_be_bytes());
         }
