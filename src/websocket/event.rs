@@ -17,14 +17,14 @@ pub trait EventSink {
         if self.wants_payload() && !whole.beginning.is_empty() {
             self.event(Event::Payload(PayloadPiece { kind: whole.kind, position: 0, bytes: whole.beginning }));
         }
-        self.event(Event::FrameEnd(whole.frame_end()));
+        self.event(Event::FrameEnd(whole.frame().end_at_once()));
         self.event(Event::Message(whole.message()));
     }
 
     /// The next events, of a Ping or Pong that came whole.
     fn whole_control(&mut self, whole: &WholeControl<'_>) {
         self.event(Event::Frame(whole.frame()));
-        self.event(Event::FrameEnd(whole.frame_end()));
+        self.event(Event::FrameEnd(whole.frame().end_at_once()));
         self.event(whole.event());
     }
 
@@ -86,6 +86,15 @@ pub struct Frame {
     pub offset: StreamOffset,
     /// The packet with its first byte.
     pub first: Origin,
+}
+
+impl Frame {
+    /// The end of a frame that came whole in one packet.
+    #[must_use]
+    pub fn end_at_once(&self) -> FrameEnd {
+        let Self { sender, header, offset, first } = *self;
+        FrameEnd { sender, header, offset, first, last: first, payload_seen: header.payload_len }
+    }
 }
 
 /// A complete frame.
@@ -173,13 +182,6 @@ impl WholeMessage<'_> {
         Frame { sender: self.sender, header: self.header, offset: self.offset, first: self.at }
     }
 
-    /// The end of its frame.
-    #[must_use]
-    pub fn frame_end(&self) -> FrameEnd {
-        let Self { sender, header, offset, at, .. } = *self;
-        FrameEnd { sender, header, offset, first: at, last: at, payload_seen: header.payload_len }
-    }
-
     /// The message.
     #[must_use]
     pub fn message(&self) -> Message {
@@ -220,13 +222,6 @@ impl<'a> WholeControl<'a> {
     #[must_use]
     pub fn frame(&self) -> Frame {
         Frame { sender: self.sender, header: self.header, offset: self.offset, first: self.at }
-    }
-
-    /// The end of its frame.
-    #[must_use]
-    pub fn frame_end(&self) -> FrameEnd {
-        let Self { sender, header, offset, at, .. } = *self;
-        FrameEnd { sender, header, offset, first: at, last: at, payload_seen: header.payload_len }
     }
 
     /// What it completes.
