@@ -266,3 +266,37 @@ proptest! {
         let _ = decoder().decode(&packet);
     }
 }
+
+/// What is decoded at sight is what the long way makes of it, whichever byte of a packet is another one or missing.
+#[test]
+fn what_is_seen_at_sight_is_what_the_long_way_finds() {
+    let options: &[u8] = &[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2];
+    let mut seen = 0;
+    for packet in [ipv4(6, &tcp(0x18, options, b"payload")), ipv6(6, &tcp(0x18, options, b"payload"))] {
+        let changed = (0..packet.len()).flat_map(|at| {
+            let cut = packet[..at].to_vec();
+            let other = |value: u8| {
+                let mut other = packet.clone();
+                other[at] = value;
+                other
+            };
+            (0..=255).map(other).chain([cut]).collect::<Vec<_>>()
+        });
+        for bytes in changed {
+            let packet = Packet {
+                number: PacketNumber::FIRST,
+                time: None,
+                link: LinkType::RAW,
+                interface: 0,
+                bytes: &bytes,
+                original_len: bytes.len() as u32,
+            };
+            let Some(at_sight) = Decoder::at_sight(&packet) else { continue };
+            let mut decoder = Decoder::new(&Limits::default());
+            let any = decoder.any(&packet).expect("a segment");
+            assert_eq!(format!("{at_sight:?}"), format!("{any:?}"), "{bytes:02x?}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 10_000, "only {seen} of the packets are decoded at sight");
+}
