@@ -9,8 +9,7 @@
 
 use super::block::Block;
 use super::concluder::Concluder;
-use super::lane::{Ending, Lane, Told};
-use super::work::in_order;
+use super::lane::{Ending, InOrder, Lane, Told};
 use super::{Pending, conclude};
 use crate::catalog::knowledge::Knowledge;
 use crate::diagnosis::Paths;
@@ -67,7 +66,8 @@ struct Round {
     block: Option<Arc<Block>>,
     /// Threads that have not told yet.
     missing: usize,
-    told: Vec<Told>,
+    /// By thread, each in order.
+    told: Vec<Vec<Told>>,
 }
 
 enum Task {
@@ -258,10 +258,10 @@ impl Crew {
     /// Takes note of what a thread has done, and takes in what is next in order.
     fn note(&mut self, done: Done, concluder: &mut Concluder) {
         match done {
-            Done::Told(number, mut told) => {
+            Done::Told(number, told) => {
                 if let Some(round) = self.rounds.get_mut((number - self.first_round) as usize) {
                     round.missing -= 1;
-                    round.told.append(&mut told);
+                    round.told.push(told);
                 }
                 while self.rounds.front().is_some_and(|round| round.missing == 0) {
                     let Some(round) = self.rounds.pop_front() else { break };
@@ -305,10 +305,11 @@ impl Round {
     /// Takes in what was told, and what concerns all connections in between; gives the block back.
     fn take_in(self, concluder: &mut Concluder) -> Option<Block> {
         let Self { block, mut told, .. } = self;
-        in_order(&mut told);
-        let mut told = told.into_iter().peekable();
+        let mut told = InOrder::of(told.iter_mut().map(|told| told.drain(..)));
         for (before, global) in block.iter().flat_map(|block| block.global()) {
-            while let Some(told) = told.next_if(|told| told.at < *before) {
+            while told.next_at().is_some_and(|at| at < *before)
+                && let Some(told) = told.next()
+            {
                 concluder.take(told);
             }
             concluder.global(*global);
@@ -347,20 +348,14 @@ fn work(tasks: &Receiver<Task>, done: &Alarm, knowledge: &Knowledge) {
         match task {
             Task::Lanes(mine) => lanes = mine,
             Task::Block(number, block) => {
-                let mut told = Vec::new();
-                for (at, lane) in &mut lanes {
-                    block.play(*at, lane);
-                    told.append(lane.told());
-                }
+                lanes.iter_mut().for_each(|(at, lane)| block.play(*at, lane));
                 drop(block);
-                in_order(&mut told);
-                done.say(Done::Told(number, told));
+                let told = InOrder::of(lanes.iter_mut().map(|(_, lane)| lane.told()));
+                done.say(Done::Told(number, told.collect()));
             }
             Task::Finish(number, last, ending) => {
-                let mut told = Vec::new();
-                lanes.iter_mut().for_each(|(_, lane)| told.extend(lane.finish(last, ending)));
-                in_order(&mut told);
-                done.say(Done::Told(number, told));
+                let told = InOrder::of(lanes.iter_mut().map(|(_, lane)| lane.finish(last, ending)));
+                done.say(Done::Told(number, told.collect()));
             }
             Task::Return => done.say(Done::Lanes(std::mem::take(&mut lanes))),
             Task::Conclude(number, chunk) => {

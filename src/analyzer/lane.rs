@@ -28,16 +28,14 @@ const AHEAD: usize = 32;
 const MANY_OPEN: usize = 125;
 
 /// When something was told: everything has to be taken in in this order, whichever lane it comes from.
+///
+/// One number, because moments are compared a lot: the packet, the [`Part`] of it, and what was there first, which goes
+/// first: the packet that ended a flow, or that began it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment {
-    packet: u64,
-    part: Part,
-    /// What was there first goes first: the packet that ended a flow, or that began it.
-    of: u64,
-}
+pub(super) struct Moment(u128);
 
 /// The parts of a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 enum Part {
     /// The tick before a packet.
     Tick,
@@ -50,18 +48,26 @@ enum Part {
 }
 
 impl Moment {
+    /// Bits of the number of a packet that was there first; the numbers of a capture are smaller.
+    const OF: u32 = 62;
+
+    fn new(packet: u64, part: Part, of: u64) -> Self {
+        let of = of.min((1 << Self::OF) - 1);
+        Self(u128::from(packet) << 64 | u128::from((part as u64) << Self::OF | of))
+    }
+
     pub(super) fn tick(before: PacketNumber) -> Self {
-        Self { packet: before.value(), part: Part::Tick, of: 0 }
+        Self::new(before.value(), Part::Tick, 0)
     }
 
     pub(super) fn packet(packet: PacketNumber) -> Self {
-        Self { packet: packet.value(), part: Part::Packet, of: 0 }
+        Self::new(packet.value(), Part::Packet, 0)
     }
 
     /// The end of the capture, for a flow that ended with it or before.
     fn end(of: u64, end: FlowEnd) -> Self {
         let part = if end == FlowEnd::CaptureEnded { Part::Open } else { Part::Over };
-        Self { packet: u64::MAX, part, of }
+        Self::new(u64::MAX, part, of)
     }
 }
 
@@ -104,6 +110,47 @@ impl Ending {
         let open = (1..Self::STEPS).map(move |at| Self::Open { upto: at.saturating_mul(step) });
         iter::once(Self::Over).chain(open).chain(iter::once(Self::Open { upto: u64::MAX }))
     }
+}
+
+/// What several told, each in order, as one.
+pub(super) struct InOrder<'t> {
+    /// With the moment of the next of each.
+    told: Vec<(Moment, Drain<'t, Told>)>,
+}
+
+impl<'t> InOrder<'t> {
+    pub(super) fn of(told: impl Iterator<Item = Drain<'t, Told>>) -> Self {
+        Self { told: told.filter_map(|told| Some((next_at(&told)?, told))).collect() }
+    }
+
+    /// When the next was told.
+    pub(super) fn next_at(&self) -> Option<Moment> {
+        self.told.iter().map(|(at, _)| *at).min()
+    }
+}
+
+impl Iterator for InOrder<'_> {
+    type Item = Told;
+
+    fn next(&mut self) -> Option<Told> {
+        let (from, _) = self.told.iter().enumerate().min_by_key(|(_, (at, _))| *at)?;
+        let (at, told) = &mut self.told[from];
+        let next = told.next();
+        match next_at(told) {
+            Some(moment) => *at = moment,
+            None => drop(self.told.swap_remove(from)),
+        }
+        next
+    }
+}
+
+fn next_at(told: &Drain<'_, Told>) -> Option<Moment> {
+    told.as_slice().first().map(|told| told.at)
+}
+
+/// Puts in order what one lane told. What it told of one moment stays as it is.
+fn in_order(told: &mut [Told]) {
+    told.sort_by_key(|told| told.at);
 }
 
 /// One lane.
@@ -153,7 +200,8 @@ pub(super) fn lane_of(one: Endpoint, other: Endpoint, lanes: usize) -> usize {
         mixed ^ mixed >> 29
     };
     let both = mixed(one).wrapping_add(mixed(other)).wrapping_mul(ODD);
-    ((both >> 32) as usize) % lanes
+    // The upper half as a part of all that it can be: no division.
+    ((both >> 32) * lanes as u64 >> 32) as usize
 }
 
 impl Lane {
@@ -199,33 +247,36 @@ impl Lane {
 
     /// Lets go of the flows that have lingered long enough before this packet.
     pub(super) fn tick(&mut self, before: Origin) {
+        let told = self.told.len();
         self.flows.tick(before, &mut self.shared);
-        self.finished(None, |of, _| Moment { of, ..Moment::tick(before.packet) });
+        self.finished(None, |of, _| Moment::new(before.packet.value(), Part::Tick, of));
+        in_order(&mut self.told[told..]);
     }
 
     /// The capture is over, and `last` is its last packet: ends some of the flows, and gives what they tell.
     pub(super) fn finish(&mut self, last: Option<Origin>, ending: Ending) -> Drain<'_, Told> {
+        let of = if let Ending::Open { upto } = ending { upto } else { 0 };
+        let upto = Moment::end(of, FlowEnd::CaptureEnded);
         match ending {
             Ending::Over => {
                 self.flows.finish_over(&mut self.shared);
                 self.finished(last, Moment::end);
+                in_order(&mut self.told);
             }
             // The one that is too many tells of it when it is its turn.
-            Ending::Open { upto } => {
-                while self.told.last().is_none_or(|told| told.at.of <= upto) && self.flows.finish_next(&mut self.shared)
-                {
+            Ending::Open { .. } => {
+                while self.told.last().is_none_or(|told| told.at <= upto) && self.flows.finish_next(&mut self.shared) {
                     self.finished(last, Moment::end);
                 }
             }
         }
-        let of = if let Ending::Open { upto } = ending { upto } else { 0 };
-        let count = self.told.partition_point(|told| told.at <= Moment::end(of, FlowEnd::CaptureEnded));
+        let count = self.told.partition_point(|told| told.at <= upto);
         self.told.drain(..count)
     }
 
-    /// What there is to take in, as it came.
-    pub(super) fn told(&mut self) -> &mut Vec<Told> {
-        &mut self.told
+    /// What there is to take in, in order.
+    pub(super) fn told(&mut self) -> Drain<'_, Told> {
+        self.told.drain(..)
     }
 
     /// From now on these are the secrets that are known.

@@ -5,8 +5,8 @@
 
 use crate::units::Origin;
 
-/// Seconds of packet time from one tick to the next.
-const SECONDS: f64 = 0.25;
+/// Nanoseconds of packet time from one tick to the next.
+const NANOS: i64 = 250_000_000;
 
 /// Packets from one tick to the next, where time stands still, steps back or is missing.
 const PACKETS: u32 = 2000;
@@ -22,7 +22,8 @@ impl Ticks {
     /// Whether it ticks just before this packet.
     pub(super) fn is_due(&mut self, at: Origin) -> bool {
         self.packets += 1;
-        let passed = self.last.and_then(|last| at.seconds_since(&last)).is_some_and(|seconds| seconds >= SECONDS);
+        let times = at.time.zip(self.last.and_then(|last| last.time));
+        let passed = times.is_some_and(|(now, last)| now.nanos().saturating_sub(last.nanos()) >= NANOS);
         let due = passed || self.packets >= PACKETS || self.last.is_none();
         if due {
             *self = Self { last: Some(at), packets: 0 };

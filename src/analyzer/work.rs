@@ -5,7 +5,7 @@ use super::block::Global;
 use super::conclude;
 use super::concluder::Concluder;
 use super::crew::Crew;
-use super::lane::{Counts, Ending, Lane, Moment, Told, lane_of};
+use super::lane::{Counts, Ending, InOrder, Lane, lane_of};
 use crate::catalog::knowledge::Knowledge;
 use crate::connection::Recorder;
 use crate::diagnosis::Paths;
@@ -52,15 +52,13 @@ pub(super) struct Work {
     crew: Option<Crew>,
     /// Segments since there is no crew.
     alone: u64,
-    /// What is being put in order; empty in between.
-    told: Vec<Told>,
     /// What a crew that was dismissed had concluded.
     reports: VecDeque<ConnectionReport>,
 }
 
 impl Work {
     pub(super) fn new(lanes: Vec<Lane>, concluder: Concluder, knowledge: Arc<Knowledge>, jobs: usize) -> Self {
-        let (told, reports, lane_count) = (Vec::new(), VecDeque::new(), lanes.len());
+        let (reports, lane_count) = (VecDeque::new(), lanes.len());
         Self {
             knowledge,
             jobs,
@@ -70,7 +68,6 @@ impl Work {
             paths: Paths::default(),
             crew: None,
             alone: 0,
-            told,
             reports,
         }
     }
@@ -83,7 +80,7 @@ impl Work {
         let lane = lane_of(segment.source, segment.destination, self.lanes.len());
         let lane = &mut self.lanes[lane];
         lane.segment(segment);
-        lane.told().drain(..).for_each(|told| self.concluder.take(told));
+        lane.told().for_each(|told| self.concluder.take(told));
     }
 
     /// An empty batch, for about so many segments.
@@ -102,7 +99,6 @@ impl Work {
             self.alone += segments.len() as u64;
             lane.segments(segments);
             segments.clear();
-            self.told.append(lane.told());
         }
         self.take_in();
     }
@@ -134,10 +130,7 @@ impl Work {
         if let Some(crew) = &mut self.crew {
             return crew.block().tick(before, now);
         }
-        for lane in &mut self.lanes {
-            lane.tick(before);
-            self.told.append(lane.told());
-        }
+        self.lanes.iter_mut().for_each(|lane| lane.tick(before));
         self.take_in();
         self.concluder.global(Global::Tick(now));
     }
@@ -174,8 +167,8 @@ impl Work {
             None => {
                 self.concluder.capture_is_over();
                 for ending in Ending::all(last) {
-                    self.lanes.iter_mut().for_each(|lane| self.told.extend(lane.finish(last, ending)));
-                    self.take_in();
+                    let told = self.lanes.iter_mut().map(|lane| lane.finish(last, ending));
+                    InOrder::of(told).for_each(|told| self.concluder.take(told));
                 }
             }
         }
@@ -208,8 +201,8 @@ impl Work {
 
     /// Takes in what several lanes have told.
     fn take_in(&mut self) {
-        in_order(&mut self.told);
-        self.told.drain(..).for_each(|told| self.concluder.take(told));
+        let told = InOrder::of(self.lanes.iter_mut().map(Lane::told));
+        told.for_each(|told| self.concluder.take(told));
     }
 
     fn call_crew(&mut self) {
@@ -225,11 +218,6 @@ impl Work {
         self.lanes = crew.take_lanes(&mut self.concluder);
         self.reports.extend(crew.dismiss(&mut self.concluder));
     }
-}
-
-/// Puts in order what several lanes told. What one lane told of one moment stays as it is.
-pub(super) fn in_order(told: &mut [Told]) {
-    told.sort_by_key(|told| -> Moment { told.at });
 }
 
 #[cfg(test)]

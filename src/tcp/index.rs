@@ -11,7 +11,7 @@ use super::bases::Bases;
 use crate::units::Endpoint;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Flows remembered after their end.
 const REMEMBERED: usize = 1 << 18;
@@ -25,24 +25,23 @@ pub(super) enum FlowKey {
     V6(KeyV6),
 }
 
-/// Both addresses in one number, and both ports.
-type KeyV4 = (u64, u32);
+/// Address and port of both, each in one number; the smaller first.
+type KeyV4 = (u64, u64);
 type KeyV6 = ([u128; 2], u32);
 
 impl FlowKey {
     #[inline]
     pub(super) fn new(one: Endpoint, other: Endpoint) -> Self {
-        let pair = |[low, high]: [u16; 2]| u32::from(low) << 16 | u32::from(high);
         match (one.ip, other.ip) {
             (IpAddr::V4(one_ip), IpAddr::V4(other_ip)) => {
-                let (one, other) = ((one_ip.to_bits(), one.port), (other_ip.to_bits(), other.port));
-                let (low, high) = if one <= other { (one, other) } else { (other, one) };
-                Self::V4((u64::from(low.0) << 32 | u64::from(high.0), pair([low.1, high.1])))
+                let of = |ip: Ipv4Addr, port: u16| u64::from(ip.to_bits()) << 16 | u64::from(port);
+                let (one, other) = (of(one_ip, one.port), of(other_ip, other.port));
+                Self::V4((one.min(other), one.max(other)))
             }
             (one_ip, other_ip) => {
                 let (one, other) = ((to_v6(one_ip).to_bits(), one.port), (to_v6(other_ip).to_bits(), other.port));
                 let (low, high) = if one <= other { (one, other) } else { (other, one) };
-                Self::V6(([low.0, high.0], pair([low.1, high.1])))
+                Self::V6(([low.0, high.0], u32::from(low.1) << 16 | u32::from(high.1)))
             }
         }
     }
