@@ -59,17 +59,7 @@ pub(super) struct Work {
 impl Work {
     pub(super) fn new(lanes: Vec<Lane>, concluder: Concluder, knowledge: Arc<Knowledge>, jobs: usize) -> Self {
         let (reports, lane_count) = (VecDeque::new(), lanes.len());
-        Self {
-            knowledge,
-            jobs,
-            lanes,
-            lane_count,
-            concluder,
-            paths: Paths::default(),
-            crew: None,
-            alone: 0,
-            reports,
-        }
+        Self { knowledge, jobs, lanes, lane_count, concluder, paths: Paths::default(), crew: None, alone: 0, reports }
     }
 
     pub(super) fn segment(&mut self, segment: &Segment<'_>) {

@@ -63,3 +63,62 @@ impl<'a> Iterator for Packets<'a> {
 }
 
 impl ExactSizeIterator for Packets<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{LE, Trickle, small_pcap, small_pcapng};
+    use super::super::{CaptureError, Reader};
+    use std::io::Read;
+
+    /// All that a reader tells when it is asked for so many packets at a time, and how many it gave at most.
+    fn told(input: impl Read, most: usize, looking_ahead: bool) -> (Vec<String>, usize) {
+        let mut reader = match Reader::open(input) {
+            Ok(reader) if looking_ahead => reader.looking_ahead(),
+            Ok(reader) => reader,
+            Err(error) => return (vec![format!("{error:?}")], 0),
+        };
+        let (mut told, mut longest) = (Vec::new(), 0);
+        loop {
+            match reader.next_packets(most) {
+                Ok(packets) if packets.len() == 0 => break,
+                Ok(packets) => {
+                    longest = longest.max(packets.len());
+                    told.extend(packets.map(|packet| format!("{packet:?}")));
+                }
+                Err(error @ CaptureError::Damaged(_)) => told.push(format!("{error:?}")),
+                Err(error) => {
+                    told.push(format!("{error:?}"));
+                    break;
+                }
+            }
+        }
+        told.push(format!("{:?}", reader.summary()));
+        (told, longest)
+    }
+
+    #[test]
+    fn packets_in_a_row_are_the_packets_one_by_one() {
+        let many =
+            |head: Vec<u8>, record: fn(u32) -> Vec<u8>| [vec![head], (0..9).map(record).collect()].concat().concat();
+        let pcap = many(LE.pcap_header(0xa1b2_c3d4, 1), |at| LE.pcap_record(at, 7, &vec![at as u8; at as usize]));
+        let options = LE.option(1, b"a comment");
+        let section = [LE.section(), LE.interface(1, 0, &options)].concat();
+        let pcapng = many(section, |at| LE.packet(0, u64::from(at) << 20, &vec![at as u8; at as usize]));
+        assert_eq!([&pcap, &pcapng].map(|file| told(&file[..], 100, false).1), [9, 9], "all of them");
+        assert_eq!(told(&small_pcapng()[..], 100, false).1, 1, "other blocks lie between the packets");
+        for file in [small_pcap(), small_pcapng(), pcap, pcapng] {
+            for at in 0..file.len() {
+                for flip in [0, 1, 0x84] {
+                    let mut file = file.clone();
+                    file[at] ^= flip;
+                    for looking_ahead in [false, true] {
+                        let read = |most| told(&file[..], most, looking_ahead).0;
+                        assert_eq!(read(1), read(100), "byte {at} ^ {flip}");
+                        let trickle = |most| told(Trickle::new(&file, 50), most, looking_ahead).0;
+                        assert_eq!(trickle(1), trickle(3), "byte {at} ^ {flip}, as it comes");
+                    }
+                }
+            }
+        }
+    }
+}

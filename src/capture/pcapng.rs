@@ -72,6 +72,9 @@ impl PcapNg {
         number: PacketNumber,
         summary: &mut CaptureSummary,
     ) -> Result<Step, Stop> {
+        if let Some(record) = self.ready(window, limits, summary) {
+            return Ok(Step::Packet(record));
+        }
         loop {
             let Some((block_type, len)) = self.whole_block(window, limits, number)? else { return Ok(Step::End) };
             let block = &window.unread()[..len];
@@ -91,6 +94,32 @@ impl PcapNg {
             let place = window.take(len, HEADER + packet.place.start..HEADER + packet.place.end);
             return Ok(Step::Packet(Record { place, ..packet }));
         }
+    }
+
+    /// The next record, if it is what nearly all are, an Enhanced Packet Block that lies whole in the window and is as it
+    /// should be. If not, nothing has changed.
+    #[inline]
+    pub(super) fn ready<R: Read>(
+        &self,
+        window: &mut Window<R>,
+        limits: &CaptureLimits,
+        summary: &mut CaptureSummary,
+    ) -> Option<Record> {
+        let unread = window.unread();
+        let (block_type, claimed) = (self.byte_order.u32(unread, 0)?, self.byte_order.u32(unread, 4)?);
+        let is_possible = (min_len(EPB_MAGIC)..=max_len(EPB_MAGIC, limits)).contains(&claimed) && claimed % 4 == 0;
+        if block_type != EPB_MAGIC || !is_possible {
+            return None;
+        }
+        let len = claimed as usize;
+        let body = unread.get(HEADER..len - TRAILER)?;
+        if self.byte_order.u32(unread, len - TRAILER)? != claimed {
+            return None;
+        }
+        // Whoever tells what is wrong with it knows its number.
+        let packet = self.timed_packet(EPB_MAGIC, body, PacketNumber::FIRST, limits, summary).ok()?;
+        let place = window.take(len, HEADER + packet.place.start..HEADER + packet.place.end);
+        Some(Record { place, ..packet })
     }
 
     /// Reads the first section header, without which nothing else has a meaning.

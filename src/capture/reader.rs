@@ -122,12 +122,10 @@ impl<R: Read> Reader<R> {
             None => self.read()?,
         };
         self.records.extend(first);
-        if let State::Pcap(pcap) = &mut self.container {
-            while (1..most).contains(&self.records.len())
-                && let Some(record) = pcap.ready(&mut self.window, &self.limits)
-            {
-                self.records.push(record);
-            }
+        while (1..most).contains(&self.records.len())
+            && let Some(record) = self.ready()
+        {
+            self.records.push(record);
         }
         let number = self.next;
         for Record { place, original_len, interface, .. } in &self.records {
@@ -218,6 +216,15 @@ impl<R: Read> Reader<R> {
                 Step::OtherRecord => self.next = self.next.next(),
                 Step::End => return Ok(None),
             }
+        }
+    }
+
+    /// The next record, if that can be had without reading more and nothing about it is out of the ordinary.
+    #[inline]
+    fn ready(&mut self) -> Option<Record> {
+        match &mut self.container {
+            State::Pcap(pcap) => pcap.ready(&mut self.window, &self.limits),
+            State::PcapNg(pcapng) => pcapng.ready(&mut self.window, &self.limits, &mut self.summary),
         }
     }
 
