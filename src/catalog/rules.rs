@@ -261,6 +261,12 @@ impl RuleId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id of a rule that a test makes up.
+    #[cfg(test)]
+    pub(crate) fn of(id: &str) -> Self {
+        Self(id.into())
+    }
 }
 
 impl fmt::Display for RuleId {

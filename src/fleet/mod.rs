@@ -5,6 +5,7 @@
 //! at one moment ([`events`]) and clients that come back again and again ([`reconnects`]). All of it only adds to the
 //! reports of the connections; it never changes them.
 
+mod burst;
 pub mod changes;
 pub mod events;
 mod limits;

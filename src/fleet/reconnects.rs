@@ -11,13 +11,15 @@
 
 use super::events::Event;
 use super::shared::{started, without_query};
+use super::tally::make_room;
 use super::{ConnectionReport, Tally};
-use crate::connection::{Connection, Outcome};
+use crate::connection::{Connection, Outcome, Text};
 use crate::diagnosis::{Cause, RuleId};
 use crate::units::{Endpoint, Side, Timestamp};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 /// What was found about clients that come back.
 #[derive(Debug, Clone, Default)]
@@ -145,19 +147,46 @@ struct Client {
     /// Also those that are not kept.
     total: u64,
     failed: u64,
-    paths: Tally<String>,
-    agents: Tally<String>,
+    path: Common,
+    agent: Common,
     rules: Tally<RuleId>,
     /// Of attempts that failed.
     failures: Tally<RuleId>,
+}
+
+/// What all attempts have in common.
+#[derive(Debug, Clone, Default)]
+enum Common {
+    #[default]
+    Unknown,
+    One(Option<Text>),
+    Nothing,
+}
+
+impl Common {
+    /// Takes in what one more has; `part`: as much of a text as counts.
+    fn add(&mut self, text: Option<&Text>, part: fn(&str) -> &str) {
+        fn shown(text: Option<&Text>, part: fn(&str) -> &str) -> &str {
+            text.map_or("", |text| part(text.as_str()))
+        }
+        match self {
+            Self::Unknown => *self = Self::One(text.cloned()),
+            Self::One(known) if shown(known.as_ref(), part) != shown(text, part) => *self = Self::Nothing,
+            _ => {}
+        }
+    }
+
+    fn text(&self, part: fn(&str) -> &str) -> Option<&str> {
+        if let Self::One(Some(text)) = self { Some(part(text.as_str())) } else { None }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Attempt {
     start: Timestamp,
     end: Option<Timestamp>,
-    /// What was asked for and by whom; 0 when that is not known.
-    who: u64,
+    /// What was asked for and by whom, if that is known.
+    who: Option<NonZeroU32>,
     how: How,
     stream: u64,
 }
@@ -172,12 +201,12 @@ enum How {
 
 impl Returns {
     /// Pairs of client address and server.
-    pub(super) const CLIENTS: usize = 16_384;
+    pub(super) const CLIENTS: usize = 8192;
     /// Attempts kept of each: the first half of them, and the last.
     pub(super) const ATTEMPTS: usize = 64;
     /// Connections without room after which room is made again.
     const ROOM_EVERY: u64 = 4096;
-    /// A client that came once and not again for so many seconds gives way.
+    /// A client that has shown no rhythm and did not come again for so many seconds gives way.
     const FORGOTTEN: f64 = 120.0;
 
     /// Takes in one connection.
@@ -214,6 +243,7 @@ impl Returns {
         if client.attempts.len() >= Self::ATTEMPTS {
             client.attempts.remove(Self::ATTEMPTS / 2);
         }
+        make_room(&mut client.attempts);
         client.attempts.push(attempt);
         // Whoever was there before the capture has no beginning.
         if started(connection).is_none()
@@ -226,11 +256,9 @@ impl Returns {
     fn make_room(&mut self) {
         let Some(latest) = self.latest else { return };
         self.clients.retain(|_, client| {
-            client.attempts.len() > 1
-                || client
-                    .attempts
-                    .iter()
-                    .any(|attempt| attempt.end.is_none_or(|end| latest.seconds_since(end) < Self::FORGOTTEN))
+            let is_recent =
+                |attempt: &Attempt| attempt.end.is_none_or(|end| latest.seconds_since(end) < Self::FORGOTTEN);
+            client.attempts.len() > LEAST_PAUSES || client.attempts.iter().any(is_recent)
         });
     }
 
@@ -287,37 +315,37 @@ impl Returns {
 }
 
 impl Client {
-    /// A number for what is asked for and by whom, 0 when the request was not seen.
-    fn identify(&mut self, connection: &Connection) -> u64 {
-        let Some(request) = &connection.handshake.request else { return 0 };
-        let path = without_query(request.path.as_str());
-        let agent = request.user_agent.as_ref().map_or("", |agent| agent.as_str());
-        self.paths.add(path);
-        self.agents.add(agent);
+    /// A number for what is asked for and by whom; `None` when the request was not seen.
+    fn identify(&mut self, connection: &Connection) -> Option<NonZeroU32> {
+        let request = connection.handshake.request.as_ref()?;
+        let agent = request.user_agent.as_ref();
+        self.path.add(Some(&request.path), without_query);
+        self.agent.add(agent, |agent| agent);
         let mut hasher = DefaultHasher::new();
-        (path, agent).hash(&mut hasher);
-        hasher.finish().max(1)
+        (without_query(request.path.as_str()), agent.map_or("", |agent| agent.as_str())).hash(&mut hasher);
+        NonZeroU32::new(hasher.finish() as u32).or(Some(NonZeroU32::MIN))
     }
 
     /// The rhythm of each client behind the address.
     fn series(&self, client: IpAddr, server: Endpoint) -> Vec<Series> {
-        let mut whos: Vec<u64> = self.attempts.iter().map(|attempt| attempt.who).filter(|who| *who != 0).collect();
+        let mut whos: Vec<Option<NonZeroU32>> =
+            self.attempts.iter().map(|attempt| attempt.who).filter(Option::is_some).collect();
         whos.sort_unstable();
         whos.dedup();
         // Attempts that never came to a request belong to the one client that there is.
         let alone = whos.len() <= 1;
-        let of = |who: u64| {
+        let of = |who: Option<NonZeroU32>| {
             let mut attempts: Vec<Attempt> = self
                 .attempts
                 .iter()
-                .filter(|attempt| attempt.who == who || (alone && attempt.who == 0))
+                .filter(|attempt| attempt.who == who || (alone && attempt.who.is_none()))
                 .copied()
                 .collect();
             attempts.sort_unstable();
             attempts
         };
         if whos.is_empty() {
-            whos.push(0);
+            whos.push(None);
         }
         let mut found: Vec<Series> = whos.iter().filter_map(|who| self.rhythm(client, server, &of(*who))).collect();
         if let ([_], [one]) = (&whos[..], &mut found[..]) {
@@ -357,14 +385,11 @@ impl Client {
             (meant, Backoff::Regular)
         };
         let (first, last) = (attempts.first()?, attempts.last()?);
-        let only = |tally: &Tally<String>| {
-            tally.most().filter(|(_, count)| *count == tally.total()).map(|(one, _)| one.clone())
-        };
         Some(Series {
             client,
             server,
-            path: only(&self.paths),
-            user_agent: only(&self.agents).filter(|agent| !agent.is_empty()),
+            path: self.path.text(without_query).map(str::to_owned),
+            user_agent: self.agent.text(|agent| agent).filter(|agent| !agent.is_empty()).map(str::to_owned),
             attempts: attempts.len() as u64,
             failed: attempts.iter().filter(|attempt| attempt.how == How::Failed).count() as u64,
             span: (first.start, last.start),
@@ -443,6 +468,11 @@ mod tests {
         assert_eq!(waiting(&[1.0, 2.0, 4.0, 5.0, 5.0, 5.0]), Some(Backoff::Growing), "truncated");
         assert_eq!(waiting(&[3.0, 0.2, 9.0, 1.0]), None, "random delays are no storm");
         assert_eq!(waiting(&[2.0, 5.0, 1.0, 4.0, 3.0]), None);
+    }
+
+    #[test]
+    fn an_attempt_is_half_a_cache_line() {
+        assert_eq!(size_of::<Attempt>(), 32);
     }
 
     #[test]

@@ -7,14 +7,22 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// The sequence numbers that the SYNs of two endpoints are compared with, by the rules of Wireshark's TCP dissector: flow
 /// numbers are only of use if both count the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Bases {
     pair: Pair,
-    seqs: [Option<SeqNumber>; 2],
+    seqs: Seqs,
 }
 
+/// The numbers alone, of a flow that is gone: those who know its endpoints know their order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Gone(Seqs);
+
+/// The number of each end, if it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Seqs([Option<SeqNumber>; 2]);
+
 /// Two endpoints, of which IPv4 ones take a third of the space.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 enum Pair {
     V4([(Ipv4Addr, u16); 2]),
     Other(Box<[Endpoint; 2]>),
@@ -28,7 +36,7 @@ impl Bases {
             (IpAddr::V4(one_ip), IpAddr::V4(other_ip)) => Pair::V4([(one_ip, one.port), (other_ip, other.port)]),
             _ => Pair::Other(Box::new([one, other])),
         };
-        Self { pair, seqs: [None, None] }
+        Self { pair, seqs: Seqs::default() }
     }
 
     /// Both endpoints.
@@ -51,23 +59,59 @@ impl Bases {
 
     /// Both numbers are known, so that only a SYN can tell something new.
     pub(super) fn are_known(&self) -> bool {
-        self.seqs.iter().all(Option::is_some)
+        self.seqs.0.iter().all(Option::is_some)
     }
 
     /// Whether `segment` opens a new connection: a SYN without ACK whose number is not the known one.
     #[inline]
     pub(super) fn reused_by(&self, segment: &Segment<'_>) -> bool {
-        let base = || self.seqs[usize::from(self.end(segment.source) == End::B)];
-        segment.flags.syn() && !segment.flags.ack() && base().is_some_and(|base| base != segment.seq)
+        Seqs::may_reuse(segment) && self.seqs.differ(self.end(segment.source), segment)
     }
 
     /// Learns from a segment of this connection: its first segment sets an endpoint's number, unless the other's
     /// acknowledgement did; a SYN with ACK always does.
     #[inline]
     pub(super) fn note(&mut self, segment: &Segment<'_>) {
+        self.seqs.note(self.end(segment.source), segment);
+    }
+}
+
+impl Gone {
+    pub(super) fn new(bases: &Bases) -> Self {
+        let ([one, other], Seqs([a, b])) = (bases.endpoints(), bases.seqs);
+        Self(Seqs(if one <= other { [a, b] } else { [b, a] }))
+    }
+
+    /// [`Bases::reused_by`].
+    pub(super) fn reused_by(&self, segment: &Segment<'_>) -> bool {
+        Seqs::may_reuse(segment) && self.0.differ(Self::end(segment), segment)
+    }
+
+    /// [`Bases::note`].
+    pub(super) fn note(&mut self, segment: &Segment<'_>) {
+        self.0.note(Self::end(segment), segment);
+    }
+
+    /// Who sent a segment: the lesser endpoint is the first.
+    fn end(segment: &Segment<'_>) -> End {
+        if segment.source <= segment.destination { End::A } else { End::B }
+    }
+}
+
+impl Seqs {
+    #[inline]
+    fn may_reuse(segment: &Segment<'_>) -> bool {
+        segment.flags.syn() && !segment.flags.ack()
+    }
+
+    fn differ(&self, from: End, segment: &Segment<'_>) -> bool {
+        self.0[usize::from(from == End::B)].is_some_and(|base| base != segment.seq)
+    }
+
+    #[inline]
+    fn note(&mut self, from: End, segment: &Segment<'_>) {
         let before = |seq: SeqNumber| SeqNumber(seq.0.wrapping_sub(1));
-        let from = self.end(segment.source);
-        let [one, other] = &mut self.seqs;
+        let [one, other] = &mut self.0;
         let (own, peer) = if from == End::A { (one, other) } else { (other, one) };
         if segment.flags.syn() && (segment.flags.ack() || own.is_none()) {
             *own = Some(segment.seq);

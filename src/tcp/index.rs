@@ -1,20 +1,20 @@
 //! From a pair of endpoints to its latest flow, open or gone.
 //!
-//! Flows that are gone are remembered in a ring of [`REMEMBERED`] entries, so that their late packets open no new flow;
-//! the oldest are forgotten first. They have a map of their own: that of the open ones is asked for every packet and
-//! stays small.
+//! Flows that are gone are remembered, so that their late packets open no new flow: in two generations of
+//! [`GENERATION`] each, of which the older one is forgotten when the younger one is full. They have maps of their own: that of the
+//! open ones is asked for every packet and stays small.
 //!
 //! Tunnels may carry several networks that use the same addresses. Flows between the same endpoints whose numbers show
 //! that they cannot be one have a [`Network`] each; all but the first are kept aside and forgotten when they end. The hash is seeded: captures may be made by an enemy.
 
-use super::bases::Bases;
+use super::bases::{Bases, Gone};
 use crate::units::Endpoint;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Flows remembered after their end.
-const REMEMBERED: usize = 1 << 18;
+/// Flows of one generation: as many as a table of 4096 places takes.
+const GENERATION: usize = 3584;
 
 /// Both endpoints of a flow, the same for both directions.
 ///
@@ -77,20 +77,18 @@ pub(super) enum Latest<'i> {
     /// Open, in this slot.
     Open(u32),
     /// Over. This is what tells a new SYN from a repeated one.
-    Gone(&'i mut Bases),
+    Gone(&'i mut Gone),
 }
 
 /// The index.
 pub(super) struct FlowIndex {
     /// Slots of open flows.
-    open: Map,
-    /// Positions in the ring.
-    gone: Map,
+    open: Map<u32>,
+    /// Flows that are gone: of the younger generation, and of the older one.
+    gone: [Map<Gone>; 2],
     /// Open flows of other networks than the first.
     others: HashMap<(FlowKey, Network), u32, RandomState>,
-    ring: Vec<Bases>,
-    oldest: usize,
-    remembered: usize,
+    generation: usize,
 }
 
 impl FlowIndex {
@@ -98,31 +96,29 @@ impl FlowIndex {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             open: Map::default(),
-            gone: Map::default(),
+            gone: [Map::default(), Map::default()],
             others: HashMap::default(),
-            ring: Vec::new(),
-            oldest: 0,
-            remembered: limit.clamp(1, REMEMBERED),
+            generation: (limit / 2).clamp(1, GENERATION),
         }
     }
 
     #[inline]
     pub(super) fn latest(&mut self, key: &FlowKey) -> Option<Latest<'_>> {
         match self.open.get(key) {
-            Some(slot) => Some(Latest::Open(slot)),
-            None => self.ring.get_mut(self.gone.get(key)? as usize).map(Latest::Gone),
+            Some(slot) => Some(Latest::Open(*slot)),
+            None => self.gone.iter_mut().find_map(|gone| gone.get_mut(key)).map(Latest::Gone),
         }
     }
 
     /// The slot of the latest flow, if it is open.
     #[inline]
     pub(super) fn open_slot(&self, key: &FlowKey) -> Option<u32> {
-        self.open.get(key)
+        self.open.get(key).copied()
     }
 
     /// The latest flow of these endpoints is in `slot`.
     pub(super) fn open(&mut self, key: &FlowKey, slot: u32) {
-        self.gone.remove(key);
+        self.gone.iter_mut().for_each(|gone| gone.remove(key));
         self.open.insert(key, slot);
     }
 
@@ -150,46 +146,59 @@ impl FlowIndex {
     }
 
     /// The latest flow of these endpoints is over.
-    pub(super) fn bury(&mut self, bases: Bases, network: Network) {
-        let key = FlowKey::of(&bases);
+    pub(super) fn bury(&mut self, bases: &Bases, network: Network) {
+        let key = FlowKey::of(bases);
         if network != Network::FIRST {
             self.others.remove(&(key, network));
             return;
         }
         self.open.remove(&key);
-        if self.ring.len() < self.remembered {
-            self.gone.insert(&key, self.ring.len() as u32);
-            self.ring.push(bases);
-            return;
+        if self.gone[0].len() >= self.generation {
+            self.gone.swap(0, 1);
+            self.gone[0].clear();
         }
-        let place = self.oldest as u32;
-        let forgotten = FlowKey::of(&std::mem::replace(&mut self.ring[self.oldest], bases));
-        self.oldest = (self.oldest + 1) % self.ring.len();
-        // Unless a newer flow of the same endpoints took its place.
-        if self.gone.get(&forgotten) == Some(place) {
-            self.gone.remove(&forgotten);
-        }
-        self.gone.insert(&key, place);
+        self.gone[0].insert(&key, Gone::new(bases));
     }
 }
 
-/// Numbers by key.
-#[derive(Default)]
-struct Map {
-    v4: HashMap<KeyV4, u32, RandomState>,
-    v6: HashMap<KeyV6, u32, RandomState>,
+/// Values by key.
+struct Map<T> {
+    v4: HashMap<KeyV4, T, RandomState>,
+    v6: HashMap<KeyV6, T, RandomState>,
 }
 
-impl Map {
+impl<T> Default for Map<T> {
+    fn default() -> Self {
+        Self { v4: HashMap::default(), v6: HashMap::default() }
+    }
+}
+
+impl<T> Map<T> {
     #[inline]
-    fn get(&self, key: &FlowKey) -> Option<u32> {
+    fn get(&self, key: &FlowKey) -> Option<&T> {
         match key {
-            FlowKey::V4(key) => self.v4.get(key).copied(),
-            FlowKey::V6(key) => self.v6.get(key).copied(),
+            FlowKey::V4(key) => self.v4.get(key),
+            FlowKey::V6(key) => self.v6.get(key),
         }
     }
 
-    fn insert(&mut self, key: &FlowKey, value: u32) {
+    fn get_mut(&mut self, key: &FlowKey) -> Option<&mut T> {
+        match key {
+            FlowKey::V4(key) => self.v4.get_mut(key),
+            FlowKey::V6(key) => self.v6.get_mut(key),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    fn clear(&mut self) {
+        self.v4.clear();
+        self.v6.clear();
+    }
+
+    fn insert(&mut self, key: &FlowKey, value: T) {
         match key {
             FlowKey::V4(key) => self.v4.insert(*key, value),
             FlowKey::V6(key) => self.v6.insert(*key, value),
@@ -252,14 +261,14 @@ mod tests {
         let mut index = FlowIndex::new(2);
         for port in 1..=3 {
             index.open(&key(port), u32::from(port));
-            index.bury(bases(port), Network::FIRST);
+            index.bury(&bases(port), Network::FIRST);
         }
         assert_eq!(index.latest(&key(1)), None);
-        assert_eq!(index.latest(&key(2)), Some(Latest::Gone(&mut bases(2))));
-        assert_eq!(index.latest(&key(3)), Some(Latest::Gone(&mut bases(3))));
+        assert_eq!(index.latest(&key(2)), Some(Latest::Gone(&mut Gone::new(&bases(2)))));
+        assert_eq!(index.latest(&key(3)), Some(Latest::Gone(&mut Gone::new(&bases(3)))));
         // A new flow on the ports of 2 survives the forgetting of the old one.
         index.open(&key(2), 7);
-        index.bury(bases(4), Network::FIRST);
+        index.bury(&bases(4), Network::FIRST);
         assert_eq!(index.latest(&key(2)), Some(Latest::Open(7)));
     }
 }

@@ -343,7 +343,7 @@ impl<S: StreamSink> FlowTable<S> {
     fn close(&mut self, slot: u32, why: FlowEnd, context: &mut S::Context) {
         self.recent = None;
         if let Some(flow) = self.flows.remove(slot) {
-            self.index.bury(flow.bases.clone(), flow.network);
+            self.index.bury(&flow.bases, flow.network);
             self.budget.kept = self.budget.kept.saturating_sub(flow.kept());
             self.finished.push_back(flow.finish(why, &mut self.budget, context));
         }
