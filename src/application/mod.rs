@@ -126,7 +126,8 @@ impl PathPattern {
         let path = path_of(target);
         let query = target[path.len()..].strip_prefix('?').unwrap_or_default();
         let names = || query.split('&').filter_map(|item| item.split_once('=')).map(|(name, _)| name);
-        fits_end(&self.ends, path) && self.query.iter().all(|wanted| names().any(|name| name == &**wanted))
+        // Most that end so have no such query, and that is soon seen.
+        self.query.iter().all(|wanted| names().any(|name| name == &**wanted)) && fits_end(&self.ends, path)
     }
 }
 
@@ -144,19 +145,20 @@ pub fn code_in(body: &[u8]) -> Option<i64> {
     json::Outline::of(&body[start..]).written("code")?.parse().ok()
 }
 
-/// Whether a text is as a pattern says, in which `*` stands for any bytes and `#` for a digit.
-fn fits_pattern(pattern: &str, text: &str) -> bool {
-    fits(pattern.as_bytes(), text.as_bytes(), None)
+/// Whether a host is as a pattern says, in which `*` stands for any bytes and `#` for a digit. Patterns are in lower case.
+fn fits_host(pattern: &str, host: &str) -> bool {
+    fits(pattern.as_bytes(), host.as_bytes(), None, |byte| byte.to_ascii_lowercase())
 }
 
 /// Whether a text ends as a pattern says.
 fn fits_end(pattern: &str, text: &str) -> bool {
-    fits(pattern.as_bytes(), text.as_bytes(), Some((0, 0)))
+    fits(pattern.as_bytes(), text.as_bytes(), Some((0, 0)), |byte| byte)
 }
 
-/// `again`: where to go on in the pattern and in the text when what follows the last `*` does not fit.
-fn fits(mut pattern: &[u8], mut text: &[u8], mut again: Option<(usize, usize)>) -> bool {
-    let is_one = |wanted: u8, byte: u8| wanted == byte || (wanted == b'#' && byte.is_ascii_digit());
+/// `again`: where to go on in the pattern and in the text when what follows the last `*` does not fit. `read`: what a byte of
+/// the text counts as.
+fn fits(mut pattern: &[u8], mut text: &[u8], mut again: Option<(usize, usize)>, read: impl Fn(u8) -> u8) -> bool {
+    let is_one = |wanted: u8, byte: u8| wanted == read(byte) || (wanted == b'#' && byte.is_ascii_digit());
     // What stands behind the last `*` can only be the end, which tells most texts apart at once.
     while let [before @ .., wanted] = pattern
         && *wanted != b'*'
@@ -329,11 +331,7 @@ impl Applications {
             None => host,
         };
         let places = self.hosts.of(name.bytes().next_back().map(|last| last.to_ascii_lowercase()));
-        if places.is_empty() {
-            return None;
-        }
-        let name = name.to_ascii_lowercase();
-        let fits = |place: &&Place| fits_pattern(&self.protocols[place.protocol].hosts[place.index], &name);
+        let fits = |place: &&Place| fits_host(&self.protocols[place.protocol].hosts[place.index], name);
         places.iter().find(fits).map(|place| &self.protocols[place.protocol])
     }
 
@@ -390,7 +388,7 @@ mod tests {
             ("*b*", "abc", true),
             ("*ab", "b", false),
         ] {
-            assert_eq!(fits_pattern(pattern, text), fits, "{pattern} {text}");
+            assert_eq!(fits_host(pattern, text), fits, "{pattern} {text}");
             if let Some(end) = pattern.strip_prefix('*') {
                 assert_eq!(fits_end(end, text), fits, "…{end} {text}");
             }
