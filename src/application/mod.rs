@@ -5,6 +5,7 @@
 //! protocols' own vocabulary and numbers, never text of a message.
 
 mod announce;
+mod endings;
 mod json;
 mod label;
 mod meaning;
@@ -20,6 +21,7 @@ pub use mqtt::ControlPackets;
 pub use shape::{Candidate, Item, Shape, Test};
 
 use crate::units::{Origin, PerSide, Side};
+use endings::{Endings, Place};
 use std::sync::Arc;
 
 /// Messages of each side that are looked at to recognise the protocol.
@@ -121,10 +123,18 @@ pub struct PathPattern {
 
 impl PathPattern {
     fn fits(&self, target: &str) -> bool {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let path = path_of(target);
+        let query = target[path.len()..].strip_prefix('?').unwrap_or_default();
         let names = || query.split('&').filter_map(|item| item.split_once('=')).map(|(name, _)| name);
-        fits_end(&self.ends, path) && self.query.iter().all(|wanted| names().any(|name| name == &**wanted))
+        // Most that end so have no such query, and that is soon seen.
+        self.query.iter().all(|wanted| names().any(|name| name == &**wanted)) && fits_end(&self.ends, path)
     }
+}
+
+/// A request target without its query.
+fn path_of(target: &str) -> &str {
+    let end = target.bytes().position(|byte| byte == b'?');
+    end.map_or(target, |end| &target[..end])
 }
 
 /// The whole number called `code` in the first JSON object of the beginning of a response.
@@ -135,19 +145,20 @@ pub fn code_in(body: &[u8]) -> Option<i64> {
     json::Outline::of(&body[start..]).written("code")?.parse().ok()
 }
 
-/// Whether a text is as a pattern says, in which `*` stands for any bytes and `#` for a digit.
-fn fits_pattern(pattern: &str, text: &str) -> bool {
-    fits(pattern.as_bytes(), text.as_bytes(), None)
+/// Whether a host is as a pattern says, in which `*` stands for any bytes and `#` for a digit. Patterns are in lower case.
+fn fits_host(pattern: &str, host: &str) -> bool {
+    fits(pattern.as_bytes(), host.as_bytes(), None, |byte| byte.to_ascii_lowercase())
 }
 
 /// Whether a text ends as a pattern says.
 fn fits_end(pattern: &str, text: &str) -> bool {
-    fits(pattern.as_bytes(), text.as_bytes(), Some((0, 0)))
+    fits(pattern.as_bytes(), text.as_bytes(), Some((0, 0)), |byte| byte)
 }
 
-/// `again`: where to go on in the pattern and in the text when what follows the last `*` does not fit.
-fn fits(mut pattern: &[u8], mut text: &[u8], mut again: Option<(usize, usize)>) -> bool {
-    let is_one = |wanted: u8, byte: u8| wanted == byte || (wanted == b'#' && byte.is_ascii_digit());
+/// `again`: where to go on in the pattern and in the text when what follows the last `*` does not fit. `read`: what a byte of
+/// the text counts as.
+fn fits(mut pattern: &[u8], mut text: &[u8], mut again: Option<(usize, usize)>, read: impl Fn(u8) -> u8) -> bool {
+    let is_one = |wanted: u8, byte: u8| wanted == read(byte) || (wanted == b'#' && byte.is_ascii_digit());
     // What stands behind the last `*` can only be the end, which tells most texts apart at once.
     while let [before @ .., wanted] = pattern
         && *wanted != b'*'
@@ -245,37 +256,13 @@ pub enum LastMessage {
     },
 }
 
-/// Where a pattern stands.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    /// The last byte of all that fits it, where that is always the same: one look tells most texts apart from most patterns.
-    last: Option<u8>,
-    protocol: usize,
-    /// Which of the protocol's it is.
-    index: usize,
-}
-
-impl Place {
-    /// The places of all patterns of one kind.
-    fn all(protocols: &[Protocol], of: impl Fn(&Protocol) -> Vec<&str>) -> Vec<Self> {
-        let mut places = Vec::new();
-        for (number, protocol) in protocols.iter().enumerate() {
-            for (index, pattern) in of(protocol).into_iter().enumerate() {
-                let last = pattern.bytes().next_back().filter(|byte| !matches!(byte, b'*' | b'#'));
-                places.push(Self { last, protocol: number, index });
-            }
-        }
-        places
-    }
-}
-
 /// All protocols that can be told apart.
 #[derive(Debug, Clone, Default)]
 pub struct Applications {
     protocols: Vec<Arc<Protocol>>,
-    /// Where their paths and hosts stand, in their order.
-    paths: Vec<Place>,
-    hosts: Vec<Place>,
+    /// Where their paths and hosts stand.
+    paths: Endings,
+    hosts: Endings,
     /// Bytes that a message begins with by which a protocol is known: most messages need no further look.
     openings: Vec<u8>,
     /// What Close frames mean that the user wrote down.
@@ -294,8 +281,8 @@ impl Applications {
         let mut openings: Vec<u8> = shapes.filter_map(Shape::opening).collect();
         openings.sort_unstable();
         openings.dedup();
-        let paths = Place::all(&protocols, |protocol| protocol.paths.iter().map(|path| &*path.ends).collect());
-        let hosts = Place::all(&protocols, |protocol| protocol.hosts.iter().map(|host| &**host).collect());
+        let paths = Endings::of_all(&protocols, |protocol| protocol.paths.iter().map(|path| &*path.ends).collect());
+        let hosts = Endings::of_all(&protocols, |protocol| protocol.hosts.iter().map(|host| &**host).collect());
         let protocols = protocols.into_iter().map(Arc::new).collect();
         Self { protocols, paths, hosts, openings, own: Vec::new() }
     }
@@ -331,28 +318,21 @@ impl Applications {
     /// The protocol that uses this request target.
     #[must_use]
     pub fn by_path(&self, target: &str) -> Option<&Arc<Protocol>> {
-        let path = target.split_once('?').map_or(target, |(path, _)| path);
-        self.first_at(&self.paths, path, |protocol, index| protocol.paths[index].fits(target))
+        let places = self.paths.of(path_of(target).bytes().next_back());
+        let fits = |place: &&Place| self.protocols[place.protocol].paths[place.index].fits(target);
+        places.iter().find(fits).map(|place| &self.protocols[place.protocol])
     }
 
     /// The protocol that servers of this name speak; `host` may have a port behind it.
     #[must_use]
     pub fn by_host(&self, host: &str) -> Option<&Arc<Protocol>> {
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
-        self.first_at(&self.hosts, &name, |protocol, index| fits_pattern(&protocol.hosts[index], &name))
-    }
-
-    /// The protocol of the first pattern that fits, of those that can by the last byte of `text`.
-    fn first_at(
-        &self,
-        places: &[Place],
-        text: &str,
-        fits: impl Fn(&Protocol, usize) -> bool,
-    ) -> Option<&Arc<Protocol>> {
-        let last = text.bytes().next_back();
-        let mut possible = places.iter().filter(|place| place.last.is_none() || place.last == last);
-        let place = possible.find(|place| fits(&self.protocols[place.protocol], place.index))?;
-        Some(&self.protocols[place.protocol])
+        let name = match host.bytes().rposition(|byte| byte == b':') {
+            Some(colon) => &host[..colon],
+            None => host,
+        };
+        let places = self.hosts.of(name.bytes().next_back().map(|last| last.to_ascii_lowercase()));
+        let fits = |place: &&Place| fits_host(&self.protocols[place.protocol].hosts[place.index], name);
+        places.iter().find(fits).map(|place| &self.protocols[place.protocol])
     }
 
     /// The protocol of which only such a message comes; with one that is `known` already, a dialect of it.
@@ -408,7 +388,7 @@ mod tests {
             ("*b*", "abc", true),
             ("*ab", "b", false),
         ] {
-            assert_eq!(fits_pattern(pattern, text), fits, "{pattern} {text}");
+            assert_eq!(fits_host(pattern, text), fits, "{pattern} {text}");
             if let Some(end) = pattern.strip_prefix('*') {
                 assert_eq!(fits_end(end, text), fits, "…{end} {text}");
             }

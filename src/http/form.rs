@@ -82,8 +82,12 @@ pub struct RequestForm {
     pub host_fields: usize,
     /// Elements of `Upgrade`.
     pub upgrade: Vec<Text>,
+    /// Whether `websocket` is one of them.
+    pub(super) upgrades: bool,
     /// Elements of `Connection`.
     pub connection: Vec<Text>,
+    /// Whether `upgrade` is one of them.
+    pub(super) connection_upgrades: bool,
     /// `Sec-WebSocket-Version`; several are joined by `, `.
     pub version: Option<Text>,
     /// Elements of `Sec-WebSocket-Protocol` in the client's order of preference. What looks like a credential is cut.
@@ -125,6 +129,8 @@ impl RequestForm {
     pub(super) fn new(head: &httparse::Request<'_, '_>, authority: Option<&[u8]>) -> Self {
         let fields = Fields(head.headers);
         let ExtensionList { extensions, faults } = fields.extensions();
+        let upgrade = fields.elements("upgrade", Text::clean);
+        let connection = fields.elements("connection", Text::clean);
         Self {
             method: Method::from_token(head.method.unwrap_or_default().as_bytes()),
             http_version: (1, head.version.unwrap_or_default()),
@@ -133,8 +139,10 @@ impl RequestForm {
                 None => fields.all("host").next().map(|host| redact_host(trim(host))),
             },
             host_fields: fields.count("host"),
-            upgrade: fields.elements("upgrade", Text::clean),
-            connection: fields.elements("connection", Text::clean),
+            upgrades: contains(&upgrade, "websocket"),
+            upgrade,
+            connection_upgrades: contains(&connection, "upgrade"),
+            connection,
             version: fields.joined("sec-websocket-version"),
             protocols: fields.elements("sec-websocket-protocol", redact_protocol),
             protocol_fault: ProtocolFault::find(fields.all("sec-websocket-protocol")),

@@ -4,7 +4,6 @@ use super::message::{Request, Response};
 use super::parameters::{self, DeflateParams};
 use super::text::Text;
 use crate::units::PerSide;
-use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 use std::fmt;
@@ -16,10 +15,19 @@ pub struct AcceptValue([u8; 20]);
 impl AcceptValue {
     /// The value that is written so, if one is: each has one spelling.
     pub(super) fn read(written: &[u8]) -> Option<Self> {
-        // 28 characters are at most 21 bytes.
-        let mut bytes = [0; 21];
-        let is_hash = written.len() == 28 && STANDARD.decode_slice(written, &mut bytes) == Ok(20);
-        is_hash.then(|| bytes.first_chunk().copied().map(Self))?
+        let mut characters: [u8; 28] = written.try_into().ok()?;
+        // The last one stands for nothing, and so do two bits of the one before it.
+        if std::mem::replace(&mut characters[27], b'A') != b'=' {
+            return None;
+        }
+        let (mut hash, mut all) = ([0; 21], 0);
+        for (four, three) in characters.as_chunks::<4>().0.iter().zip(hash.as_chunks_mut::<3>().0) {
+            let [a, b, c, d] = four.map(|character| VALUES[usize::from(character)]);
+            all |= a | b | c | d;
+            *three = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
+        }
+        let (hash, [0]) = hash.split_first_chunk()? else { return None };
+        (all < NO_CHARACTER).then_some(Self(*hash))
     }
 }
 
@@ -43,6 +51,29 @@ pub fn expected_accept(key: &[u8]) -> AcceptValue {
     hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     AcceptValue(hash.finalize().into())
 }
+
+/// Whether a key is base64 of 16 bytes (RFC 6455 §4.1). Unused low bits of its last character are ignored, as the servers in
+/// use do.
+pub(super) fn is_valid_key(key: &[u8]) -> bool {
+    let [characters @ .., b'=', b'='] = key else { return false };
+    let all = characters.iter().fold(0, |all, character| all | VALUES[usize::from(*character)]);
+    characters.len() == 22 && all < NO_CHARACTER
+}
+
+/// What each character of base64 stands for (RFC 4648 §4); [`NO_CHARACTER`] for all other bytes.
+const VALUES: [u8; 256] = {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut values = [NO_CHARACTER; 256];
+    let mut value = 0;
+    while value < alphabet.len() {
+        values[alphabet[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+
+/// A bit that no value has.
+const NO_CHARACTER: u8 = 64;
 
 /// What a successful handshake settled.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -77,6 +108,8 @@ pub fn negotiated(request: Option<&Request>, response: &Response) -> Negotiated 
 mod tests {
     use super::super::samples::*;
     use super::*;
+    use base64::Engine;
+    use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
     #[test]
     fn accept_of_rfc_6455_section_1_3() {
@@ -91,6 +124,30 @@ mod tests {
             "",
         ] {
             assert_eq!(AcceptValue::read(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn base64_is_that_of_others() {
+        let lenient = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+        let lenient = GeneralPurpose::new(&base64::alphabet::STANDARD, lenient);
+        let check = |written: &[u8]| {
+            let hash = STANDARD.decode(written).ok().and_then(|bytes| <[u8; 20]>::try_from(bytes).ok());
+            assert_eq!(AcceptValue::read(written), hash.map(AcceptValue), "{written:?}");
+            let is_valid = lenient.decode(written).is_ok_and(|bytes| bytes.len() == 16);
+            assert_eq!(is_valid_key(written), is_valid, "{written:?}");
+        };
+        for len in 0..24 {
+            let bytes: Vec<u8> = (0..len).map(|byte: u8| byte.wrapping_mul(73) ^ len).collect();
+            let written = STANDARD.encode(bytes).into_bytes();
+            check(&written);
+            for at in 0..written.len() {
+                for byte in 0..=255 {
+                    let (before, after) = (&written[..at], &written[at + 1..]);
+                    check(&[before, &[byte], after].concat());
+                }
+                check(&[&written[..at], &written[at + 1..]].concat());
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use super::fields::{add_schemes, elements, trim};
 use super::form::{Fields, ProtocolFault, RequestForm, ResponseForm};
 use super::message::{AcceptField, KeyState, Request, Response};
 use super::names::cookie_name;
-use super::pattern::{Counts, Fit, Pattern};
+use super::pattern::{Counts, Fit, Patterns};
 use super::reader::Framing;
 use super::recent::Recent;
 use super::rules::{check_request, check_response};
@@ -19,6 +19,7 @@ use crate::violation::Violation;
 use foldhash::fast::RandomState;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// What all readers of an analysis share: bounds, and the forms they have met.
@@ -27,9 +28,9 @@ pub struct Heads {
     pub(super) limits: Limits,
     requests: Known<Arc<RequestForm>>,
     responses: Known<Arc<ResponseForm>>,
-    paths: Known<Text>,
-    request_patterns: Recent<(Pattern, Arc<RequestForm>, Framing)>,
-    response_patterns: Recent<(Pattern, Arc<ResponseForm>, Framing)>,
+    paths: Paths,
+    request_patterns: Patterns<(Arc<RequestForm>, Framing)>,
+    response_patterns: Patterns<(Arc<ResponseForm>, Framing)>,
     /// Forms whose requests break no rule when their key is valid.
     sound_requests: Recent<Arc<RequestForm>>,
     /// Forms of requests and responses that break no rule together when the answer is that to the key.
@@ -46,14 +47,14 @@ impl Heads {
     }
 
     /// The form of the request at the start of `bytes`, if it is like one before.
-    pub(super) fn known_request<'h>(&mut self, bytes: &'h [u8]) -> Option<(Arc<RequestForm>, Framing, Fit<'h>)> {
-        let ((_, form, framing), fit) = self.request_patterns.find(|(pattern, ..)| pattern.fit(bytes))?;
+    pub(super) fn known_request<'h>(&self, bytes: &'h [u8]) -> Option<(Arc<RequestForm>, Framing, Fit<'h>)> {
+        let ((form, framing), fit) = self.request_patterns.find(bytes)?;
         (fit.len <= self.limits.http_head_bytes).then(|| (Arc::clone(form), *framing, fit))
     }
 
     /// The form of the response at the start of `bytes`, if it is like one before.
-    pub(super) fn known_response<'h>(&mut self, bytes: &'h [u8]) -> Option<(Arc<ResponseForm>, Framing, Fit<'h>)> {
-        let ((_, form, framing), fit) = self.response_patterns.find(|(pattern, ..)| pattern.fit(bytes))?;
+    pub(super) fn known_response<'h>(&self, bytes: &'h [u8]) -> Option<(Arc<ResponseForm>, Framing, Fit<'h>)> {
+        let ((form, framing), fit) = self.response_patterns.find(bytes)?;
         (fit.len <= self.limits.http_head_bytes).then(|| (Arc::clone(form), *framing, fit))
     }
 
@@ -66,10 +67,8 @@ impl Heads {
         framing: Framing,
     ) {
         let counts = |field: &httparse::Header<'_>| counts(field, REQUEST_VALUES, "sec-websocket-key");
-        let target = head.path.filter(|target| target.starts_with('/'));
-        let pattern = target.and_then(|target| Pattern::draw(bytes, Some(target), head.headers, counts));
-        if let Some(pattern) = pattern {
-            self.request_patterns.add((pattern, Arc::clone(form), framing));
+        if let Some(target) = head.path.filter(|target| target.starts_with('/')) {
+            self.request_patterns.add(bytes, Some(target), head.headers, counts, (Arc::clone(form), framing));
         }
     }
 
@@ -82,9 +81,7 @@ impl Heads {
         framing: Framing,
     ) {
         let counts = |field: &httparse::Header<'_>| counts(field, RESPONSE_VALUES, "sec-websocket-accept");
-        if let Some(pattern) = Pattern::draw(bytes, None, head.headers, counts) {
-            self.response_patterns.add((pattern, Arc::clone(form), framing));
-        }
+        self.response_patterns.add(bytes, None, head.headers, counts, (Arc::clone(form), framing));
     }
 
     /// What [`check_request`] finds; it need not look again at forms in which it found nothing.
@@ -125,7 +122,7 @@ impl Heads {
     pub(super) fn path(&mut self, target: &[u8]) -> Text {
         self.outline.clear();
         text::redact_path(target, &mut self.outline);
-        self.paths.get(&self.outline, || Text::clean(&self.outline))
+        self.paths.get(&self.outline)
     }
 
     /// The form of a request. `authority` is that of an absolute request target.
@@ -229,7 +226,7 @@ impl Value {
 impl Value {
     /// How much of a value the form depends on, so that two values with that in common have one outline.
     fn counts(self, value: &[u8]) -> Counts {
-        let whole = |is_shown: bool| if is_shown { Counts::First(value.len()) } else { Counts::Otherwise };
+        let whole = |is_shown: bool| if is_shown { Counts::Whole } else { Counts::Otherwise };
         match self {
             Self::AsSent => whole(true),
             Self::Host => whole(text::without_user(value).len() == value.len()),
@@ -252,7 +249,7 @@ fn counts(field: &httparse::Header<'_>, values: &[(&str, Value)], own: &str) -> 
     match values.iter().find(|(name, _)| is(name)) {
         Some((_, value)) => value.counts(field.value),
         None if is(own) => Counts::Own,
-        None if FRAMING_FIELDS.iter().any(|name| is(name)) => Counts::First(field.value.len()),
+        None if FRAMING_FIELDS.iter().any(|name| is(name)) => Counts::Whole,
         None => Counts::First(0),
     }
 }
@@ -307,6 +304,33 @@ impl<T: Clone> Known<T> {
         self.bytes += bytes;
         self.made.insert(outline.into(), made.clone());
         made
+    }
+}
+
+/// Paths that came before. Each has one place, which its bytes name, and the last that came to a place stays there: many
+/// servers have few paths, and others never the same twice.
+#[derive(Debug)]
+struct Paths {
+    places: Box<[Option<Text>; Self::PLACES]>,
+    hashes: RandomState,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self { places: Box::new([const { None }; Self::PLACES]), hashes: RandomState::default() }
+    }
+}
+
+impl Paths {
+    const PLACES: usize = 64;
+
+    fn get(&mut self, path: &[u8]) -> Text {
+        let hash = self.hashes.hash_one(path) as usize;
+        let place = &mut self.places[hash % Self::PLACES];
+        match place {
+            Some(known) if known.is_all_of(path) => known.clone(),
+            _ => place.insert(Text::clean(path)).clone(),
+        }
     }
 }
 
@@ -431,7 +455,32 @@ mod tests {
         for line in ["Sec-WebSocket-Protocol: eyJsecret", "Host: user:secret@h", "Coo kie: secret"] {
             let _: Request = read_with(&mut heads, &format!("GET / HTTP/1.1\r\n{line}\r\n\r\n"));
         }
-        assert_eq!(heads.request_patterns.iter().count(), 1);
+        assert_eq!(heads.request_patterns.fixed().1, 1);
+    }
+
+    #[test]
+    fn every_program_keeps_its_pattern_beside_the_others() {
+        let heads_of = |recorded: &str| -> Vec<String> {
+            let lines = recorded.split("\n\n").map(|part| part.split_once('\n').expect("an author and a head").1);
+            lines.map(|head| format!("{}\r\n\r\n", head.trim_end_matches('\n').replace('\n', "\r\n"))).collect()
+        };
+        let mut heads = Heads::default();
+        for head in heads_of(include_str!("recorded/requests.txt")) {
+            let read: Request = read_with(&mut heads, &head);
+            for known in heads_of(include_str!("recorded/requests.txt")) {
+                let (form, _, fit) = match heads.known_request(known.as_bytes()) {
+                    Some(found) => found,
+                    None if known != head => break,
+                    None => panic!("{known}"),
+                };
+                assert_eq!((Arc::ptr_eq(&form, read.form()), fit.len), (known == head, known.len()), "{known}");
+            }
+        }
+        for head in heads_of(include_str!("recorded/responses.txt")) {
+            let read: Response = read_with(&mut heads, &head);
+            let (form, ..) = heads.known_response(head.as_bytes()).expect("it was just read");
+            assert!(Arc::ptr_eq(&form, read.form()), "{head}");
+        }
     }
 
     #[test]
@@ -469,9 +518,9 @@ mod tests {
         let other = request("AAAAAAAAAAAAAAAAAAAAAA==", "/chat?token=secret3", "secret4");
         assert!(Arc::ptr_eq(one.form(), other.form()) && one.key != other.key);
         assert_eq!((one.path.as_str(), &one.path), ("/chat?token=…", &other.path));
-        let outlines = heads.requests.made.keys().chain(heads.paths.made.keys()).map(|outline| &**outline);
-        let patterns = heads.request_patterns.iter().map(|(pattern, ..)| pattern.fixed());
-        for kept in outlines.chain([&*heads.outline]).chain(patterns) {
+        let outlines = heads.requests.made.keys().map(|outline| &**outline);
+        let paths = heads.paths.places.iter().flatten().map(|path| path.as_str().as_bytes());
+        for kept in outlines.chain(paths).chain([&*heads.outline]).chain(heads.request_patterns.fixed().0) {
             assert!(!String::from_utf8_lossy(kept).contains("secret"), "nothing private stays");
         }
     }
@@ -482,7 +531,9 @@ mod tests {
         for number in 0..10_000 {
             let _: Request = read_with(&mut heads, &format!("GET /{number} HTTP/1.1\r\nHost: {number}\r\n\r\n"));
         }
-        assert!(heads.requests.bytes <= Known::<Text>::MAX_BYTES && heads.requests.made.len() < 1024);
-        assert!(heads.paths.made.len() < 1024 && heads.request_patterns.iter().count() <= Recent::<u8>::MOST);
+        assert!(heads.requests.bytes <= Known::<()>::MAX_BYTES && heads.requests.made.len() < 1024);
+        let (fixed, count) = heads.request_patterns.fixed();
+        assert!(count < 5_000);
+        assert!(fixed.iter().map(|fixed| fixed.len()).sum::<usize>() < Patterns::<()>::MAX_BYTES);
     }
 }

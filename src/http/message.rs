@@ -1,13 +1,11 @@
 //! The heads of requests and responses: the facts that matter to a WebSocket.
 
 use super::fields::trim;
-use super::form::{Fields, RequestForm, ResponseForm, contains, joined};
-use super::handshake::{AcceptValue, expected_accept};
+use super::form::{Fields, RequestForm, ResponseForm, joined};
+use super::handshake::{AcceptValue, expected_accept, is_valid_key};
 use super::heads::Heads;
 use super::text::{Text, split_target};
 use crate::units::{Origin, StreamOffset};
-use base64::Engine;
-use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -45,9 +43,7 @@ impl KeyState {
         }
         let key = trim(key);
         let accept = expected_accept(key);
-        // 16 bytes are 24 characters, which may be decoded in place of 18 bytes.
-        let is_valid = key.len() == 24 && LENIENT_BASE64.decode_slice(key, &mut [0; 18]) == Ok(16);
-        if is_valid {
+        if is_valid_key(key) {
             Self::Valid { accept }
         } else {
             Self::Invalid(Box::new(InvalidKey { key: Text::clean(key), accept }))
@@ -93,10 +89,6 @@ impl fmt::Display for AcceptField {
         }
     }
 }
-
-/// Unused low bits of the last character are ignored, as the servers in use do.
-const LENIENT_BASE64: GeneralPurpose =
-    GeneralPurpose::new(&base64::alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
 /// The head of one request: what is its own, and the form that it shares with others ([`RequestForm`]), whose facts read as
 /// if they were its own, too.
@@ -154,18 +146,14 @@ impl Request {
     /// Whether the client asks for a WebSocket, even if an intermediary took the `Upgrade` away.
     #[must_use]
     pub fn wants_websocket(&self) -> bool {
-        self.has_upgrade_token() || self.has_websocket_fields()
+        self.form.upgrades || self.has_websocket_fields()
     }
 
     /// Whether the client's `Sec-WebSocket-*` fields arrived but not the hop-by-hop fields that belong to them
     /// (`Upgrade: websocket`, `Connection: Upgrade`): an intermediary does not forward upgrades.
     #[must_use]
     pub fn upgrade_stripped(&self) -> bool {
-        self.has_websocket_fields() && !(self.has_upgrade_token() && contains(&self.connection, "upgrade"))
-    }
-
-    fn has_upgrade_token(&self) -> bool {
-        contains(&self.upgrade, "websocket")
+        self.has_websocket_fields() && !(self.form.upgrades && self.form.connection_upgrades)
     }
 
     fn has_websocket_fields(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Header values as facts: bounded, printable, and without what must stay private.
 
+use memchr::memchr;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -22,8 +23,8 @@ impl Text {
     #[must_use]
     pub fn clean(bytes: &[u8]) -> Self {
         if bytes.len() <= Self::MAX_BYTES
-            && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
             && let Ok(text) = std::str::from_utf8(bytes)
+            && (is_plain(bytes) || text.chars().all(is_printable))
         {
             return Self { text: text.into(), was_cut: false };
         }
@@ -60,6 +61,11 @@ impl Text {
         self.text.is_empty()
     }
 
+    /// Whether this is what cleaning `bytes` comes to, and nothing of them had to be left out or replaced.
+    pub(super) fn is_all_of(&self, bytes: &[u8]) -> bool {
+        !self.was_cut && self.text.as_bytes() == bytes
+    }
+
     /// Whether this is `other`, ASCII letters of either case being the same.
     #[must_use]
     pub fn is_ignoring_case(&self, other: &str) -> bool {
@@ -85,6 +91,11 @@ impl From<Text> for Box<str> {
     }
 }
 
+/// Whether these are printable characters of ASCII. All bytes are looked at, many at a time.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'))
+}
+
 fn is_printable(character: char) -> bool {
     !character.is_control()
         && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -95,7 +106,7 @@ fn is_printable(character: char) -> bool {
 /// Names stay, because they tell which application speaks; an item without `=` may be a bare token and goes too.
 pub(super) fn redact_path(target: &[u8], shown: &mut Vec<u8>) {
     let (authority, rest) = split_target(target);
-    let (path, query) = match rest.iter().position(|&byte| byte == b'?') {
+    let (path, query) = match memchr(b'?', rest) {
         Some(at) => (&rest[..at], Some(&rest[at + 1..])),
         None => (rest, None),
     };

@@ -164,6 +164,9 @@ impl HttpStage {
     /// Takes in what the server sent before its request was recorded.
     fn replay_early(&mut self, start: &FlowStart, shared: &mut Shared) -> Next {
         let mut next = Next::Stay;
+        if self.early.items.is_empty() {
+            return next;
+        }
         for item in std::mem::take(&mut self.early).items {
             let HeldItem::Chunk { from, offset, origin, bytes } = &item else { continue };
             let chunk = Chunk { from: *from, offset: *offset, origin: *origin, bytes };
