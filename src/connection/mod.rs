@@ -431,6 +431,9 @@ impl Connection {
             quiet_since_of: self.last_payload_of,
             peer: last_word,
         };
+        if self.ending.len() == self.ending.capacity() {
+            self.ending.reserve_exact(2);
+        }
         self.ending.insert(place, signal);
     }
 

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use std::collections::{HashMap, VecDeque};
 
 /// Legs remembered after they ended; then the oldest are forgotten.
-const ENDED: usize = 16_384;
+const ENDED: usize = 8192;
 
 /// Connections remembered that said the same; with three nobody knows which two belong together.
 const ALIKE: usize = 3;
@@ -126,6 +126,7 @@ struct Leg {
     flow: u64,
     endpoints: PerSide<Endpoint>,
     opened: Option<Timestamp>,
+    end: Option<LegEnd>,
     words: Option<Words>,
 }
 
@@ -152,7 +153,6 @@ pub(super) struct Legs {
     by_words: HashMap<u64, u32, RandomState>,
     /// The other leg of a flow by its key, and whether this one is the front.
     linked: HashMap<u64, (u64, bool), RandomState>,
-    ends: HashMap<u64, LegEnd, RandomState>,
     left: VecDeque<u64>,
 }
 
@@ -166,7 +166,6 @@ impl Legs {
             of_flow: HashMap::default(),
             by_words: HashMap::default(),
             linked: HashMap::default(),
-            ends: HashMap::default(),
             left: VecDeque::new(),
         }
     }
@@ -182,14 +181,19 @@ impl Legs {
         if let Some(linked) = linked {
             self.linked.insert(flow, linked);
         }
-        let leg = Leg { flow, endpoints, opened: opened.time, words: None };
+        let leg = Leg { flow, endpoints, opened: opened.time, end: None, words: None };
         if let Some(&seat) = self.of_flow.get(&flow) {
             self.forget_words(seat);
-            self.seats[seat as usize] = leg;
+            let known = &mut self.seats[seat as usize];
+            *known = Leg { end: known.end, ..leg };
         } else if let Some(seat) = self.free.pop() {
             self.seats[seat as usize] = leg;
             self.of_flow.insert(flow, seat);
         } else if let Ok(seat) = u32::try_from(self.seats.len()) {
+            // There may be a million, and soon no more than now.
+            if self.seats.len() == self.seats.capacity() {
+                self.seats.reserve_exact(self.seats.len() / 4 + 64);
+            }
             self.seats.push(leg);
             self.of_flow.insert(flow, seat);
         }
@@ -246,8 +250,8 @@ impl Legs {
 
     /// Only the first end counts.
     pub(super) fn ended(&mut self, flow: u64, end: LegEnd) {
-        if self.of_flow.contains_key(&flow) {
-            self.ends.entry(flow).or_insert(end);
+        if let Some(&seat) = self.of_flow.get(&flow) {
+            self.seats[seat as usize].end.get_or_insert(end);
         }
     }
 
@@ -257,7 +261,6 @@ impl Legs {
         while self.left.len() > self.kept {
             let Some(oldest) = self.left.pop_front() else { break };
             self.linked.remove(&oldest);
-            self.ends.remove(&oldest);
             if let Some(seat) = self.of_flow.remove(&oldest) {
                 self.forget_words(seat);
                 self.free.push(seat);
@@ -272,8 +275,8 @@ impl Legs {
             Some(linked) => *linked,
             None => self.by_words(seat)?,
         };
-        self.of_flow.get(&other)?;
-        Some(OtherLeg { asked_is_front: is_front, flow: other, end: self.ends.get(&other).copied() })
+        let seat = *self.of_flow.get(&other)?;
+        Some(OtherLeg { asked_is_front: is_front, flow: other, end: self.seats[seat as usize].end })
     }
 
     /// The other leg by what was said, and whether this one is the front.
