@@ -1,6 +1,7 @@
 //! The connections of one host: those that are open, how the others ended, and which silences were survived.
 
 use super::Blind;
+use super::ends::{COMPARED, Ends};
 use crate::connection::{ClosePayload, Connection, EndSignalKind, Silence};
 use crate::limits::Limits;
 use crate::units::{Origin, PacketNumber, Side, Timestamp};
@@ -22,9 +23,6 @@ const PLACES: usize = 12;
 
 /// Ends that may be recorded before one of an earlier time; one that would have to go before more is not remembered.
 const SWAPPED: usize = 64;
-
-/// Ends that one is compared with for what they have in common: the latest.
-const COMPARED: usize = 512;
 
 /// Ends within the same moment that are looked at; further ones count as little as they can.
 const CLUSTER: usize = 1024;
@@ -130,7 +128,7 @@ impl Ended {
         Some(self.time.seconds_since(self.quiet_since?))
     }
 
-    fn lifetime(&self) -> Option<f64> {
+    pub(super) fn lifetime(&self) -> Option<f64> {
         self.age_known.then(|| self.time.seconds_since(self.opened))
     }
 
@@ -239,7 +237,7 @@ pub(super) struct Groups<K> {
 #[derive(Debug, Default)]
 struct Group {
     open: BTreeSet<(Timestamp, u64)>,
-    ends: Vec<(Place, VecDeque<Ended>)>,
+    ends: Vec<(Place, Ends)>,
     /// When the last end happened that is in none of the lists any more, or never was.
     forgotten: Option<Timestamp>,
     survived: Vec<(u64, Silence)>,
@@ -288,7 +286,7 @@ impl<K: Hash + Eq> Groups<K> {
         let list = match known {
             Some(known) => &mut group.ends[known].1,
             None if group.ends.len() < PLACES => {
-                group.ends.push((place, VecDeque::new()));
+                group.ends.push((place, Ends::default()));
                 &mut group.ends.last_mut()?.1
             }
             None => {
@@ -297,7 +295,7 @@ impl<K: Hash + Eq> Groups<K> {
             }
         };
         if list.len() >= self.ends || self.kept >= ENDS_TOTAL {
-            match list.pop_front() {
+            match list.pop_first() {
                 Some(oldest) => {
                     group.forgotten = group.forgotten.max(Some(oldest.time));
                     self.kept -= 1;
@@ -314,7 +312,7 @@ impl<K: Hash + Eq> Groups<K> {
             group.forgotten = group.forgotten.max(list.back().map(|last| last.time));
             return Some(others);
         }
-        list.insert(list.len() - later, ended);
+        list.insert(ended, later);
         self.kept += 1;
         Some(others)
     }
@@ -324,7 +322,7 @@ impl<K: Hash + Eq> Groups<K> {
         let group = self.hosts.get(host).ok_or(Blind::Limit)?;
         let place = Place::of(connection).ok_or(Blind::CaptureEnded)?;
         let this = Ended::of(connection).ok_or(Blind::NoTime)?;
-        let none = VecDeque::new();
+        let none = Ends::default();
         let list = group.ends.iter().find(|(known, _)| *known == place).map_or(&none, |(_, list)| list);
         let silence = this.silence();
         let own = connection.longest_silence;
@@ -403,9 +401,10 @@ impl Group {
     fn outlived(&self, this: &Ended, lifetime: f64) -> u64 {
         let longer = lifetime + tolerance_of_age(lifetime) * 2.0;
         let older = |opened: &Timestamp| this.time.seconds_since(*opened) > longer;
-        let open = self.open.iter().take(COMPARED).filter(|(since, flow)| *flow != this.flow && older(since)).count();
-        let lists = self.ends.iter().flat_map(|(_, list)| list.iter().rev().take(COMPARED));
-        let ended = lists.filter(|end| end.flow != this.flow && end.lifetime().is_some_and(|age| age > longer)).count();
+        // The oldest come first.
+        let open = self.open.iter().take(COMPARED).take_while(|(since, _)| older(since));
+        let open = open.filter(|(_, flow)| *flow != this.flow).count();
+        let ended: usize = self.ends.iter().map(|(_, list)| list.older_than(longer, this.flow)).sum();
         (open + ended) as u64
     }
 
@@ -417,7 +416,7 @@ impl Group {
 }
 
 /// The ends that one is compared with: the latest of its place.
-fn compared<'a>(list: &'a VecDeque<Ended>, this: &'a Ended) -> impl Iterator<Item = &'a Ended> {
+fn compared<'a>(list: &'a Ends, this: &'a Ended) -> impl Iterator<Item = &'a Ended> {
     list.iter().rev().take(COMPARED).filter(|other| other.flow != this.flow)
 }
 
@@ -435,7 +434,7 @@ fn tolerance_of_age(seconds: f64) -> f64 {
     (seconds * 0.001).max(0.5)
 }
 
-fn together(list: &VecDeque<Ended>, this: &Ended) -> Option<Together> {
+fn together(list: &Ends, this: &Ended) -> Option<Together> {
     let from = list.partition_point(|end| nanos_between(end.time, this.time) > TOGETHER_NANOS);
     let to = list.partition_point(|end| nanos_between(this.time, end.time) <= TOGETHER_NANOS);
     let near = || list.range(from..to.max(from)).take(CLUSTER).filter(|end| end.flow != this.flow);
@@ -478,7 +477,7 @@ fn is_round_age(seconds: f64) -> bool {
     ROUND_AGES.iter().any(|round| (seconds - round).abs() <= tolerance_of_age(*round) * 2.0)
 }
 
-fn same_silence(list: &VecDeque<Ended>, this: &Ended) -> Option<Alike> {
+fn same_silence(list: &Ends, this: &Ended) -> Option<Alike> {
     let silence = this.silence().filter(|silence| is_silent(*silence))?;
     let tolerance = tolerance_of_silence(silence);
     let like = |other: &&Ended| {
@@ -493,7 +492,7 @@ fn same_silence(list: &VecDeque<Ended>, this: &Ended) -> Option<Alike> {
     alike(compared(list, this).filter(like), this, Ended::lifetime, tolerance_of_age)
 }
 
-fn same_lifetime(list: &VecDeque<Ended>, this: &Ended) -> Option<Alike> {
+fn same_lifetime(list: &Ends, this: &Ended) -> Option<Alike> {
     let lifetime = this.lifetime()?;
     let tolerance = tolerance_of_age(lifetime);
     let like = |other: &&Ended| {
@@ -635,11 +634,12 @@ mod tests {
     /// Whoever else is noted, a count of those alike only grows.
     #[test]
     fn more_connections_only_add() {
-        let (mut list, this) = (VecDeque::new(), end(0, 100.0));
+        let (mut list, this) = (Ends::default(), end(0, 100.0));
         let mut before = 0;
         for flow in 1..200 {
-            list.push_back(end(flow, 100.0 + (flow * 7 % 11) as f64 * 0.3));
-            list.make_contiguous().sort_by_key(|end| end.time);
+            let ended = end(flow, 100.0 + (flow * 7 % 11) as f64 * 0.3);
+            let later = list.iter().rev().take_while(|other| other.time > ended.time).count();
+            list.insert(ended, later);
             let now = together(&list, &this).map_or(0, |together| together.others);
             assert!(now >= before);
             before = now;

@@ -7,6 +7,7 @@
 //! [answers](Crowd::around) with an [`Around`]. All it keeps are small records in tables of fixed size, and what it found
 //! for flows that are not over; what no longer fits makes a count smaller or an answer unknown, never larger.
 
+mod ends;
 mod groups;
 mod legs;
 mod notice;
