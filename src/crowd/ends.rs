@@ -32,6 +32,10 @@ impl Deref for Ends {
 impl Ends {
     /// Adds an end; `later` others have come before it, and happened after it. They are fewer than are compared.
     pub(super) fn insert(&mut self, ended: Ended, later: usize) {
+        // There are many lists, nearly all of them short.
+        if self.list.len() == self.list.capacity() {
+            self.list.reserve_exact(self.list.len() / 2 + 1);
+        }
         self.list.insert(self.list.len().saturating_sub(later), ended);
         match &mut self.ages {
             Some(ages) => {

@@ -286,6 +286,8 @@ impl<K: Hash + Eq> Groups<K> {
         let list = match known {
             Some(known) => &mut group.ends[known].1,
             None if group.ends.len() < PLACES => {
+                // Nearly all hosts have few kinds.
+                group.ends.reserve_exact(1);
                 group.ends.push((place, Ends::default()));
                 &mut group.ends.last_mut()?.1
             }
