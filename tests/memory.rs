@@ -310,8 +310,8 @@ fn connections_are_bounded() {
     assert!(many < few + MIB, "{many} bytes for 8000 connections, {few} for 1000");
 }
 
-/// Ten times as long a capture of connections that end takes no more memory: reports are handed out, and the ring that
-/// remembers connections that are over, here a small one, is full either way.
+/// Ten times as long a capture of connections that end takes no more memory: reports are handed out, and what
+/// remembers connections that are over, here few, is full either way.
 #[test]
 fn row_126_memory_is_flat_over_closed_connections() {
     let talk = |count: u32| {
