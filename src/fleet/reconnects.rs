@@ -15,8 +15,9 @@ use super::{ConnectionReport, Tally};
 use crate::connection::{Connection, Outcome};
 use crate::diagnosis::{Cause, RuleId};
 use crate::units::{Endpoint, Side, Timestamp};
-use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 /// What was found about clients that come back.
@@ -133,7 +134,7 @@ const RANDOM_SECONDS: f64 = 5.0;
 /// Collects attempts while reports come in.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Returns {
-    clients: BTreeMap<(IpAddr, Endpoint), Client>,
+    clients: HashMap<(IpAddr, Endpoint), Client, RandomState>,
     /// Connections for which there was no room.
     refused: u64,
     latest: Option<Timestamp>,
@@ -200,10 +201,11 @@ impl Returns {
                 return;
             }
         }
+        let hasher = self.clients.hasher().clone();
         let client = self.clients.entry(key).or_default();
         let end = connection.first_end().map_or_else(|| given_up(report), |end| end.at.time);
         let how = how(report);
-        let who = client.identify(connection);
+        let who = client.identify(connection, &hasher);
         client.rules.add(&report.diagnosis.rule);
         client.total += 1;
         if how == How::Failed {
@@ -288,15 +290,13 @@ impl Returns {
 
 impl Client {
     /// A number for what is asked for and by whom, 0 when the request was not seen.
-    fn identify(&mut self, connection: &Connection) -> u64 {
+    fn identify(&mut self, connection: &Connection, hasher: &RandomState) -> u64 {
         let Some(request) = &connection.handshake.request else { return 0 };
         let path = without_query(request.path.as_str());
         let agent = request.user_agent.as_ref().map_or("", |agent| agent.as_str());
         self.paths.add(path);
         self.agents.add(agent);
-        let mut hasher = DefaultHasher::new();
-        (path, agent).hash(&mut hasher);
-        hasher.finish().max(1)
+        hasher.hash_one((path, agent)).max(1)
     }
 
     /// The rhythm of each client behind the address.
