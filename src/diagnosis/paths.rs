@@ -14,6 +14,7 @@ use super::verdict::{Place, Verdict, Witness, to_ask};
 use crate::catalog::rules::{Condition, Positions, Question, RuleSet, Test};
 use crate::evidence::{FactId, FactType, Facts, Known, Value};
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 /// The paths that are known, of one set of rules.
@@ -91,8 +92,7 @@ impl Paths {
         if self.steps.len() + longest_path(rules) > Self::STEPS {
             *self = Self::default();
         }
-        let refuted = vec![None; rules.questions().len()];
-        let mut learner = Learner { paths: self, rules, facts, from: From::Beginning, is_told: false, refuted };
+        let mut learner = Learner { paths: self, rules, facts, from: From::Beginning, is_told: false, ranking: None };
         let verdict = Arc::new(Verdict::of(rules, &mut learner));
         let (from, number) = (learner.from, self.verdicts.len() as u32);
         if let Some(next) = self.next(from) {
@@ -152,8 +152,19 @@ struct Learner<'a> {
     from: From,
     /// The value of the fact tells how the question is answered.
     is_told: bool,
-    /// For each question the rules that its answer refutes, once that is known.
-    refuted: Vec<Option<Positions>>,
+    /// The questions from where the path is new, the best first.
+    ranking: Option<BinaryHeap<Ranked>>,
+}
+
+/// A question with what it was worth when it was looked at last. The fewer rules are left, the less it is: so the first is the
+/// best if it still is worth as much as the next one was.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Ranked {
+    worth: u32,
+    /// Of those that are worth as much, the first goes first.
+    question: Reverse<u32>,
+    /// The rules that its answer refutes.
+    refuted: Positions,
 }
 
 impl Learner<'_> {
@@ -169,28 +180,45 @@ impl Learner<'_> {
         }
     }
 
-    /// How many rules the answer to a question refutes, for the effort.
-    fn worth(&mut self, question: u32, left: &Positions) -> u32 {
+    /// The best of the questions that are still to be asked.
+    fn best(&mut self, asked: &Positions, left: &Positions) -> Option<u32> {
         let (rules, facts) = (self.rules, self.facts);
-        let Question { conditions, .. } = &rules.questions()[question as usize];
-        let refuted = self.refuted[question as usize].get_or_insert_with(|| {
-            let mut refuted = Positions::none(rules.count());
-            let failed = conditions.iter().filter(|(condition, _)| holds(condition, facts) == Truth::No);
-            failed.for_each(|(_, needed_by)| refuted.add(needed_by));
-            refuted
-        });
-        let effort = if rules.questions()[question as usize].is_looked_up() { 1 } else { Self::SEARCH };
-        left.common(refuted) * effort
+        let all = || to_ask(rules, asked, left).map(|question| Ranked::of(rules, facts, question, left)).collect();
+        let ranking = self.ranking.get_or_insert_with(all);
+        while let Some(mut first) = ranking.pop() {
+            let Reverse(number) = first.question;
+            let question = &rules.questions()[number as usize];
+            if !question.asked_by.meets(left) {
+                continue;
+            }
+            first.worth = Self::worth(question, &first.refuted, left);
+            if ranking.peek().is_none_or(|next| first >= *next) {
+                return Some(number);
+            }
+            ranking.push(first);
+        }
+        None
+    }
+
+    /// How many of the rules that are left a question refutes, for the effort.
+    fn worth(question: &Question, refuted: &Positions, left: &Positions) -> u32 {
+        left.common(refuted) * if question.is_looked_up() { 1 } else { Self::SEARCH }
+    }
+}
+
+impl Ranked {
+    fn of(rules: &RuleSet, facts: &Facts, number: u32, left: &Positions) -> Self {
+        let question = &rules.questions()[number as usize];
+        let mut refuted = Positions::none(rules.count());
+        let failed = question.conditions.iter().filter(|(condition, _)| holds(condition, facts) == Truth::No);
+        failed.for_each(|(_, needed_by)| refuted.add(needed_by));
+        Self { worth: Learner::worth(question, &refuted, left), question: Reverse(number), refuted }
     }
 }
 
 impl Witness for Learner<'_> {
     fn choose(&mut self, asked: &Positions, left: &Positions) -> Option<u32> {
-        let question = self.usual().or_else(|| {
-            let all = to_ask(self.rules, asked, left);
-            // Of those that are worth as much, the first.
-            all.map(|one| (self.worth(one, left), Reverse(one))).max().map(|(_, Reverse(one))| one)
-        })?;
+        let question = self.usual().or_else(|| self.best(asked, left))?;
         let question_asked = &self.rules.questions()[question as usize];
         let fact = question_asked.conditions.first()?.0.fact;
         let new = || Step::Value { question, fact, known: Vec::new(), others: Next::Unknown };

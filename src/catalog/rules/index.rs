@@ -5,7 +5,7 @@ use crate::evidence::FactId;
 use std::collections::BTreeMap;
 
 /// A set of rules, by their position.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Positions(Box<[u64]>);
 
 impl Positions {
