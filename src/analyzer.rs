@@ -296,6 +296,8 @@ fn conclude(pending: Pending, knowledge: &Knowledge, paths: &mut Paths) -> Conne
     let subject = Arc::new(Subject::new(Arc::clone(&connection), pending.around, Arc::clone(&knowledge.tables)));
     let mut facts = Facts::of(Arc::clone(&subject));
     let diagnosis = paths.diagnose(&knowledge.rules, &mut facts);
-    ASKED.iter().for_each(|fact| facts.read(*fact));
+    for fact in ASKED {
+        facts.read(fact);
+    }
     ConnectionReport { connection, subject, facts, diagnosis }
 }

@@ -5,7 +5,8 @@
 //! that began there are over.
 
 use crate::units::PacketNumber;
-use std::collections::BTreeMap;
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
 
 /// Packets of one stretch.
 const STRETCH: u64 = 64 * WORDS as u64;
@@ -14,7 +15,7 @@ const WORDS: usize = 64;
 /// The numbers of the flows that are not over.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
-    stretches: BTreeMap<u64, Stretch>,
+    stretches: HashMap<u64, Stretch, RandomState>,
     /// Flows that have begun.
     begun: u64,
 }

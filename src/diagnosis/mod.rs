@@ -15,11 +15,11 @@ pub use render::{printable, render, value_text};
 
 pub use crate::catalog::rules::{Cause, Confidence, Party, RuleId, Who};
 
-use crate::catalog::rules::{Outcome, Role, Rule, RuleSet};
+use crate::catalog::rules::{Condition, Outcome, Positions, Role, Rule, RuleSet};
 use crate::evidence::{Evidence, FactId, Facts, Known, Value, WhyUnknown};
 use conditions::{Truth, facts_of, holds};
 use std::sync::Arc;
-use verdict::Verdict;
+use verdict::{Place, Verdict, Witness, to_ask};
 
 /// Why a connection ended, and what says so.
 #[derive(Debug, Clone)]
@@ -105,7 +105,20 @@ pub fn is_firm(rule: &Rule, facts: &Facts) -> bool {
 /// The one diagnosis of a connection with these facts.
 #[must_use]
 pub fn diagnose(rules: &RuleSet, facts: &Facts) -> Diagnosis {
-    conclude(rules, &Verdict::of(rules, |_, condition| holds(condition, facts)), facts)
+    conclude(rules, &Verdict::of(rules, &mut InTurn(rules, facts)), facts)
+}
+
+/// Asks these facts what the rules want to know, in the usual order.
+struct InTurn<'a>(&'a RuleSet, &'a Facts);
+
+impl Witness for InTurn<'_> {
+    fn choose(&mut self, asked: &Positions, left: &Positions) -> Option<u32> {
+        to_ask(self.0, asked, left).next()
+    }
+
+    fn answer(&mut self, _: Place, condition: &Condition) -> Truth {
+        holds(condition, self.1)
+    }
 }
 
 impl Paths {
@@ -113,9 +126,11 @@ impl Paths {
     pub(crate) fn diagnose(&mut self, rules: &RuleSet, facts: &mut Facts) -> Diagnosis {
         let verdict = match self.follow(rules, facts) {
             Some(verdict) => verdict,
-            None => self.learn(rules, facts),
+            None => self.learn(rules, &facts.clone()),
         };
-        verdict.needs.iter().for_each(|fact| facts.read(*fact));
+        for fact in &verdict.needs {
+            facts.read(*fact);
+        }
         conclude(rules, &verdict, facts)
     }
 }

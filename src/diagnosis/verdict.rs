@@ -15,11 +15,6 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Whether both belong to the same question.
-    pub(super) fn is_beside(self, other: Self) -> bool {
-        matches!((self, other), (Self::Question(one, _), Self::Question(other, _)) if one == other)
-    }
-
     /// The condition there; `None` when these rules have none.
     pub(super) fn find(self, rules: &RuleSet) -> Option<&Condition> {
         match self {
@@ -38,6 +33,22 @@ pub(super) struct Standing {
     pub(super) rule: usize,
     pub(super) is_firm: bool,
     pub(super) confidence: Confidence,
+}
+
+/// Who has the answers, and chooses what is asked first: whatever the order is, the verdict is the same.
+pub(super) trait Witness {
+    /// Which of the questions that are [still to be asked](to_ask) is asked next; `None` when there are none.
+    fn choose(&mut self, asked: &Positions, left: &Positions) -> Option<u32>;
+
+    /// What becomes of a condition.
+    fn answer(&mut self, place: Place, condition: &Condition) -> Truth;
+}
+
+/// The questions that are still to be asked, in the usual order: those that rules in `left` ask, which have not failed yet.
+pub(super) fn to_ask<'a>(rules: &'a RuleSet, asked: &'a Positions, left: &'a Positions) -> impl Iterator<Item = u32> {
+    let questions = rules.questions().iter().enumerate();
+    let open = questions.filter(|(number, question)| !asked.contains(*number) && question.asked_by.meets(left));
+    open.map(|(number, _)| number as u32)
 }
 
 /// What the rules make of the answers to their conditions.
@@ -59,12 +70,10 @@ pub(super) struct Verdict {
 
 impl Verdict {
     /// The verdict when the conditions are answered so.
-    ///
-    /// Which condition is asked next depends on the answers so far alone.
-    pub(super) fn of(rules: &RuleSet, mut answer: impl FnMut(Place, &Condition) -> Truth) -> Self {
-        let outcomes = Outcomes::of(rules, &mut answer);
+    pub(super) fn of(rules: &RuleSet, witness: &mut impl Witness) -> Self {
+        let outcomes = Outcomes::of(rules, witness);
         let mut standing = |rule: &Rule| {
-            let is_firm = is_firm(rule, &mut answer);
+            let is_firm = is_firm(rule, |place, condition| witness.answer(place, condition));
             let firmer = rule.firmer.as_ref().filter(|_| is_firm);
             let confidence = firmer.map_or(rule.confidence, |firmer| firmer.confidence);
             Standing { rule: rule.position(), is_firm, confidence }
@@ -128,16 +137,16 @@ struct Outcomes {
 
 impl Outcomes {
     /// Each fact is asked only while a rule that has not failed yet asks for it, and each condition is tested once.
-    fn of(rules: &RuleSet, answer: &mut impl FnMut(Place, &Condition) -> Truth) -> Self {
+    fn of(rules: &RuleSet, witness: &mut impl Witness) -> Self {
         let mut left = Positions::all(rules.count());
         let mut open = Positions::none(rules.count());
-        for (number, question) in (0..).zip(rules.questions()) {
-            if !question.asked_by.meets(&left) {
-                continue;
-            }
-            for (at, (condition, needed_by)) in (0..).zip(&question.conditions) {
+        let questions = rules.questions();
+        let mut asked = Positions::none(questions.len());
+        while let Some(number) = witness.choose(&asked, &left) {
+            asked.insert(number as usize);
+            for (at, (condition, needed_by)) in (0..).zip(&questions[number as usize].conditions) {
                 if needed_by.meets(&left) {
-                    match answer(Place::Question(number, at), condition) {
+                    match witness.answer(Place::Question(number, at), condition) {
                         Truth::Yes => {}
                         Truth::No => left.remove(needed_by),
                         Truth::Open => open.add(needed_by),

@@ -125,24 +125,28 @@ impl Facts {
         let evidence = checked(Evidence { fact, value, packets, presumed: false });
         match self.place(fact) {
             Some(place) => self.read[place] = evidence,
-            None => self.keep(evidence),
+            None => {
+                self.keep(evidence);
+            }
         }
     }
 
     /// Reads one fact, unless it is known already.
     #[inline]
-    pub fn read(&mut self, fact: FactId) {
-        if self.place(fact).is_none() {
-            self.keep(self.source.read(fact));
-        }
+    pub fn read(&mut self, fact: FactId) -> &Evidence {
+        let place = self.place(fact).unwrap_or_else(|| self.keep(self.source.read(fact)));
+        &self.read[place]
     }
 
-    fn keep(&mut self, evidence: Evidence) {
-        if self.read.capacity() == 0 {
+    /// The place of an answer that is kept from now on.
+    fn keep(&mut self, evidence: Evidence) -> usize {
+        let place = self.read.len();
+        if place == 0 {
             self.read.reserve_exact(USUAL);
         }
-        self.places[evidence.fact.index()] = (self.read.len() + 1) as u8;
+        self.places[evidence.fact.index()] = (place + 1) as u8;
         self.read.push(evidence);
+        place
     }
 
     #[inline]

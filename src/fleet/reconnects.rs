@@ -16,8 +16,9 @@ use super::{ConnectionReport, Tally};
 use crate::connection::{Connection, Outcome, Text};
 use crate::diagnosis::{Cause, RuleId};
 use crate::units::{Endpoint, Side, Timestamp};
-use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
@@ -135,7 +136,7 @@ const RANDOM_SECONDS: f64 = 5.0;
 /// Collects attempts while reports come in.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Returns {
-    clients: BTreeMap<(IpAddr, Endpoint), Client>,
+    clients: HashMap<(IpAddr, Endpoint), Client, RandomState>,
     /// Connections for which there was no room.
     refused: u64,
     latest: Option<Timestamp>,
@@ -229,10 +230,11 @@ impl Returns {
                 return;
             }
         }
+        let hasher = self.clients.hasher().clone();
         let client = self.clients.entry(key).or_default();
         let end = connection.first_end().map_or_else(|| given_up(report), |end| end.at.time);
         let how = how(report);
-        let who = client.identify(connection);
+        let who = client.identify(connection, &hasher);
         client.rules.add(&report.diagnosis.rule);
         client.total += 1;
         if how == How::Failed {
@@ -316,14 +318,13 @@ impl Returns {
 
 impl Client {
     /// A number for what is asked for and by whom; `None` when the request was not seen.
-    fn identify(&mut self, connection: &Connection) -> Option<NonZeroU32> {
+    fn identify(&mut self, connection: &Connection, hasher: &RandomState) -> Option<NonZeroU32> {
         let request = connection.handshake.request.as_ref()?;
         let agent = request.user_agent.as_ref();
         self.path.add(Some(&request.path), without_query);
         self.agent.add(agent, |agent| agent);
-        let mut hasher = DefaultHasher::new();
-        (without_query(request.path.as_str()), agent.map_or("", |agent| agent.as_str())).hash(&mut hasher);
-        NonZeroU32::new(hasher.finish() as u32).or(Some(NonZeroU32::MIN))
+        let hash = hasher.hash_one((without_query(request.path.as_str()), agent.map_or("", |agent| agent.as_str())));
+        NonZeroU32::new(hash as u32).or(Some(NonZeroU32::MIN))
     }
 
     /// The rhythm of each client behind the address.

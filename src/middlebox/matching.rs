@@ -145,15 +145,15 @@ impl Middleboxes {
         for &(device, index) in &self.limits[kind as usize] {
             let device = &self.devices[device];
             let limit = &device.limits[index];
+            if !limit.ends_so(ending) {
+                continue;
+            }
             let is_this = |seen: &Recognised| Arc::ptr_eq(&seen.device, device) && seen.side == ending.by;
             let recognised = seen.iter().any(is_this);
-            // What shows itself and is not seen at this end is not there.
-            let is_there =
-                recognised || !(device.layer == Layer::Service || (device.always_shows && ending.handshake_seen));
-            if is_there
-                && limit.ends_so(ending, recognised)
-                && let Some((seconds, fit)) = fit(device, limit, recognised)
-            {
+            // What shows itself and is not seen at this end is not there; and anybody may send a Close frame.
+            let shows = device.layer == Layer::Service || (device.always_shows && ending.handshake_seen);
+            let is_there = recognised || !(shows || matches!(ending.cut, Cut::Close(..)));
+            if is_there && let Some((seconds, fit)) = fit(device, limit, recognised) {
                 candidates.push(Candidate { device: Arc::clone(device), index, seconds, fit, recognised });
             }
         }
@@ -212,7 +212,7 @@ impl Ending<'_> {
 
 impl Limit {
     /// Whether it ends connections the way this one ended, as far as that is known.
-    fn ends_so(&self, ending: &Ending<'_>, recognised: bool) -> bool {
+    fn ends_so(&self, ending: &Ending<'_>) -> bool {
         // Who ends it from the server's side is seen on its leg to the client.
         let ways = if ending.by == Side::Server { &self.client } else { &self.upstream };
         let is = |way: CutKind| ways.contains(&way);
@@ -224,7 +224,7 @@ impl Limit {
                 let fits = |close: &CloseMark| {
                     close.code == code && (reason.is_empty() || close.reason.as_bytes().eq_ignore_ascii_case(reason))
                 };
-                recognised && is(CutKind::Close) && self.close.as_ref().is_some_and(fits)
+                is(CutKind::Close) && self.close.as_ref().is_some_and(fits)
             }
         }
     }

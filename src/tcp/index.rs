@@ -13,8 +13,8 @@ use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Flows of one generation: as many as a table of 4096 places takes.
-const GENERATION: usize = 3584;
+/// Flows of one generation: as many as a table of 16,384 places takes.
+const GENERATION: usize = 14_336;
 
 /// Both endpoints of a flow, the same for both directions.
 ///

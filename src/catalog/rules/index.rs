@@ -5,7 +5,7 @@ use crate::evidence::FactId;
 use std::collections::BTreeMap;
 
 /// A set of rules, by their position.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Positions(Box<[u64]>);
 
 impl Positions {
@@ -38,6 +38,12 @@ impl Positions {
     #[inline]
     pub fn meets(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).any(|(one, other)| one & other != 0)
+    }
+
+    /// How many both have in common.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> u32 {
+        self.0.iter().zip(&other.0).map(|(one, other)| (one & other).count_ones()).sum()
     }
 
     /// Adds those of another set.
@@ -74,8 +80,16 @@ pub struct Question {
     pub conditions: Vec<(Condition, Positions)>,
 }
 
-/// What the rules ask, in the order in which it is to be asked: what decides most rules goes first, and what tables must be
-/// searched for goes last.
+impl Question {
+    /// Whether tables must be searched for the answer.
+    #[must_use]
+    pub fn is_looked_up(&self) -> bool {
+        self.conditions.iter().any(|(condition, _)| condition.fact.fact().is_looked_up)
+    }
+}
+
+/// What the rules ask, in the usual order: what decides most rules goes first, and what tables must be searched for goes
+/// last.
 pub(super) fn questions(rules: &[Rule]) -> Vec<Question> {
     let mut by_fact: BTreeMap<FactId, Question> = BTreeMap::new();
     for (at, rule) in rules.iter().enumerate() {
@@ -95,10 +109,8 @@ pub(super) fn questions(rules: &[Rule]) -> Vec<Question> {
         }
     }
     let mut questions: Vec<Question> = by_fact.into_values().collect();
-    questions.sort_by_cached_key(|question| {
-        let looked_up = question.conditions.iter().any(|(condition, _)| condition.fact.fact().is_looked_up);
-        (looked_up, std::cmp::Reverse(question.asked_by.iter().count()))
-    });
+    questions
+        .sort_by_cached_key(|question| (question.is_looked_up(), std::cmp::Reverse(question.asked_by.iter().count())));
     questions
 }
 
@@ -113,7 +125,7 @@ mod tests {
         assert_eq!(some.iter().collect::<Vec<_>>(), [0, 63, 64, 129]);
         assert!(some.contains(129) && !some.contains(1) && !some.contains(100_000));
         let mut all = Positions::all(130);
-        assert_eq!(all.iter().count(), 130);
+        assert_eq!((all.iter().count(), all.common(&some)), (130, 4));
         all.remove(&some);
         assert!(!all.meets(&some) && !all.contains(64) && all.contains(65));
         all.add(&some);

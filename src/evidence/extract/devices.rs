@@ -2,7 +2,7 @@
 
 use super::{Answer, View, absent, end, handshake, int, loss, or_unknown, seconds, text, unknown, word};
 use crate::connection::{ClosePayload, EndSignal, EndSignalKind, Silence};
-use crate::evidence::{Known, WhyUnknown};
+use crate::evidence::{Known, Value, WhyUnknown};
 use crate::middlebox::{Candidate, Cut, Ending, Grade, Layer, Recognised};
 use crate::units::{Origin, Side};
 
@@ -65,7 +65,9 @@ fn ending<'a>(view: &View<'a>) -> Result<Option<Ended<'a>>, WhyUnknown> {
     };
     let Some(cut) = cut(view, end)? else { return Ok(None) };
     let idle_before = known(loss::idle_before_s(view))?.filter(|_| cut == Cut::Forgotten);
-    let silence = known(end::silence_s(view))?;
+    let of_both = end::silence_s(view);
+    let silence_of = |side: Side| silence_of(view, side, || of_both.value.clone());
+    let silence = known(of_both.clone())?;
     let probes = |side: Side| view.connection.tcp[side].anomalies().keep_alive_span.map(|(_, last)| last.packet);
     let probed = Side::BOTH.into_iter().filter_map(probes);
     let mut probed = probed.map(|last| end.quiet_since.is_none_or(|since| last > since.packet));
@@ -76,8 +78,8 @@ fn ending<'a>(view: &View<'a>) -> Result<Option<Ended<'a>>, WhyUnknown> {
         cut,
         by: end.by,
         silence,
-        client_silence: known(silence_of(view, Side::Client))?,
-        server_silence: known(silence_of(view, Side::Server))?,
+        client_silence: known(silence_of(Side::Client))?,
+        server_silence: known(silence_of(Side::Server))?,
         idle_before,
         probed,
         lifetime: known(super::whole::lifetime_s(view)).ok().flatten(),
@@ -162,12 +164,12 @@ pub(in crate::evidence) fn longest_silence_s(view: &View<'_>) -> Answer {
 }
 
 /// Absent when all that `side` sent is in the capture.
-fn unwatched(view: &View<'_>, side: Side) -> Known<crate::evidence::Value> {
+fn unwatched(view: &View<'_>, side: Side) -> Known<Value> {
     view.bytes_of(side).map_or_else(Known::Unknown, |()| Known::Absent)
 }
 
-/// Seconds without a payload byte of one side before the end.
-fn silence_of(view: &View<'_>, side: Side) -> Answer {
+/// Seconds without a payload byte of one side before the end; `of_both`: without one of either.
+fn silence_of(view: &View<'_>, side: Side, of_both: impl FnOnce() -> Known<Value>) -> Answer {
     let connection = view.connection;
     let (since, until) = match view.end {
         Some(end) => (end.quiet_since_of[side], Some(end.at)),
@@ -177,7 +179,7 @@ fn silence_of(view: &View<'_>, side: Side) -> Answer {
         return unknown(WhyUnknown::OneSided);
     }
     // What hides when it ended, or that it was silent at all, hides this as well.
-    let common = if since.is_some() { super::end::silence_s(view).value } else { unwatched(view, side) };
+    let common = if since.is_some() { of_both() } else { unwatched(view, side) };
     if let Known::Unknown(why) = common {
         return unknown(why);
     }
@@ -189,11 +191,11 @@ fn silence_of(view: &View<'_>, side: Side) -> Answer {
 }
 
 pub(in crate::evidence) fn client_silence_s(view: &View<'_>) -> Answer {
-    silence_of(view, Side::Client)
+    silence_of(view, Side::Client, || end::silence_s(view).value)
 }
 
 pub(in crate::evidence) fn server_silence_s(view: &View<'_>) -> Answer {
-    silence_of(view, Side::Server)
+    silence_of(view, Side::Server, || end::silence_s(view).value)
 }
 
 // The devices that the handshake gives away.
