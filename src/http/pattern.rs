@@ -240,7 +240,7 @@ fn equal(bytes: u64, byte: u8) -> u64 {
 
 /// The high bits of those bytes that are DEL or none of ASCII.
 fn from_delete(bytes: u64) -> u64 {
-    ((bytes & !HIGH) + EACH | bytes) & HIGH
+    (((bytes & !HIGH) + EACH) | bytes) & HIGH
 }
 
 /// A pattern that is being drawn, up to a place in the head.
