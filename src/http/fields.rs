@@ -168,7 +168,17 @@ fn is_ws(byte: u8) -> bool {
 
 /// `tchar` of RFC 9110 §5.6.2.
 pub(super) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    const TOKEN: [bool; 256] = {
+        let mut token = [false; 256];
+        let all = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let mut at = 0;
+        while at < all.len() {
+            token[all[at] as usize] = true;
+            at += 1;
+        }
+        token
+    };
+    TOKEN[usize::from(byte)]
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //!
 //! All patterns form one tree: what some of them begin with in common is compared once, whichever of them it is.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 /// What came of heads, by the patterns that were drawn from them.
 ///
@@ -123,9 +123,6 @@ impl<T> Patterns<T> {
                 }
                 Behind::Hole(hole, next) => {
                     let (held, after) = rest.split_at(hole.len(rest)?);
-                    if !hole.takes(held) {
-                        return None;
-                    }
                     match hole {
                         Hole::Target => fit.target = held,
                         Hole::Value => {}
@@ -193,23 +190,57 @@ impl<T> Node<T> {
 }
 
 impl Hole {
-    /// Bytes up to what ends it.
+    /// Bytes up to what ends it; `None` when a parser would not take them there.
     fn len(self, next: &[u8]) -> Option<usize> {
         match self {
-            Self::Target => memchr(b' ', next),
-            Self::Value | Self::Own => memchr2(b'\r', b'\n', next),
+            Self::Target => {
+                let len = first(next, |bytes| below(bytes, b'!') | from_delete(bytes))?;
+                (next[0] == b'/' && next[len] == b' ').then_some(len)
+            }
+            Self::Value | Self::Own => {
+                let len = first(next, |bytes| (below(bytes, b' ') & !equal(bytes, b'\t')) | equal(bytes, DELETE))?;
+                matches!(next[len], b'\r' | b'\n').then_some(len)
+            }
         }
     }
+}
 
-    /// Whether a parser would take these bytes there.
-    fn takes(self, bytes: &[u8]) -> bool {
-        // All bytes are looked at, many at a time.
-        let all = |is_good: fn(u8) -> bool| bytes.iter().fold(true, |good, byte| good & is_good(*byte));
-        match self {
-            Self::Target => bytes.first() == Some(&b'/') && all(|byte| matches!(byte, b'!'..=b'~')),
-            Self::Value | Self::Own => all(|byte| !matches!(byte, 0..=8 | 10..=31 | 127)),
+const DELETE: u8 = 127;
+
+/// The place of the first byte of which `find` sets the high bit; it is asked of eight at a time.
+#[inline]
+fn first(bytes: &[u8], find: impl Fn(u64) -> u64) -> Option<usize> {
+    let place = |found: u64| found.trailing_zeros() as usize / 8;
+    let (eights, rest) = bytes.as_chunks::<8>();
+    for (at, eight) in eights.iter().enumerate() {
+        let found = find(u64::from_le_bytes(*eight));
+        if found != 0 {
+            return Some(at * 8 + place(found));
         }
     }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let at = place(find(u64::from_le_bytes(last)));
+    (at < rest.len()).then_some(eights.len() * 8 + at)
+}
+
+const EACH: u64 = u64::from_le_bytes([1; 8]);
+const HIGH: u64 = EACH << 7;
+
+/// The high bits of those bytes that are less than `bound`, which is one of ASCII.
+fn below(bytes: u64, bound: u8) -> u64 {
+    // Without the high bits no sum reaches the next byte.
+    !(((bytes & !HIGH) + EACH * u64::from(128 - bound)) | bytes) & HIGH
+}
+
+/// The high bits of those bytes that are this one.
+fn equal(bytes: u64, byte: u8) -> u64 {
+    below(bytes ^ (EACH * u64::from(byte)), 1)
+}
+
+/// The high bits of those bytes that are DEL or none of ASCII.
+fn from_delete(bytes: u64) -> u64 {
+    (((bytes & !HIGH) + EACH) | bytes) & HIGH
 }
 
 /// A pattern that is being drawn, up to a place in the head.
@@ -276,10 +307,10 @@ impl<'h> Drawing<'h> {
 
     /// Leaves a hole in place of the next `len` bytes, if they would fit in themselves.
     fn hole(&mut self, hole: Hole, len: usize) -> Option<()> {
-        let end = self.at.checked_add(len)?;
-        if !hole.takes(self.head.get(self.at..end)?) {
+        if hole.len(self.head.get(self.at..)?)? != len {
             return None;
         }
+        let end = self.at + len;
         self.runs.push((&self.head[self.fixed_from..self.at], Some(hole)));
         (self.at, self.fixed_from) = (end, end);
         Some(())
@@ -308,5 +339,38 @@ impl<T> Patterns<T> {
             }
         }
         (fixed, count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hole_ends_where_a_parser_would_stop() {
+        let is_good = |hole: Hole, byte: u8| match hole {
+            Hole::Target => matches!(byte, b'!'..=b'~'),
+            Hole::Value | Hole::Own => matches!(byte, b'\t' | b' '..=b'~' | 128..),
+        };
+        let ends = |hole: Hole, byte: u8| match hole {
+            Hole::Target => byte == b' ',
+            Hole::Value | Hole::Own => matches!(byte, b'\r' | b'\n'),
+        };
+        for hole in [Hole::Target, Hole::Value] {
+            for len in 1..20 {
+                for (at, byte) in (0..len).flat_map(|at| (0..=255).map(move |byte| (at, byte))) {
+                    for others in [*b"/!", *b"/~", *b"/z"] {
+                        let mut bytes = vec![others[1]; len];
+                        bytes[0] = others[0];
+                        bytes[at] = byte;
+                        let stop =
+                            bytes.iter().position(|byte| !is_good(hole, *byte)).filter(|stop| ends(hole, bytes[*stop]));
+                        let expected = stop.filter(|_| hole == Hole::Value || bytes[0] == b'/');
+                        assert_eq!(hole.len(&bytes), expected, "{hole:?} {bytes:?}");
+                    }
+                }
+            }
+            assert_eq!(hole.len(b""), None);
+        }
     }
 }

@@ -97,8 +97,11 @@ fn is_plain(bytes: &[u8]) -> bool {
 }
 
 fn is_printable(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    let is_shown = |character: char| {
+        !character.is_control()
+            && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    matches!(character, ' '..='~') || is_shown(character)
 }
 
 /// Writes the path of a request target to `shown`, its query values replaced by `…`.

@@ -7,6 +7,7 @@
 //! Where the capture misses a head or part of it, the stage changes all the same as soon as it is clear that it must: the
 //! start of a 101 was seen, or the client sends frames behind an upgrade request.
 
+use super::awaited::{Awaited, Queue};
 use super::early::{Crossing, Early};
 use super::held::{EARLY_BYTES, Held, HeldItem};
 use super::page::wants_tls;
@@ -14,13 +15,12 @@ use super::websocket::WebSocketStage;
 use super::{Shared, Stage, Traffic, new_connection, record_alert, record_end, record_gap, side_of};
 use crate::application;
 use crate::connection::{Basis, Connection, EndSignalKind, Observed, Outcome};
-use crate::http::{self, Method, Request, RequestReader, Response, ResponseReader, Step};
+use crate::http::{self, Request, RequestReader, Response, ResponseReader, Step};
 use crate::stream::{Chunk, End, Gap, GapReason, StreamEnd};
 use crate::tcp::FlowStart;
 use crate::tls::Alert;
 use crate::units::{PerSide, Side, StreamOffset};
 use crate::websocket::{self, Decoder, DecoderConfig, Deflate};
-use std::collections::VecDeque;
 
 /// Bytes of the client held back while the answer to its upgrade request is awaited.
 const HELD_BYTES: usize = 256 << 10;
@@ -39,7 +39,7 @@ pub(super) struct HttpStage {
     client: End,
     requests: RequestReader,
     responses: ResponseReader,
-    awaited: VecDeque<Awaited>,
+    awaited: Queue,
     held: Held,
     /// Set by the first request that wants a WebSocket.
     connection: Option<Box<Connection>>,
@@ -61,12 +61,6 @@ pub(super) struct HttpStage {
     refusal: Option<Vec<u8>>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Awaited {
-    Ordinary(Method),
-    Upgrade,
-}
-
 pub(super) enum Next {
     Stay,
     Opaque,
@@ -81,7 +75,7 @@ impl HttpStage {
             client,
             requests: RequestReader::new(),
             responses: ResponseReader::new(),
-            awaited: VecDeque::new(),
+            awaited: Queue::default(),
             held: Held::default(),
             connection: None,
             dead: PerSide::default(),
@@ -215,7 +209,7 @@ impl HttpStage {
     }
 
     fn awaits_upgrade(&self) -> bool {
-        self.awaited.back() == Some(&Awaited::Upgrade)
+        self.awaited.last() == Some(&Awaited::Upgrade)
     }
 
     fn hold(&mut self, chunk: &Chunk<'_>) {
@@ -225,11 +219,11 @@ impl HttpStage {
 
     fn request(&mut self, start: &FlowStart, shared: &mut Shared, request: Box<Request>) {
         if !request.wants_websocket() {
-            self.awaited.push_back(Awaited::Ordinary(request.method.clone()));
+            self.awaited.push(Awaited::Ordinary(request.method.clone()));
             self.expect();
             return;
         }
-        self.awaited.push_back(Awaited::Upgrade);
+        self.awaited.push(Awaited::Upgrade);
         self.sent_early.restart();
         let client = self.client;
         let connection = self.connection.get_or_insert_with(|| Box::new(new_connection(start, client, &shared.limits)));
@@ -250,7 +244,7 @@ impl HttpStage {
     /// Tells the reader of responses which request comes next: behind a CONNECT begins a tunnel, with another request in
     /// it (RFC 6455 §4.1, proxies).
     fn expect(&mut self) {
-        if let Some(Awaited::Ordinary(method)) = self.awaited.front() {
+        if let Some(Awaited::Ordinary(method)) = self.awaited.first() {
             self.responses.expect(method);
         }
     }
@@ -317,7 +311,7 @@ impl HttpStage {
     fn speaks_websocket(&self, why: http::WhyNotHttp, chunk: &Chunk<'_>) -> bool {
         // Nothing is agreed on yet that could set other bits; and many protocols begin with what might be a fragment.
         let is_whole = chunk.bytes.first().is_some_and(|byte| byte & 0xF0 == 0x80);
-        self.awaited.front() == Some(&Awaited::Upgrade)
+        self.awaited.first() == Some(&Awaited::Upgrade)
             && why == http::WhyNotHttp::NotHttp
             && is_whole
             && websocket::begins_with_frame(Side::Server, chunk.bytes)
@@ -354,7 +348,7 @@ impl HttpStage {
             return None;
         }
         let switches = response.status == 101;
-        let awaited = self.awaited.pop_front();
+        let awaited = self.awaited.pop();
         self.expect();
         if awaited != Some(Awaited::Upgrade) && !(switches && response.accepts_websocket()) {
             return None;

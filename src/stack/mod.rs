@@ -5,6 +5,7 @@
 //! [`Connection`] that the stage owns. TCP connections that hold nothing of interest fall to [`Stage::Opaque`], which
 //! keeps nothing.
 
+mod awaited;
 mod early;
 mod held;
 mod http;
