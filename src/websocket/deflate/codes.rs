@@ -167,16 +167,16 @@ impl<const SYMBOLS: usize, const FAST: usize> Code<SYMBOLS, FAST> {
         let mut left = 1i32;
         let (mut place, mut word) = (0u32, 0u32);
         let mut next = [0u32; MAX_LEN + 1];
-        for len in 1..=MAX_LEN {
-            // At most 2^15 before and 288 less: it does not overflow.
-            left = (left << 1) - counts[len] as i32;
+        for (len, count) in counts.iter().enumerate().skip(1) {
+            // At most 2^15 words, and at most 320 are given: it does not overflow.
+            left = (left << 1) - *count as i32;
             if left < 0 {
                 return Err(NoCode);
             }
             next[len] = place;
             self.places[len] = place.wrapping_sub(word);
-            place += counts[len];
-            word += counts[len];
+            place += count;
+            word += count;
             self.ends[len] = word << (MAX_LEN - len);
             word <<= 1;
         }
@@ -202,10 +202,10 @@ impl<const SYMBOLS: usize, const FAST: usize> Code<SYMBOLS, FAST> {
         // reversed. What is known for the words of one bit less holds whatever their next bit is.
         let mut word = 0;
         let mut symbols = self.symbols.iter();
-        for len in 1..=Self::FAST_BITS {
+        for (len, count) in counts.iter().enumerate().take(Self::FAST_BITS + 1).skip(1) {
             let half = 1 << (len - 1);
             self.fast.copy_within(..half, half);
-            for symbol in symbols.by_ref().take(counts[len] as usize) {
+            for symbol in symbols.by_ref().take(*count as usize) {
                 self.fast[word & (FAST - 1)] = self.meanings[usize::from(*symbol)].with_word(len as u32);
                 // One more, from the first bit on.
                 let zeros: usize = !word & (2 * half - 1);

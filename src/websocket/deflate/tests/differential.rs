@@ -283,6 +283,29 @@ fn deflate(config: DeflateConfig, parts: &[(Vec<u8>, DeflateFlush)], finish: boo
     stream
 }
 
+/// Far more than a window, referred to from every distance that zlib uses, in messages and at once.
+#[test]
+fn references_reach_back_over_the_whole_window() {
+    for period in [1, 2, 3, 7, 8, 9, 31, 32, 33, 300, 16_000, 32_768 - 262] {
+        let mut noise = 1u32;
+        let mut clear: Vec<u8> = Vec::new();
+        for at in 0..200_000 {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let is_new = at < period || at % 997 == 0;
+            clear.push(if is_new { (noise >> 24) as u8 } else { clear[at - period] });
+        }
+        for len in [1000, 100_000] {
+            let parts: Vec<_> = clear.chunks(len).map(|part| (part.to_vec(), DeflateFlush::SyncFlush)).collect();
+            let stream = deflate(DeflateConfig { window_bits: -15, ..DeflateConfig::default() }, &parts, false);
+            let farthest = period as u32 - 1;
+            let whole = inflate(&stream, &[], farthest, Before::Nothing);
+            assert!(whole.clear == clear && whole.at_rest, "period {period}, parts of {len}");
+            assert!(!whole.far.is_empty(), "the period {period} is referred to");
+            assert!(inflate(&stream, &[70_000, 150_000], farthest, Before::Nothing) == whole);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
