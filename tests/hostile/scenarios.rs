@@ -400,7 +400,7 @@ fn unfinished_input_of_many_connections() {
     };
     let frames = |c: &mut Conversation| {
         c.upgrade_with(&Upgrade::deflate(""));
-        c.client().text("a window is kept");
+        c.client().text(&"a window is kept ".repeat(600));
     };
     let early = |c: &mut Conversation| {
         c.request("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==");
