@@ -109,7 +109,7 @@ fn frames_that_straddle_packets_allocate_nothing() {
     assert_eq!(guilty(&c, warm), [""; 0]);
 }
 
-/// The window and the output buffer of the inflater are made once.
+/// The inflater is made once, and the window is made again only when it has outgrown twice what it was.
 #[test]
 fn compressed_messages_allocate_nothing() {
     let (mut c, warm) = warm(&Upgrade::deflate(""));

@@ -159,7 +159,7 @@ impl Assembly {
                 }
                 let mut produced = open.inflated_len;
                 let grown = Yield { produced: &mut produced, limit: scratch.inflated_message_bytes };
-                let result = inflation.push(clear, &mut scratch.inflated, grown, |found| {
+                let result = inflation.push(clear, grown, |found| {
                     inspector.inspect_finding(open, found);
                 });
                 open.inflated_len = produced;
@@ -262,7 +262,7 @@ impl Assembly {
         {
             let mut produced = open.inflated_len;
             let grown = Yield { produced: &mut produced, limit: scratch.inflated_message_bytes };
-            let result = inflation.finish(&mut scratch.inflated, grown, |found| {
+            let result = inflation.finish(grown, |found| {
                 inspector.inspect_finding(open, found);
             });
             open.inflated_len = produced;

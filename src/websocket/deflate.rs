@@ -14,9 +14,9 @@
 //! compressed message of a side until its stream ends, fails or is lost. All windows together count towards
 //! [`kept_bytes_total`](crate::limits::Limits::kept_bytes_total), which is told when it is reached.
 //!
-//! Inflating always uses the largest window, which reads what any smaller one wrote. zlib-rs keeps 32 KiB whatever window
-//! it is asked for, so whether a sender keeps to the smaller one it promised is told by a [`Scanner`] that reads the same
-//! bytes. That costs as much again as inflating them, so it is done for no other sender.
+//! Inflating always uses the largest window, which reads what any smaller one wrote; whether a sender keeps to the smaller
+//! one it promised shows in how far its references go back. The window is all that a side keeps between two messages: the
+//! inflater itself is needed only inside one, so all sides share a handful.
 //!
 //! A window of 8 bits is a promise that no sender breaks by being one of zlib's: asked for 8 bits it takes 9 (or
 //! refuses), and of its 512 bytes it uses 512 − 262 = 250 at most, because its longest match must still fit.
@@ -25,11 +25,11 @@
 //! whether a block still goes on, so until one message has inflated to its end what fails is put down to lost context.
 
 mod codes;
-mod tokens;
+mod inflater;
+mod window;
 
-use self::tokens::{Reference, Scanner};
-use super::scratch::Scratch;
-use flate2::{Decompress, FlushDecompress, Status};
+use self::inflater::{Inflater, Pause, Reference};
+use self::window::Window;
 
 /// How one side compresses, as permessage-deflate was negotiated for it (RFC 7692 §7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,17 +44,8 @@ pub struct Deflate {
 /// What a flushing sender takes off the end of each message, and the receiver puts back (§7.2.1, §7.2.2).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
-/// What an inflater takes; a test in `tests/hostile` counts it.
-const INFLATER_BYTES: usize = 48 << 10;
-
-/// The largest window (RFC 1951 §3.2.5), which no reference can exceed.
-const LARGEST_WINDOW_BITS: u8 = 15;
-
 /// Stands for each byte of a window that we do not know. It never occurs in UTF-8.
 pub(super) const UNKNOWN: u8 = 0xFF;
-
-/// A window of the largest size of which nothing is known.
-static UNKNOWN_WINDOW: [u8; 1 << LARGEST_WINDOW_BITS] = [UNKNOWN; 1 << LARGEST_WINDOW_BITS];
 
 /// Why a message is not inflated to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,8 +90,8 @@ enum Context {
     Known,
     /// Not all of it: some of it is [`UNKNOWN`] bytes.
     ///
-    /// Also after a block with BFINAL: the inflater cannot keep its window over the end of a DEFLATE stream. A sender may
-    /// (RFC 7692 §7.2.3.4 does not say), though most start anew there.
+    /// Also after a block with BFINAL, behind which a new DEFLATE stream begins. Whether its sender still refers to what was
+    /// before RFC 7692 §7.2.3.4 does not say; most start anew there.
     Blurred,
     /// Nothing, for good.
     Lost,
@@ -136,37 +127,42 @@ impl Context {
 #[derive(Default)]
 #[expect(clippy::vec_box, reason = "it moves between here and a decoder without a new allocation")]
 pub(super) struct Spares {
-    pub(super) inflaters: Vec<Box<Inflater>>,
-    scanners: Vec<Box<Scanner>>,
+    inflaters: Vec<Box<Inflater>>,
+    /// Of senders that start every message afresh.
+    windows: Vec<Window>,
 }
 
-/// What is needed inside a message, and with context takeover between two.
-pub(super) struct Inflater {
-    stream: Decompress,
-    /// Compressed bytes of the message that the stream has taken.
+/// The inflater of one side.
+pub(super) struct Inflation {
+    config: Deflate,
+    window: Window,
+    /// Only inside a message, and between two when a block goes on from one to the other.
+    inflater: Option<Box<Inflater>>,
+    context: Context,
+    footing: Footing,
+    /// Messages that could not be read because an earlier one failed; stops counting at the end of its range.
+    unreadable: u32,
+    /// Compressed bytes of the message that the inflater has taken.
     consumed: u64,
-    /// Only for a window smaller than the largest, and between two messages only when a block goes on from one to the
-    /// other.
-    scanner: Option<Box<Scanner>>,
     /// That the message refers back too far was told.
     exceeded: bool,
     /// The last byte ended a DEFLATE stream and no further one has begun.
     after_final_block: bool,
 }
 
-/// The inflater of one side.
-pub(super) struct Inflation {
-    config: Deflate,
-    inflater: Option<Box<Inflater>>,
-    context: Context,
-    footing: Footing,
-    /// Messages that could not be read because an earlier one failed; stops counting at the end of its range.
-    unreadable: u32,
-}
-
 impl Inflation {
     pub(super) fn new(config: Deflate) -> Self {
-        Self { config, inflater: None, context: Context::Known, footing: Footing::Firm, unreadable: 0 }
+        Self {
+            config,
+            window: Window::default(),
+            inflater: None,
+            context: Context::Known,
+            footing: Footing::Firm,
+            unreadable: 0,
+            consumed: 0,
+            exceeded: false,
+            after_final_block: false,
+        }
     }
 
     /// For a side of which only RSV1 says that it compresses: nothing is known of its window, and what does not inflate is
@@ -176,11 +172,9 @@ impl Inflation {
         Self { context: Context::Blurred, footing: Footing::Guessed, ..Self::new(config) }
     }
 
-    /// Bytes that the inflater takes.
+    /// Bytes that the window takes, and the inflater of a message under way.
     pub(super) fn kept_bytes(&self) -> usize {
-        self.inflater
-            .as_ref()
-            .map_or(0, |inflater| INFLATER_BYTES + if inflater.scanner.is_some() { size_of::<Scanner>() } else { 0 })
+        self.window.kept_bytes() + if self.inflater.is_some() { size_of::<Inflater>() } else { 0 }
     }
 
     /// Messages after one that failed that cannot be read because they may refer to it.
@@ -197,118 +191,78 @@ impl Inflation {
         if self.config.no_context_takeover {
             self.context = Context::Known;
             self.steady();
+            self.window = spares.windows.pop().unwrap_or_default();
         }
         if self.context == Context::Lost {
             self.unreadable = self.unreadable.saturating_add(1);
             return Err(Stop::ContextLost);
         }
-        let goes_on = !self.config.no_context_takeover && self.inflater.is_some();
-        let mut inflater = self.inflater.take().or_else(|| spares.inflaters.pop()).unwrap_or_else(Inflater::new);
-        if !goes_on {
-            inflater.restart(self.context);
-            inflater.scanner = None;
+        if self.window.is_empty() {
+            self.window.restart(self.context == Context::Blurred);
         }
-        if self.config.window_bits < LARGEST_WINDOW_BITS {
-            inflater.scanner.get_or_insert_with(|| spares.take_scanner()).begin_message();
-        }
-        inflater.consumed = 0;
-        inflater.exceeded = false;
-        self.inflater = Some(inflater);
+        self.inflater.get_or_insert_with(|| spares.inflaters.pop().unwrap_or_else(Inflater::new));
+        self.consumed = 0;
+        self.exceeded = false;
         Ok(())
     }
 
-    /// The next compressed bytes of the message. What they inflate to goes to `visit` in pieces of at most `buffer`.
+    /// The next compressed bytes of the message. What they inflate to goes to `visit` in pieces of a few KiB.
     ///
     /// Produces at most one byte more than the limit. After an error the message is over: call
     /// [`blur`](Self::blur) or [`fail`](Self::fail).
     pub(super) fn push(
         &mut self,
-        mut compressed: &[u8],
-        buffer: &mut [u8],
-        mut grown: Yield<'_>,
+        compressed: &[u8],
+        grown: Yield<'_>,
         mut visit: impl FnMut(Finding<'_>),
     ) -> Result<(), Stop> {
-        let window = 1 << self.config.window_bits.min(LARGEST_WINDOW_BITS);
-        // A message that refers back too far is inflated up to there first, so that findings come in the order of their
-        // bytes, wherever these were cut.
-        while !compressed.is_empty() {
-            let inflater = self.inflater.get_or_insert_with(Inflater::new);
-            let (used, reference) = inflater.scan(compressed, window);
-            let (now, later) = compressed.split_at(used.min(compressed.len()));
-            let result = self.inflate(now, buffer, &mut grown, &mut visit);
-            compressed = later;
-            // Beyond the limit nothing is looked at, and where there is nothing to refer to it is the inflater that
-            // says so.
-            if let Some(Reference { at, distance }) = reference
-                && *grown.produced > at
-                && self.footing == Footing::Firm
-            {
-                visit(Finding::TooFar { at, distance, window });
-            }
-            result?;
-        }
-        Ok(())
-    }
-
-    fn inflate(
-        &mut self,
-        mut compressed: &[u8],
-        buffer: &mut [u8],
-        grown: &mut Yield<'_>,
-        visit: &mut impl FnMut(Finding<'_>),
-    ) -> Result<(), Stop> {
-        let inflater = self.inflater.get_or_insert_with(Inflater::new);
+        let Some(inflater) = &mut self.inflater else { return Ok(()) };
+        let mut rest = compressed;
         loop {
+            let farthest = if self.exceeded { u32::MAX } else { 1 << self.config.window_bits };
+            let (used, pause) = inflater.inflate(rest, &mut self.window, farthest);
+            rest = rest.get(used..).unwrap_or_default();
+            self.consumed = self.consumed.saturating_add(used as u64);
+            self.after_final_block &= used == 0;
+
             let left = grown.limit.saturating_sub(*grown.produced).saturating_add(1);
-            let room = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-            let stream = &mut inflater.stream;
-            let (in_before, out_before) = (stream.total_in(), stream.total_out());
-            let result = stream.decompress(compressed, &mut buffer[..room], FlushDecompress::Sync);
-            // Both differences fit: they are at most the lengths of the slices just handed in.
-            let consumed = (stream.total_in() - in_before) as usize;
-            let produced = (stream.total_out() - out_before) as usize;
-            compressed = compressed.get(consumed..).unwrap_or_default();
-            inflater.consumed = inflater.consumed.saturating_add(consumed as u64);
-            if consumed > 0 {
-                inflater.after_final_block = false;
-            }
-            if produced > 0 {
-                visit(Finding::Bytes(&buffer[..produced], self.context.clarity()));
-                *grown.produced += produced as u64;
+            let fresh = self.window.fresh();
+            let piece = &fresh[..fresh.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+            if !piece.is_empty() {
+                visit(Finding::Bytes(piece, self.context.clarity()));
+                *grown.produced += piece.len() as u64;
             }
             if *grown.produced > grown.limit {
                 return Err(Stop::Limit);
             }
-            match result {
-                // What the inflater says about it depends on how the input was cut, so it is not passed on.
-                Err(_) => return Err(inflater.failure(self.footing)),
-                Ok(Status::StreamEnd) => {
-                    self.context = Context::Blurred;
-                    inflater.restart(self.context);
-                    inflater.after_final_block = true;
-                }
-                Ok(Status::Ok | Status::BufError) => {
-                    if consumed == 0 && produced == 0 && !compressed.is_empty() {
-                        return Err(inflater.failure(self.footing));
+            match pause {
+                Pause::Hungry => return Ok(()),
+                Pause::Full => self.window.make_room(),
+                Pause::Far(Reference { distance, len }) => {
+                    self.exceeded = true;
+                    if self.footing == Footing::Firm {
+                        let at = grown.produced.saturating_sub(u64::from(len));
+                        visit(Finding::TooFar { at, distance, window: farthest });
                     }
                 }
-            }
-            if compressed.is_empty() && produced < room {
-                return Ok(());
+                Pause::StreamEnd => {
+                    self.context = Context::Blurred;
+                    self.window.restart(true);
+                    self.after_final_block = true;
+                }
+                Pause::Broken if self.footing == Footing::Firm => {
+                    return Err(Stop::Failed { byte: Some(self.consumed.saturating_sub(1)) });
+                }
+                Pause::Broken => return Err(Stop::ContextLost),
             }
         }
     }
 
     /// The last frame of the message is complete.
-    pub(super) fn finish(
-        &mut self,
-        buffer: &mut [u8],
-        grown: Yield<'_>,
-        visit: impl FnMut(Finding<'_>),
-    ) -> Result<(), Stop> {
+    pub(super) fn finish(&mut self, grown: Yield<'_>, visit: impl FnMut(Finding<'_>)) -> Result<(), Stop> {
         // A sender that ended its DEFLATE stream had nothing to flush: the tail belongs to nothing.
-        if !self.inflater.as_ref().is_some_and(|inflater| inflater.after_final_block) {
-            self.push(&TAIL, buffer, grown, visit).map_err(|stop| match stop {
+        if !self.after_final_block {
+            self.push(&TAIL, grown, visit).map_err(|stop| match stop {
                 Stop::Failed { .. } => Stop::Failed { byte: None },
                 stop => stop,
             })?;
@@ -324,17 +278,21 @@ impl Inflation {
         }
     }
 
-    /// The inflater is not needed until the next message; hands back what need not remember.
+    /// The message is over; hands back what need not remember.
     pub(super) fn release(&mut self, spares: &mut Spares) {
-        let Some(inflater) = &mut self.inflater else { return };
-        if let Some(scanner) = inflater.scanner.take_if(|scanner| scanner.is_at_rest()) {
-            spares.put_scanner(scanner);
-        }
-        if self.config.no_context_takeover
-            && spares.inflaters.len() < Scratch::SPARE_INFLATERS
-            && let Some(inflater) = self.inflater.take()
+        let starts_afresh = self.config.no_context_takeover;
+        if let Some(mut inflater) = self.inflater.take_if(|inflater| starts_afresh || inflater.is_at_rest())
+            && spares.inflaters.len() < Spares::MOST
         {
+            inflater.restart();
             spares.inflaters.push(inflater);
+        }
+        if starts_afresh {
+            let mut window = std::mem::take(&mut self.window);
+            if window.kept_bytes() > 0 && spares.windows.len() < Spares::MOST {
+                window.restart(false);
+                spares.windows.push(window);
+            }
         }
     }
 
@@ -351,6 +309,8 @@ impl Inflation {
 
     fn forget(&mut self, context: Context) {
         self.inflater = None;
+        self.window = Window::default();
+        self.after_final_block = false;
         if self.footing == Footing::Firm {
             self.footing = Footing::Doubtful;
         }
@@ -361,57 +321,12 @@ impl Inflation {
 }
 
 impl Spares {
-    /// A scanner that expects a new stream.
-    fn take_scanner(&mut self) -> Box<Scanner> {
-        let mut scanner = self.scanners.pop().unwrap_or_else(Scanner::new);
-        scanner.restart();
-        scanner
-    }
+    /// More are freed.
+    pub(super) const MOST: usize = 8;
 
-    fn put_scanner(&mut self, scanner: Box<Scanner>) {
-        if self.scanners.len() < Scratch::SPARE_INFLATERS {
-            self.scanners.push(scanner);
-        }
-    }
-}
-
-impl Inflater {
-    fn new() -> Box<Self> {
-        Box::new(Self {
-            stream: Decompress::new(false),
-            consumed: 0,
-            scanner: None,
-            exceeded: false,
-            after_final_block: false,
-        })
-    }
-
-    /// Expects a new DEFLATE stream.
-    fn restart(&mut self, context: Context) {
-        self.stream.reset(false);
-        self.after_final_block = false;
-        if context == Context::Blurred {
-            // A raw inflater takes any dictionary. If it did not, references back would count as failures.
-            let _ = self.stream.set_dictionary(&UNKNOWN_WINDOW);
-        }
-    }
-
-    /// How much of `compressed` is to be inflated before the first reference of the message that goes back further than
-    /// `window` bytes is told.
-    fn scan(&mut self, compressed: &[u8], window: u32) -> (usize, Option<Reference>) {
-        let Some(scanner) = &mut self.scanner else { return (compressed.len(), None) };
-        let found = scanner.push(compressed, if self.exceeded { u32::MAX } else { window });
-        self.exceeded |= found.1.is_some();
-        found
-    }
-
-    /// The byte taken last is no DEFLATE data.
-    fn failure(&self, footing: Footing) -> Stop {
-        if footing == Footing::Firm {
-            Stop::Failed { byte: Some(self.consumed.saturating_sub(1)) }
-        } else {
-            Stop::ContextLost
-        }
+    #[cfg(test)]
+    pub(super) fn most_kept(&self) -> usize {
+        self.inflaters.len().max(self.windows.len())
     }
 }
 
@@ -428,15 +343,13 @@ mod tests {
         let mut clear = Vec::new();
         let mut produced = 0;
         let mut spare = Spares::default();
-        // A small buffer, so that every message needs several rounds.
-        let mut buffer = [0; 3];
         let result = inflation.start(&mut spare).and_then(|()| {
             for byte in compressed {
                 let grown = Yield { produced: &mut produced, limit };
-                inflation.push(&[*byte], &mut buffer, grown, |found| take(&mut clear, found))?;
+                inflation.push(&[*byte], grown, |found| take(&mut clear, found))?;
             }
             let grown = Yield { produced: &mut produced, limit };
-            inflation.finish(&mut buffer, grown, |found| take(&mut clear, found))
+            inflation.finish(grown, |found| take(&mut clear, found))
         });
         match result {
             Ok(()) => inflation.release(&mut spare),

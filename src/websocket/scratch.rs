@@ -9,14 +9,13 @@ use super::resync::SearchBudget;
 use crate::limits::Limits;
 use std::fmt;
 
-/// Room for unmasking and inflating, the bounds on inflating and on searching, and how often they were hit.
+/// Room for unmasking, the bounds on inflating and on searching, and how often they were hit.
 ///
-/// One for each analysis, handed in with every call. Nothing in it outlives a call except the counts, spare inflaters and
-/// spare boxes.
+/// One for each analysis, handed in with every call. Nothing in it outlives a call except the counts and what is
+/// spare.
 pub struct Scratch {
     pub(super) unmasked: Box<[u8]>,
-    pub(super) inflated: Box<[u8]>,
-    /// Inflaters of senders that start every message afresh, which need one only inside a message, and scanners.
+    /// Inflaters, and the windows of senders that start every message afresh: needed only inside a message.
     pub(super) spares: Spares,
     /// Boxes for what is there only inside a frame, a header or a message.
     pub(super) frames: Pool<Current>,
@@ -30,9 +29,6 @@ pub struct Scratch {
 
 impl Scratch {
     const UNMASKED_LEN: usize = 16 << 10;
-    const INFLATED_LEN: usize = 32 << 10;
-    /// An inflater holds about 48 KiB.
-    pub(super) const SPARE_INFLATERS: usize = 8;
 
     /// Scratch for an analysis with these limits; it uses
     /// [`inflated_message_bytes`](Limits::inflated_message_bytes), [`resync_bytes_per_end`](Limits::resync_bytes_per_end)
@@ -41,7 +37,6 @@ impl Scratch {
     pub fn new(limits: &Limits) -> Self {
         Self {
             unmasked: vec![0; Self::UNMASKED_LEN].into(),
-            inflated: vec![0; Self::INFLATED_LEN].into(),
             spares: Spares::default(),
             frames: Pool::default(),
             controls: Pool::default(),
@@ -70,7 +65,6 @@ impl Scratch {
 impl fmt::Debug for Scratch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scratch")
-            .field("spare_inflaters", &self.spares.inflaters.len())
             .field("inflated_message_bytes", &self.inflated_message_bytes)
             .field("inflate_limit_hits", &self.inflate_limit_hits)
             .field("searches", &self.searches)

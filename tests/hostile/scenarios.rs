@@ -226,7 +226,7 @@ fn row_58_a_bomb_stops_at_the_limit_and_the_connection_goes_on() {
         assert_eq!(format!("{:?}", connection.closing.states.client), "Clean", "{context}");
         let text = found.text(wsdissect::catalog::language::Language::En);
         assert!(text.contains("1,048,576 bytes, over 1"), "{context}: the ratio is told:\n{text}");
-        // One more inflater than the small connection has.
+        // One more window than the small connection has.
         assert!(used < 512 * KIB, "{used} bytes, context {context}");
     }
 }
@@ -400,7 +400,7 @@ fn unfinished_input_of_many_connections() {
     };
     let frames = |c: &mut Conversation| {
         c.upgrade_with(&Upgrade::deflate(""));
-        c.client().text("a window is kept");
+        c.client().text(&"a window is kept ".repeat(600));
     };
     let early = |c: &mut Conversation| {
         c.request("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==");

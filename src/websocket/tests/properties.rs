@@ -2,6 +2,7 @@
 
 use super::reference::{self, hex};
 use super::*;
+use crate::websocket::deflate::Spares;
 use flate2::{Compress, Compression, FlushCompress};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -370,7 +371,7 @@ proptest! {
             }
         }
         bench.finish();
-        prop_assert!(bench.scratch.spares.inflaters.len() <= Scratch::SPARE_INFLATERS);
+        prop_assert!(bench.scratch.spares.most_kept() <= Spares::MOST);
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! The scanner against zlib and against a third reader of DEFLATE, written from RFC 1951 alone, one bit at a time.
+//! Our inflater against zlib and against a third reader of DEFLATE, written from RFC 1951 alone, one bit at a time.
 
-use super::super::tokens::{Reference, Scanner};
+use super::super::UNKNOWN;
+use super::super::inflater::{Inflater, Pause, Reference};
+use super::super::window::Window;
 use flate2::{Decompress, FlushDecompress, Status};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -161,52 +163,80 @@ fn read(stream: &[u8]) -> Read {
     read
 }
 
-/// What zlib inflates, up to a fault.
-fn zlib(mut stream: &[u8]) -> (Vec<u8>, bool) {
-    let mut clear = Vec::new();
-    let mut window = Vec::with_capacity(1 << 20);
-    let mut inflater = Decompress::new(false);
-    while !stream.is_empty() {
-        let before = inflater.total_in();
-        let result = inflater.decompress_vec(stream, &mut window, FlushDecompress::Sync);
-        let used = (inflater.total_in() - before) as usize;
-        stream = &stream[used..];
-        clear.append(&mut window);
-        match result {
-            Err(_) => return (clear, false),
-            Ok(Status::StreamEnd) => inflater.reset(false),
-            Ok(_) => assert!(stream.is_empty(), "the streams here inflate to less than a megabyte"),
-        }
-        if used == 0 {
-            break;
-        }
-    }
-    (clear, true)
+/// What comes before a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Unknown,
 }
 
-/// All references that go back more than `farthest`, each with the number of bytes read when it was told.
-fn scan(stream: &[u8], cuts: &[usize], farthest: u32) -> (Vec<(u64, u32, usize)>, u64, bool) {
-    let mut scanner = Scanner::new();
-    let mut found = Vec::new();
+/// What zlib inflates, up to the byte at which it says that the data are damaged. It is given one byte at a time, because
+/// it takes more than it needs otherwise.
+fn zlib(stream: &[u8], before: Before) -> (Vec<u8>, Option<usize>) {
+    let mut clear = Vec::new();
+    let mut room = vec![0; 1 << 16];
+    let mut inflater = Decompress::new(false);
+    if before == Before::Unknown {
+        inflater.set_dictionary(&[UNKNOWN; 1 << 15]).expect("a raw inflater takes any");
+    }
+    for (at, byte) in stream.iter().enumerate() {
+        let before = inflater.total_out();
+        let result = inflater.decompress(&[*byte], &mut room, FlushDecompress::Sync);
+        clear.extend(&room[..(inflater.total_out() - before) as usize]);
+        match result {
+            Err(_) => return (clear, Some(at)),
+            Ok(Status::StreamEnd) => inflater.reset(false),
+            Ok(_) => {}
+        }
+    }
+    (clear, None)
+}
+
+/// What ours makes of a stream.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Inflated {
+    clear: Vec<u8>,
+    /// References that go back too far: where, how far, and how many bytes of the stream were used then.
+    far: Vec<(u64, u32, usize)>,
+    /// The byte at which it is no DEFLATE data.
+    broken: Option<usize>,
+    at_rest: bool,
+}
+
+fn inflate(stream: &[u8], cuts: &[usize], farthest: u32, before: Before) -> Inflated {
+    let (mut inflater, mut window, mut result) = (Inflater::new(), Window::default(), Inflated::default());
+    window.restart(before == Before::Unknown);
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
     cuts.sort_unstable();
     cuts.push(stream.len());
     let mut start = 0;
     for cut in cuts {
-        while start < cut {
-            let (used, reference) = scanner.push(&stream[start..cut], farthest);
+        loop {
+            let (used, pause) = inflater.inflate(&stream[start..cut], &mut window, farthest);
             start += used;
-            match reference {
-                Some(Reference { at, distance }) => found.push((at, distance, start)),
-                None => assert_eq!(start, cut, "without a reference all is read"),
+            result.clear.extend(window.fresh());
+            match pause {
+                Pause::Hungry => break,
+                Pause::Full => window.make_room(),
+                Pause::Far(Reference { distance, len }) => {
+                    result.far.push((result.clear.len() as u64 - u64::from(len), distance, start));
+                }
+                Pause::StreamEnd => window.restart(false),
+                Pause::Broken => {
+                    result.broken = Some(start - 1);
+                    return result;
+                }
             }
         }
+        assert_eq!(start, cut, "it is hungry when all is read");
     }
-    // What the bits of the last byte still hold.
-    while let (0, Some(Reference { at, distance })) = scanner.push(&[], farthest) {
-        found.push((at, distance, start));
-    }
-    (found, scanner.inflated(), scanner.is_at_rest())
+    result.at_rest = inflater.is_at_rest();
+    result
+}
+
+/// The same from one byte to the next.
+fn inflate_byte_by_byte(stream: &[u8], farthest: u32, before: Before) -> Inflated {
+    inflate(stream, &(0..stream.len()).collect::<Vec<_>>(), farthest, before)
 }
 
 fn content() -> impl Strategy<Value = Vec<u8>> {
@@ -253,6 +283,29 @@ fn deflate(config: DeflateConfig, parts: &[(Vec<u8>, DeflateFlush)], finish: boo
     stream
 }
 
+/// Far more than a window, referred to from every distance that zlib uses, in messages and at once.
+#[test]
+fn references_reach_back_over_the_whole_window() {
+    for period in [1, 2, 3, 7, 8, 9, 31, 32, 33, 300, 16_000, 32_768 - 262] {
+        let mut noise = 1u32;
+        let mut clear: Vec<u8> = Vec::new();
+        for at in 0..200_000 {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let is_new = at < period || at % 997 == 0;
+            clear.push(if is_new { (noise >> 24) as u8 } else { clear[at - period] });
+        }
+        for len in [1000, 100_000] {
+            let parts: Vec<_> = clear.chunks(len).map(|part| (part.to_vec(), DeflateFlush::SyncFlush)).collect();
+            let stream = deflate(DeflateConfig { window_bits: -15, ..DeflateConfig::default() }, &parts, false);
+            let farthest = period as u32 - 1;
+            let whole = inflate(&stream, &[], farthest, Before::Nothing);
+            assert!(whole.clear == clear && whole.at_rest, "period {period}, parts of {len}");
+            assert!(!whole.far.is_empty(), "the period {period} is referred to");
+            assert!(inflate(&stream, &[70_000, 150_000], farthest, Before::Nothing) == whole);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -268,27 +321,44 @@ proptest! {
         let stream = deflate(config, &parts, finish);
         let clear = parts.iter().flat_map(|(part, _)| part).copied().collect::<Vec<_>>();
         let third = read(&stream);
-        prop_assert_eq!(zlib(&stream), (clear.clone(), true));
         prop_assert_eq!(&third.clear, &clear);
         prop_assert!(third.whole);
 
-        let whole = scan(&stream, &[], farthest);
-        prop_assert_eq!(&scan(&stream, &cuts, farthest), &whole, "cuts change nothing");
-        let everywhere: Vec<usize> = (0..stream.len()).collect();
-        prop_assert_eq!(&scan(&stream, &everywhere, farthest), &whole, "byte by byte");
-        let (found, inflated, at_rest) = whole;
+        let whole = inflate(&stream, &[], farthest, Before::Nothing);
+        prop_assert_eq!(&inflate(&stream, &cuts, farthest, Before::Nothing), &whole, "cuts change nothing");
+        prop_assert_eq!(&inflate_byte_by_byte(&stream, farthest, Before::Nothing), &whole);
+        prop_assert_eq!(&whole.clear, &clear);
         let expected: Vec<_> = third.references.into_iter().filter(|(_, distance)| *distance > farthest).collect();
-        prop_assert_eq!(found.into_iter().map(|(at, distance, _)| (at, distance)).collect::<Vec<_>>(), expected);
-        prop_assert_eq!(inflated, clear.len() as u64);
-        prop_assert!(at_rest);
+        let found: Vec<_> = whole.far.iter().map(|(at, distance, _)| (*at, *distance)).collect();
+        prop_assert_eq!(found, expected);
+        prop_assert!(whole.at_rest && whole.broken.is_none());
         // zlib keeps its longest match and a little more free at the end of its window, so none reaches the whole of it.
         let reach = (1u32 << -config.window_bits) - 262;
-        prop_assert_eq!(scan(&stream, &[], reach).0, []);
+        prop_assert_eq!(inflate(&stream, &[], reach, Before::Nothing).far, []);
     }
 
-    /// Damage: nothing is read differently before it, and nothing panics behind it.
+    /// What refers to an unknown window is as long as it was, and shows where it is unknown.
     #[test]
-    fn damage_ends_both_at_the_same_place(
+    fn a_stream_may_begin_in_the_middle(
+        config in config(),
+        lost in content(),
+        parts in vec((content(), flush()), 1..4),
+        cuts in vec(any::<usize>(), 0..20),
+    ) {
+        let begin = deflate(config, &[(lost.clone(), DeflateFlush::SyncFlush)], false);
+        let parts = [&[(lost, DeflateFlush::SyncFlush)][..], &parts].concat();
+        let whole = deflate(config, &parts, false);
+        // Flushed twice: the empty block at the end of the one, or what stands there in the other, is known anyway.
+        let rest = &whole[begin.len().min(whole.len())..];
+        prop_assert_eq!(whole.get(..begin.len() - 5), begin.get(..begin.len() - 5));
+        let (clear, broken) = zlib(rest, Before::Unknown);
+        let ours = inflate(rest, &cuts, u32::MAX, Before::Unknown);
+        prop_assert_eq!((ours.clear, ours.broken), (clear, broken));
+    }
+
+    /// Damage is found where zlib finds it, and what is before it is the same.
+    #[test]
+    fn damage_is_told_at_the_same_byte(
         config in config(),
         parts in vec((content(), flush()), 1..3),
         flips in vec((any::<Index>(), 0u8..8), 1..4),
@@ -299,37 +369,30 @@ proptest! {
             let at = index.index(stream.len());
             stream[at] ^= 1 << bit;
         }
-        let whole = scan(&stream, &[], 0);
-        prop_assert_eq!(&scan(&stream, &cuts, 0), &whole);
-        let third = read(&stream);
-        let (clear, good) = zlib(&stream);
-        // Up to where zlib stops. Behind that the third reader takes codes that are none, and the scanner references to
-        // nothing.
-        let before = |at: u64| at < clear.len() as u64;
-        let references: Vec<_> =
-            whole.0.iter().map(|(at, distance, _)| (*at, *distance)).filter(|(at, _)| before(*at)).collect();
-        let expected: Vec<_> = third.references.iter().copied().filter(|(at, _)| before(*at)).collect();
-        prop_assert_eq!(&references, &expected);
-        if good {
-            prop_assert_eq!(whole.1, clear.len() as u64);
-            prop_assert_eq!(clear, third.clear);
+        for before in [Before::Nothing, Before::Unknown] {
+            let (clear, broken) = zlib(&stream, before);
+            for cuts in [&cuts[..], &[]] {
+                let ours = inflate(&stream, cuts, u32::MAX, before);
+                prop_assert_eq!((&ours.clear, ours.broken), (&clear, broken), "{:?}", before);
+            }
         }
     }
 
+    /// The same for headers of blocks that no compressor writes: `kind` is how the first begins.
     #[test]
-    fn whatever_comes_is_read_without_panic(pieces in vec(vec(any::<u8>(), 0..200), 0..12), farthest in 0u32..40_000) {
-        let mut scanner = Scanner::new();
-        for piece in &pieces {
-            let mut rest = &piece[..];
-            let mut rounds = 0;
-            while !rest.is_empty() {
-                let (used, reference) = scanner.push(rest, farthest);
-                rest = &rest[used..];
-                prop_assert!(reference.is_some() || rest.is_empty());
-                rounds += 1;
-                // A reference takes more than one bit.
-                prop_assert!(rounds <= piece.len() * 8 + 1);
-            }
+    fn whatever_comes_is_read_as_by_zlib(
+        kind in 0u8..8,
+        lengths_sent in 0u8..16,
+        stream in vec(any::<u8>(), 3..200),
+        cuts in vec(any::<usize>(), 0..12),
+    ) {
+        let mut stream = stream;
+        stream[0] = stream[0] & !7 | kind;
+        stream[1] = stream[1] & !0x60 | lengths_sent << 5;
+        let (clear, broken) = zlib(&stream, Before::Nothing);
+        for cuts in [&cuts[..], &[]] {
+            let ours = inflate(&stream, cuts, u32::MAX, Before::Nothing);
+            prop_assert_eq!((&ours.clear, ours.broken), (&clear, broken));
         }
     }
 }
