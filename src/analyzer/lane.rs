@@ -201,7 +201,7 @@ pub(super) fn lane_of(one: Endpoint, other: Endpoint, lanes: usize) -> usize {
     };
     let both = mixed(one).wrapping_add(mixed(other)).wrapping_mul(ODD);
     // The upper half as a part of all that it can be: no division.
-    ((both >> 32) * lanes as u64 >> 32) as usize
+    (((both >> 32) * lanes as u64) >> 32) as usize
 }
 
 impl Lane {

@@ -123,7 +123,7 @@ mod tests {
             let (packet, age_known) = (PacketNumber::new(flow + 1).expect("not 0"), random(8) > 0);
             let later = random(4).min(ends.len() as u64) as usize;
             ends.insert(Ended { time, packet, flow, opened, age_known, quiet_since: None }, later);
-            if random(3) == 0 && (flow < 200 || flow > 1200) {
+            if random(3) == 0 && !(200..=1200).contains(&flow) {
                 ends.pop_first();
             }
             let (seconds, asking) = (random(40) as f64, flow - random(flow.min(700) + 1));

@@ -125,7 +125,6 @@ impl Context {
 
 /// What waits for a message.
 #[derive(Default)]
-#[expect(clippy::vec_box, reason = "it moves between here and a decoder without a new allocation")]
 pub(super) struct Spares {
     inflaters: Vec<Box<Inflater>>,
     /// Of senders that start every message afresh.
