@@ -3,6 +3,7 @@
 use super::Glimpse;
 use super::json::{Outline, Value};
 use crate::units::Side;
+use std::cell::OnceCell;
 
 /// A message that only one protocol has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,20 +54,15 @@ pub enum Item {
 pub struct Candidate<'a> {
     from: Side,
     glimpse: Glimpse<'a>,
-    /// Of a text that may be JSON.
-    outline: Option<(u8, Outline<'a>)>,
+    /// Of a text that may be JSON, once it was asked for.
+    outline: OnceCell<Outline<'a>>,
 }
 
 impl<'a> Candidate<'a> {
     /// A message of this side.
     #[must_use]
     pub fn new(from: Side, glimpse: Glimpse<'a>) -> Self {
-        let first = glimpse.bytes.trim_ascii_start().first().copied().filter(|_| glimpse.is_text);
-        let outline = match first {
-            Some(first @ (b'{' | b'[')) => Some((first, Outline::of(glimpse.bytes))),
-            _ => None,
-        };
-        Self { from, glimpse, outline }
+        Self { from, glimpse, outline: OnceCell::new() }
     }
 
     /// Its first byte; of a text the first that is no space.
@@ -75,9 +71,10 @@ impl<'a> Candidate<'a> {
         bytes.first().copied()
     }
 
-    /// What is in the message, if it begins as JSON does.
+    /// What is in the message, if it begins as JSON of this kind does.
     fn json(&self, opening: u8) -> Option<&Outline<'a>> {
-        self.outline.as_ref().filter(|(first, _)| *first == opening).map(|(_, outline)| outline)
+        let is_such = self.glimpse.is_text && self.opening() == Some(opening);
+        is_such.then(|| self.outline.get_or_init(|| Outline::of(self.glimpse.bytes)))
     }
 }
 
