@@ -302,29 +302,24 @@ static DISTANCES: [Entry; 32] = {
 };
 
 /// The symbols of the code of lengths, as themselves; what follows them is for the reader of a block header.
-static LENGTH_SYMBOLS: [Entry; 19] = {
-    let mut table = [Entry::NOTHING; 19];
+static LENGTH_SYMBOLS: [Entry; 19] = themselves();
+
+/// Symbols that stand for themselves.
+const fn themselves<const SYMBOLS: usize>() -> [Entry; SYMBOLS] {
+    let mut table = [Entry::NOTHING; SYMBOLS];
     let mut symbol = 0;
-    while symbol < 19 {
-        table[symbol as usize] = Entry::number(symbol, 0);
+    while symbol < SYMBOLS {
+        table[symbol] = Entry::number(symbol as u32, 0);
         symbol += 1;
     }
     table
-};
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    static LETTERS: [Entry; 8] = {
-        let mut table = [Entry::NOTHING; 8];
-        let mut letter = 0;
-        while letter < 8 {
-            table[letter as usize] = Entry::number(letter, 0);
-            letter += 1;
-        }
-        table
-    };
+    static LETTERS: [Entry; 8] = themselves();
 
     fn read(lengths: &[u8]) -> (Code<8, 4>, Result<Filling, NoCode>) {
         let mut code = Code::new(&LETTERS);
