@@ -8,15 +8,18 @@ mod support;
 use common::analyse;
 use common::case::Case;
 use common::findings::{difference, findings};
+use common::labelled::Labelled;
 use common::program::{folder, run};
 use serde_json::Value;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use support::net::{Content, Packet, checksum};
 use support::{Capture, Conversation, Link, PcapFormat, PcapngWriter, TimeResolution};
-use wsdissect::capture::Reader;
+use wsdissect::capture::{LinkType, Packet as CapturedPacket, Reader};
 use wsdissect::catalog::language::Language;
+use wsdissect::limits::Limits;
+use wsdissect::packet::{Decoder, Segment};
 use wsdissect::report::Speaker;
 use wsdissect::report::json::ConnectionObject;
 use wsdissect::units::PacketNumber;
@@ -683,4 +686,35 @@ fn bounds_on_tunnels_and_fragments_have_a_line_in_the_report() {
     {
         assert!(told.contains(limit), "{told}");
     }
+}
+
+/// What real programs sent is decoded at sight as the long way decodes it, which a tunnel around it makes it take and on
+/// which etherparse reads the headers.
+#[test]
+fn every_recorded_packet_is_decoded_alike_at_sight_and_inside_a_tunnel() {
+    const ETHERNET: usize = 14;
+    let mut at_sight = 0;
+    let cases = Case::all().into_iter().map(|case| case.capture);
+    for path in cases.chain(Labelled::all().into_iter().map(|case| case.capture)) {
+        let Ok(mut reader) = Reader::open(File::open(&path).expect("a capture")) else { continue };
+        while let Ok(Some(packet)) = reader.next_packet() {
+            let Some(seen) = Decoder::at_sight(&packet) else { continue };
+            let Some(ip) = packet.bytes.get(ETHERNET..) else { continue };
+            // Segments that the sender's card has yet to cut fill an IP packet; there is no room around them.
+            let fits = ip.len() + 40 <= usize::from(u16::MAX);
+            if packet.link != LinkType::EN10MB || packet.bytes[12..ETHERNET] != ethertype(ip) || !fits {
+                continue;
+            }
+            let around = if is_v6(ip) { outer_v6(41, ip) } else { outer_v4(4, ip) };
+            let original_len = packet.original_len + (around.len() - packet.bytes.len()) as u32;
+            let wrapped = CapturedPacket { link: LinkType::RAW, bytes: &around, original_len, ..packet };
+            let mut decoder = Decoder::new(&Limits::default());
+            let inner = decoder.decode(&wrapped).unwrap_or_else(|skip| panic!("{path:?}: {packet:?}: {skip:?}"));
+            assert!(inner.tunnel.is_some(), "{path:?}: {packet:?}");
+            let inner = Segment { tunnel: None, ..inner };
+            assert_eq!(format!("{inner:?}"), format!("{seen:?}"), "{path:?}: {packet:?}");
+            at_sight += 1;
+        }
+    }
+    assert!(at_sight > 10_000, "{at_sight} segments at sight");
 }

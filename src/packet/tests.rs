@@ -1,11 +1,9 @@
 //! Packets put together byte by byte from the RFCs' header drawings, and packets that make no sense at all.
 
 use super::*;
-use crate::capture::{LinkType, Reader};
+use crate::capture::LinkType;
 use crate::units::{Endpoint, PacketNumber};
 use proptest::prelude::*;
-use std::fs::File;
-use std::path::Path;
 
 /// Ports 40000 to 80, sequence 0x01020304, acknowledgement 0x05060708, window 0x1234; `flags` as given.
 pub(super) fn tcp(flags: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
@@ -301,46 +299,4 @@ fn what_is_seen_at_sight_is_what_the_long_way_finds() {
         }
     }
     assert!(seen > 10_000, "only {seen} of the packets are decoded at sight");
-}
-
-/// Calls `each` with every file in and below a folder.
-fn for_each_file(folder: &Path, each: &mut impl FnMut(&Path)) {
-    for entry in folder.read_dir().expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            for_each_file(&path, each);
-        } else {
-            each(&path);
-        }
-    }
-}
-
-/// What real programs sent is decoded at sight as the long way decodes it, and its IP headers as etherparse reads them.
-#[test]
-fn the_short_ways_agree_with_the_long_ones_on_every_recorded_packet() {
-    const ETHERNET: usize = 14;
-    let (mut at_sight, mut plain) = (0, 0);
-    for_each_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"), &mut |path| {
-        let is_capture = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("capture."));
-        let Some(mut reader) = is_capture.then(|| Reader::open(File::open(path).expect("a file")).ok()).flatten()
-        else {
-            return;
-        };
-        while let Ok(Some(packet)) = reader.next_packet() {
-            if let Some(segment) = Decoder::at_sight(&packet) {
-                let mut decoder = decoder();
-                let any = decoder.any(&packet).expect("a segment");
-                assert_eq!(format!("{segment:?}"), format!("{any:?}"), "{path:?}: {packet:?}");
-                at_sight += 1;
-            }
-            if packet.link == LinkType::EN10MB
-                && let Some(bytes) = packet.bytes.get(ETHERNET..)
-                && let Some(ip) = ip::plain(bytes)
-            {
-                assert_eq!(ip::carried(bytes, 0), Ok(ip::Carried::Tcp(ip)), "{path:?}: {packet:?}");
-                plain += 1;
-            }
-        }
-    });
-    assert!(at_sight > 10_000 && plain > 10_000, "{at_sight} segments at sight, {plain} plain packets");
 }
