@@ -118,8 +118,7 @@ impl FrameEnd {
     /// The offset after its last byte.
     #[must_use]
     pub fn end(&self) -> StreamOffset {
-        let len = u64::from(self.header.header_len).saturating_add(self.header.payload_len);
-        StreamOffset(self.offset.0.saturating_add(len))
+        StreamOffset(self.offset.0.saturating_add(self.header.frame_len()))
     }
 }
 

@@ -91,6 +91,13 @@ impl FrameHeader {
         self.length().is_well_encoded()
     }
 
+    /// Length of the whole frame in bytes, as claimed.
+    #[must_use]
+    #[inline]
+    pub fn frame_len(&self) -> u64 {
+        u64::from(self.header_len).saturating_add(self.payload_len)
+    }
+
     pub(super) fn length(&self) -> LengthField {
         let key_len = if self.masking_key.is_some() { 4 } else { 0 };
         LengthField { value: self.payload_len, extended_len: self.header_len.saturating_sub(2 + key_len) }

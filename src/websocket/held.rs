@@ -133,6 +133,9 @@ impl Held {
 
     /// The header at `offset`.
     pub(super) fn header(&self, offset: u64) -> Found<FrameHeader> {
+        if let Some(header) = FrameHeader::parse(self.run_from(offset)) {
+            return Found::Here(header);
+        }
         let mut room = [0; FrameHeader::MAX_LEN];
         match self.read(offset, &mut room) {
             Found::Here(bytes) => match FrameHeader::parse(bytes) {

@@ -49,8 +49,7 @@ pub(super) fn carries_frames(payload: &[u8], payload_len: u64) -> bool {
         if !header.fin || header.opcode == Opcode::Continuation || !may_be_first(Side::Server, &header) {
             return false;
         }
-        let len = u64::from(header.header_len).saturating_add(header.payload_len);
-        let end = (at as u64).saturating_add(len);
+        let end = (at as u64).saturating_add(header.frame_len());
         if end > payload_len {
             return false;
         }

@@ -39,6 +39,7 @@ use super::rules::CONTROL_PAYLOAD_MAX;
 use crate::limits::Limits;
 use crate::units::{Origin, Side, StreamOffset};
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 /// Chains followed at once; the ones with the least evidence are dropped.
 const CHAINS: usize = 128;
@@ -180,6 +181,17 @@ struct Bits {
     carries: bool,
 }
 
+/// What stands here is no frame that may follow.
+struct NoFrame;
+
+/// Bytes that a frame may begin with, without RSV1 and with.
+static FIRST_BYTES: LazyLock<[[bool; 256]; 2]> = LazyLock::new(|| {
+    [false, true].map(|rsv1| {
+        let rules = Rules { sender: Side::Server, rsv1, nested: false };
+        std::array::from_fn(|byte| rules.allow_first(byte as u8))
+    })
+});
+
 /// What became of a chain.
 #[derive(Debug, PartialEq, Eq)]
 enum Fate {
@@ -211,22 +223,23 @@ impl Hunt {
             }
         });
         while self.tried < held.end() {
-            let at = self.tried;
-            if let Some(end) = held.hole_end(at) {
-                self.tried = end;
+            let run = held.run_from(self.tried);
+            if run.is_empty() {
+                self.tried = held.hole_end(self.tried).unwrap_or(held.end());
                 continue;
             }
             // Most bytes begin no frame; the quick look is all they get.
-            let run = held.run_from(at);
-            let skipped = run.iter().take_while(|byte| !rules.allow_first(**byte)).count();
-            if skipped > 0 {
-                self.tried += skipped as u64;
+            let skipped = rules.first_candidate(run);
+            self.tried += skipped as u64;
+            let (at, run) = (self.tried, &run[skipped..]);
+            if run.is_empty() {
                 continue;
             }
-            match held.header(at) {
+            let header = FrameHeader::parse(run).map_or_else(|| held.header(at), Found::Here);
+            match header {
                 Found::NotYet if could_begin(held, at, rules) => break,
                 Found::NotYet | Found::Missing => {}
-                Found::Here(header) => self.try_start(held, &header, Some(at) == self.start),
+                Found::Here(header) => self.try_start(held, header, Some(at) == self.start),
             }
             self.tried += 1;
         }
@@ -242,7 +255,7 @@ impl Hunt {
                 continue;
             }
             if let Found::Here(header) = held.header(self.tried) {
-                self.try_start(held, &header, Some(self.tried) == self.start);
+                self.try_start(held, header, Some(self.tried) == self.start);
             }
             self.tried += 1;
         }
@@ -273,19 +286,19 @@ impl Hunt {
             .min_by_key(|proof| proof.from)
     }
 
-    fn try_start(&mut self, held: &Held, header: &FrameHeader, at_start: bool) {
+    fn try_start(&mut self, held: &Held, header: FrameHeader, at_start: bool) {
         let at = self.tried;
         // A chain that comes by here would gather the same evidence.
         while self.exhausted.first().is_some_and(|first| *first < at) {
             self.exhausted.pop_first();
         }
-        if !self.rules.allow(header, Fragment::Unknown)
+        if !self.rules.allow(&header, Fragment::Unknown)
             || self.exhausted.contains(&at)
             || self.chains.iter().any(|chain| chain.starts.binary_search(&at).is_ok())
         {
             return;
         }
-        let mut chain = Chain::new(at, at_start, held.is_boundary(at));
+        let mut chain = Chain::new(at, header, at_start, held.is_boundary(at));
         match chain.advance(held, self.rules, self.enough) {
             Fate::Waits => {}
             Fate::Dead => return,
@@ -308,10 +321,10 @@ impl Hunt {
 }
 
 impl Chain {
-    fn new(start: u64, at_start: bool, at_boundary: bool) -> Self {
+    fn new(start: u64, header: FrameHeader, at_start: bool, at_boundary: bool) -> Self {
         Self {
             starts: vec![start],
-            current: None,
+            current: Some((header, start.saturating_add(header.frame_len()))),
             frames: 0,
             bits: 0,
             bits_at_segments: None,
@@ -326,56 +339,54 @@ impl Chain {
         }
     }
 
+    /// Goes on as far as the bytes go that came.
     fn advance(&mut self, held: &Held, rules: Rules, enough: Thresholds) -> Fate {
-        loop {
+        if self.current.is_none() {
             let at = self.starts.last().copied().unwrap_or_default();
-            let (header, end) = match self.current {
-                Some(current) => current,
-                None => match held.header(at) {
-                    Found::NotYet if at < held.end() && !could_begin(held, at, rules) => return Fate::Dead,
-                    Found::NotYet => return Fate::Waits,
-                    Found::Missing => return Fate::Dead,
-                    Found::Here(header) => {
-                        if self.closed || !rules.allow(&header, self.fragment) {
-                            return Fate::Dead;
-                        }
-                        let len = u64::from(header.header_len).saturating_add(header.payload_len);
-                        *self.current.insert((header, at.saturating_add(len)))
-                    }
-                },
-            };
+            let Ok(current) = rules.frame_at(held, at, self.fragment, self.closed) else { return Fate::Dead };
+            self.current = current;
+        }
+        while let Some((header, end)) = self.current {
             if end > held.end() {
                 return Fate::Waits;
             }
+            let (fragment, closed) = match header.opcode {
+                Opcode::Close => (self.fragment, true),
+                opcode if opcode.is_data() => (if header.fin { Fragment::None } else { Fragment::Open }, self.closed),
+                _ => (self.fragment, self.closed),
+            };
+            // What follows is looked at first: it ends nearly all chains, and is less to look at than payload.
+            let Ok(next) = rules.frame_at(held, end, fragment, closed) else { return Fate::Dead };
+            let at = self.starts.last().copied().unwrap_or_default();
             let Some(bits) = self.judge(held, &header, at, end, enough) else { return Fate::Dead };
-            self.frames += 1;
-            self.bits += bits.anywhere;
-            if let Some(since) = &mut self.bits_at_segments {
-                *since += bits.at_segments;
-            } else if held.is_boundary(at) {
-                self.bits_at_segments = Some(bits.at_segments);
-            }
-            let at_segments = if self.at_start { enough.join_at_start } else { enough.join_at_segments };
-            let joined = self.bits >= enough.join_anywhere || self.bits_at_segments >= Some(at_segments);
-            let outermost = bits.carries && !self.carries;
-            if joined && (outermost || (self.join.is_none() && (bits.carries || !rules.nested))) {
-                self.join = Some(at);
-            }
-            self.carries |= bits.carries;
-            self.varied |= header.opcode != Opcode::Binary || header.rsv.bits() != 0;
-            match header.opcode {
-                Opcode::Close => self.closed = true,
-                opcode if opcode.is_data() => {
-                    self.fragment = if header.fin { Fragment::None } else { Fragment::Open };
-                }
-                _ => {}
-            }
-            self.current = None;
+            self.count(&header, at, held.is_boundary(at), bits, (rules, enough));
+            (self.fragment, self.closed, self.current) = (fragment, closed, next);
             self.starts.push(end);
             if self.starts.len() > CHAIN_FRAMES {
                 return Fate::Exhausted;
             }
         }
+        Fate::Waits
+    }
+
+    /// Adds the evidence of a complete frame at `at`.
+    fn count(&mut self, header: &FrameHeader, at: u64, at_boundary: bool, bits: Bits, by: (Rules, Thresholds)) {
+        let (rules, enough) = by;
+        self.frames += 1;
+        self.bits += bits.anywhere;
+        if let Some(since) = &mut self.bits_at_segments {
+            *since += bits.at_segments;
+        } else if at_boundary {
+            self.bits_at_segments = Some(bits.at_segments);
+        }
+        let at_segments = if self.at_start { enough.join_at_start } else { enough.join_at_segments };
+        let joined = self.bits >= enough.join_anywhere || self.bits_at_segments >= Some(at_segments);
+        let outermost = bits.carries && !self.carries;
+        if joined && (outermost || (self.join.is_none() && (bits.carries || !rules.nested))) {
+            self.join = Some(at);
+        }
+        self.carries |= bits.carries;
+        self.varied |= header.opcode != Opcode::Binary || header.rsv.bits() != 0;
     }
 
     /// Whether both have come to the same place and this one makes the other superfluous.
@@ -484,6 +495,36 @@ impl Chain {
 }
 
 impl Rules {
+    /// The header of the next frame and where that ends, behind frames that leave a message in this state; `None` while it is
+    /// not complete.
+    fn frame_at(
+        self,
+        held: &Held,
+        at: u64,
+        fragment: Fragment,
+        closed: bool,
+    ) -> Result<Option<(FrameHeader, u64)>, NoFrame> {
+        match held.header(at) {
+            Found::NotYet if at < held.end() && !could_begin(held, at, self) => Err(NoFrame),
+            Found::NotYet => Ok(None),
+            Found::Here(header) if !closed && self.allow(&header, fragment) => {
+                Ok(Some((header, at.saturating_add(header.frame_len()))))
+            }
+            Found::Here(_) | Found::Missing => Err(NoFrame),
+        }
+    }
+
+    /// The place of the first byte that may begin a frame, as far as the one behind it tells.
+    fn first_candidate(self, bytes: &[u8]) -> usize {
+        let allowed = &FIRST_BYTES[usize::from(self.rsv1)];
+        let is_masked = self.sender == Side::Client;
+        let begins = |pair: &[u8]| allowed[usize::from(pair[0])] && (pair[1] & 0x80 != 0) == is_masked;
+        bytes.windows(2).position(begins).unwrap_or_else(|| match bytes.split_last() {
+            Some((last, before)) if allowed[usize::from(*last)] => before.len(),
+            _ => bytes.len(),
+        })
+    }
+
     fn unmasked(self) -> Self {
         Self { sender: Side::Server, ..self }
     }
