@@ -1,6 +1,6 @@
 //! A stretch of a capture, made ready for the lanes.
 
-use super::lane::{Lane, Moment, lane_of};
+use super::lane::{AHEAD, Lane, Moment, lane_of};
 use crate::packet::{IcmpError, Segment};
 use crate::units::{Origin, Timestamp};
 use std::ops::Range;
@@ -92,11 +92,21 @@ impl Block {
 
     /// Lets one lane do what it has to.
     pub(super) fn play(&self, number: usize, lane: &mut Lane) {
-        for item in &self.items[number] {
-            match item {
-                Item::Segment(segment, place) => lane.segment(&segment.with_payload(&self.bytes[place.clone()])),
-                Item::Icmp(error) => lane.icmp(error),
-                Item::Tick(before) => lane.tick(*before),
+        let is_segment = |item: &Item| matches!(item, Item::Segment(..));
+        let mut segments = Vec::with_capacity(AHEAD);
+        for items in self.items[number].chunk_by(|one, next| is_segment(one) && is_segment(next)) {
+            for items in items.chunks(AHEAD) {
+                segments.clear();
+                for item in items {
+                    match item {
+                        Item::Segment(segment, place) => {
+                            segments.push(segment.with_payload(&self.bytes[place.clone()]))
+                        }
+                        Item::Icmp(error) => lane.icmp(error),
+                        Item::Tick(before) => lane.tick(*before),
+                    }
+                }
+                lane.segments(&segments);
             }
         }
     }

@@ -12,7 +12,6 @@ use crate::stack::{Finished, Payload, Shared, Stack, Unread};
 use crate::tcp::{FlowEnd, FlowTable};
 use crate::tls::KeyLog;
 use crate::units::{Endpoint, Origin, PacketNumber};
-use std::hint::black_box;
 use std::iter;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,10 +21,7 @@ use std::vec::Drain;
 pub(super) const LANES: usize = 8;
 
 /// Segments that are looked at ahead.
-const AHEAD: usize = 32;
-
-/// Open flows of a lane from which on what they keep does not stay close to the processor.
-const MANY_OPEN: usize = 125;
+pub(super) const AHEAD: usize = 32;
 
 /// When something was told: everything has to be taken in in this order, whichever lane it comes from.
 ///
@@ -208,25 +204,9 @@ impl Lane {
     /// Takes in the next segments of this lane.
     pub(super) fn segments(&mut self, segments: &[Segment<'_>]) {
         for next in segments.chunks(AHEAD) {
-            self.foresee(next);
+            self.flows.foresee(next);
             next.iter().for_each(|segment| self.segment(segment));
         }
-    }
-
-    /// Fetches what these segments will need from far memory. The steps for one depend on each other, but not on those for the
-    /// others, so that the processor waits for all of them at the same time.
-    fn foresee(&self, segments: &[Segment<'_>]) {
-        if self.flows.open_count() < MANY_OPEN {
-            return;
-        }
-        let mut slots = [None; AHEAD];
-        for (slot, segment) in slots.iter_mut().zip(segments) {
-            *slot = self.flows.slot_of(segment.source, segment.destination);
-        }
-        let slots = || slots.iter().flatten();
-        let flows = slots().fold(0, |all, slot| all ^ self.flows.touch(*slot));
-        let sinks = slots().fold(0, |all, slot| all ^ self.flows.touch_sink(*slot));
-        black_box((flows, sinks));
     }
 
     /// Takes in the next segment of this lane.

@@ -32,18 +32,18 @@ type KeyV6 = ([u128; 2], u32);
 impl FlowKey {
     #[inline]
     pub(super) fn new(one: Endpoint, other: Endpoint) -> Self {
-        match (one.ip, other.ip) {
-            (IpAddr::V4(one_ip), IpAddr::V4(other_ip)) => {
-                let of = |ip: Ipv4Addr, port: u16| u64::from(ip.to_bits()) << 16 | u64::from(port);
-                let (one, other) = (of(one_ip, one.port), of(other_ip, other.port));
-                Self::V4((one.min(other), one.max(other)))
-            }
-            (one_ip, other_ip) => {
-                let (one, other) = ((to_v6(one_ip).to_bits(), one.port), (to_v6(other_ip).to_bits(), other.port));
-                let (low, high) = if one <= other { (one, other) } else { (other, one) };
-                Self::V6(([low.0, high.0], u32::from(low.1) << 16 | u32::from(high.1)))
-            }
-        }
+        let (IpAddr::V4(one_ip), IpAddr::V4(other_ip)) = (one.ip, other.ip) else { return Self::v6(one, other) };
+        let of = |ip: Ipv4Addr, port: u16| u64::from(ip.to_bits()) << 16 | u64::from(port);
+        let (one, other) = (of(one_ip, one.port), of(other_ip, other.port));
+        Self::V4((one.min(other), one.max(other)))
+    }
+
+    #[inline(never)]
+    fn v6(one: Endpoint, other: Endpoint) -> Self {
+        let of = |end: Endpoint| (to_v6(end.ip).to_bits(), end.port);
+        let (one, other) = (of(one), of(other));
+        let (low, high) = if one <= other { (one, other) } else { (other, one) };
+        Self::V6(([low.0, high.0], u32::from(low.1) << 16 | u32::from(high.1)))
     }
 
     pub(super) fn of(bases: &Bases) -> Self {

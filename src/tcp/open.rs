@@ -221,6 +221,7 @@ impl<S: StreamSink> OpenFlow<S> {
 
     /// `segment` has the endpoints of this flow but cannot be of it: it comes from another tunnel, and its numbers are
     /// nowhere near.
+    #[inline]
     pub(super) fn is_of_another_network(&self, segment: &Segment<'_>) -> bool {
         segment.tunnel != self.point.tunnel && !self.continues(segment)
     }

@@ -10,11 +10,21 @@ use super::{Flow, FlowEnd, FlowNumber, FlowStart};
 use crate::limits::{LimitHits, Limits};
 use crate::packet::{IcmpError, Segment};
 use crate::stream::StreamSink;
-use crate::units::{Endpoint, Origin};
+use crate::units::{Origin, PacketNumber};
 use std::collections::VecDeque;
+use std::hint::black_box;
 
 /// How long a flow that is over lingers when packets carry no time, counted in packets.
 const LINGER_PACKETS: u64 = 10_000;
+
+/// With so many open flows what they keep does not stay close to the processor.
+const MANY_OPEN: usize = 125;
+
+/// The segment in this packet is of the flow in this slot, unless that ends before.
+struct Foreseen {
+    packet: PacketNumber,
+    slot: Option<u32>,
+}
 
 /// The flows of one capture.
 ///
@@ -25,8 +35,8 @@ pub struct FlowTable<S: StreamSink> {
     index: FlowIndex,
     /// Flows that are over and linger, in order of ending.
     lingering: VecDeque<(u32, FlowNumber, Origin)>,
-    /// The flow of the last segment, which is often that of the next one too.
-    recent: Option<(FlowKey, u32)>,
+    /// Where the flows of the segments are that come next, the first of them last.
+    foreseen: Vec<Foreseen>,
     finished: VecDeque<Flow<S>>,
     /// When the capture is over: the open flows that are still to be ended.
     last_open: VecDeque<u32>,
@@ -46,7 +56,7 @@ impl<S: StreamSink> FlowTable<S> {
             flows: Slab::new(),
             index: FlowIndex::new(limits.flows),
             lingering: VecDeque::new(),
-            recent: None,
+            foreseen: Vec::new(),
             finished: VecDeque::new(),
             last_open: VecDeque::new(),
             copies: Copies::default(),
@@ -67,14 +77,12 @@ impl<S: StreamSink> FlowTable<S> {
 
     /// Adds the next segment of the capture. `open` makes the consumer of a new flow; all consumers share `context`.
     pub fn push(&mut self, segment: &Segment<'_>, context: &mut S::Context, open: impl FnOnce(&FlowStart) -> S) {
-        let key = FlowKey::new(segment.source, segment.destination);
-        let slot = match self.recent {
-            Some((recent, slot)) if recent == key && segment.tunnel.is_none() && !segment.flags.syn() => slot,
+        let foreseen = self.foreseen.pop().filter(|foreseen| foreseen.packet == segment.origin.packet);
+        let slot = match foreseen.and_then(|foreseen| foreseen.slot) {
+            Some(slot) if self.belongs(segment, slot) => slot,
             _ => {
+                let key = FlowKey::new(segment.source, segment.destination);
                 let Some(slot) = self.place(&key, segment, context, open) else { return };
-                // Where networks share addresses, the next segment may be of another one.
-                let alone = segment.tunnel.is_none() && !self.index.has_others();
-                self.recent = alone.then_some((key, slot));
                 slot
             }
         };
@@ -164,25 +172,27 @@ impl<S: StreamSink> FlowTable<S> {
         }
     }
 
-    /// The slot of the latest flow between two endpoints, if it is open or lingers.
-    #[inline]
-    #[must_use]
-    pub fn slot_of(&self, one: Endpoint, other: Endpoint) -> Option<u32> {
-        self.index.open_slot(&FlowKey::new(one, other))
-    }
-
-    /// Reads a little of all that the next segment of the flow in this slot will need; the number means nothing.
-    #[inline]
-    #[must_use]
-    pub fn touch(&self, slot: u32) -> u64 {
-        self.flows.get(slot).map_or(0, OpenFlow::touch)
-    }
-
-    /// The same of what its consumer keeps.
-    #[inline]
-    #[must_use]
-    pub fn touch_sink(&self, slot: u32) -> u64 {
-        self.flows.get(slot).map_or(0, |flow| flow.sink.touch())
+    /// These segments will be [pushed](Self::push) next: finds their flows all at once.
+    ///
+    /// Where many are open, what they keep is fetched from far memory as well. The steps for one segment depend on each other,
+    /// but not on those for the others, so that the processor waits for all of them at the same time.
+    pub fn foresee(&mut self, segments: &[Segment<'_>]) {
+        self.foreseen.clear();
+        let mut last: Option<(FlowKey, Option<u32>)> = None;
+        for segment in segments.iter().rev() {
+            let key = FlowKey::new(segment.source, segment.destination);
+            let slot = match last {
+                Some((known, slot)) if known == key => slot,
+                _ => self.index.open_slot(&key),
+            };
+            last = Some((key, slot));
+            self.foreseen.push(Foreseen { packet: segment.origin.packet, slot });
+        }
+        if self.flows.len() >= MANY_OPEN {
+            let flows = || self.foreseen.iter().filter_map(|foreseen| self.flows.get(foreseen.slot?));
+            let own = flows().fold(0, |all, flow| all ^ flow.touch());
+            black_box(flows().fold(own, |all, flow| all ^ flow.sink.touch()));
+        }
     }
 
     /// Flows that are open or lingering.
@@ -221,6 +231,13 @@ impl<S: StreamSink> FlowTable<S> {
         self.lingering.len()
     }
 
+    /// Whether `segment` can only be of the flow in this slot, which is the latest between its endpoints.
+    #[inline]
+    fn belongs(&self, segment: &Segment<'_>, slot: u32) -> bool {
+        let is_its_own = |flow: &OpenFlow<S>| !flow.is_of_another_network(segment) && !flow.bases.reused_by(segment);
+        !self.index.has_others() && self.flows.get(slot).is_some_and(is_its_own)
+    }
+
     /// The slot of the flow that `segment` belongs to, which may have to be opened; `None` if that flow is gone.
     fn place(
         &mut self,
@@ -232,12 +249,12 @@ impl<S: StreamSink> FlowTable<S> {
         match self.index.latest(key) {
             None => Some(self.open(key, Network::FIRST, segment, context, open)),
             Some(Latest::Open(slot)) => {
-                let flow = self.flows.get_mut(slot)?;
-                let elsewhere = flow.is_of_another_network(segment);
-                let reused = flow.bases.reused_by(segment);
-                if !elsewhere && !reused && !self.index.has_others() {
+                if self.belongs(segment, slot) {
                     return Some(slot);
                 }
+                let flow = self.flows.get(slot)?;
+                let elsewhere = flow.is_of_another_network(segment);
+                let reused = flow.bases.reused_by(segment);
                 // A SYN to a flow that is over reuses its ports, wherever it comes from.
                 let over = reused && flow.over.is_some();
                 if let Some(other) = self.other_network(key, slot, segment) {
@@ -341,7 +358,8 @@ impl<S: StreamSink> FlowTable<S> {
 
     /// Hands out the flow in `slot`.
     fn close(&mut self, slot: u32, why: FlowEnd, context: &mut S::Context) {
-        self.recent = None;
+        // Whose slot it was may be another's now.
+        self.foreseen.clear();
         if let Some(flow) = self.flows.remove(slot) {
             self.index.bury(&flow.bases, flow.network);
             self.budget.kept = self.budget.kept.saturating_sub(flow.kept());
