@@ -186,7 +186,7 @@ impl Passages {
         }
         for end in End::BOTH {
             point.fin[end] = halves[end].aside().fin;
-            point.hop_limits[end] = halves[end].hop_limits.map(|limits| (limits.lowest, limits.highest));
+            point.hop_limits[end] = halves[end].hop_limits().map(|limits| (limits.lowest, limits.highest));
         }
         let way = |head: Option<SeqNumber>| Way { head: head.map(|seq| (seq, 0)), ..Way::default() };
         let ways = PerEnd { a: way(halves.a.head()), b: way(halves.b.head()) };

@@ -370,8 +370,8 @@ impl<S: StreamSink> Reassembly<'_, S> {
 
     /// Tells the sink what was acknowledged since it was last told something.
     pub(super) fn tell_acknowledged(&mut self) {
-        let (own, peer) = (self.half.acked, self.peer.acked);
-        tell_acknowledged(self.sink, self.untold, self.direction.from, own, peer);
+        let acked = (self.half.acked.get(), self.peer.acked);
+        tell_acknowledged(self.sink, self.untold, self.direction.from, acked);
     }
 
     /// Tells the sink how this end finished.
@@ -433,8 +433,7 @@ pub(super) fn tell_acknowledged<S: StreamSink>(
     sink: &mut S,
     untold: &mut PerEnd<bool>,
     end: End,
-    own: Option<StreamOffset>,
-    peer: Option<StreamOffset>,
+    (own, peer): (Option<StreamOffset>, Option<StreamOffset>),
 ) {
     for (by, acked) in [(end, own), (end.other(), peer)] {
         if std::mem::take(&mut untold[by])
