@@ -353,9 +353,7 @@ impl Inside {
 
     /// What came of it, when the connection is over.
     pub(super) fn finish(&mut self, connection: &Connection) -> Option<Box<Application>> {
-        if self.known.is_none()
-            && matches!(connection.handshake.outcome, Outcome::Accepted)
-        {
+        if self.known.is_none() && matches!(connection.handshake.outcome, Outcome::Accepted) {
             self.known = self.hinted.take();
         }
         let Known { protocol, by, at } = *self.known.take()?;

@@ -535,10 +535,10 @@ mod tests {
     #[test]
     fn an_idle_connection_is_small() {
         let sizes = [
-            ("stage", size_of::<WebSocketStage>(), 344),
+            ("stage", size_of::<WebSocketStage>(), 264),
             ("decoder", size_of::<Decoder>(), 48),
-            ("inside", size_of::<Inside>(), 168),
-            ("connection", size_of::<Connection>(), 464),
+            ("inside", size_of::<Inside>(), 128),
+            ("connection", size_of::<Connection>(), 360),
             ("traffic", size_of::<Traffic>(), 368),
             ("visibility", size_of::<Visibility>(), 16),
             ("timeline", size_of::<Timeline>(), 48),
