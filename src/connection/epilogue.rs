@@ -1,7 +1,7 @@
 //! What comes to be known of a connection with its end, and what goes wrong before. An open connection in order takes no memory
 //! for it.
 
-use super::{EndSignal, Hops, Path};
+use super::{EndSignal, Hops, Leg, Path};
 use crate::tcp::{CopyFacts, EndFacts, FlowEnd, IcmpError};
 use crate::units::{Origin, PerSide, Side};
 use crate::violation::Violation;
@@ -31,6 +31,10 @@ pub struct Epilogue {
     pub syn_ack: Option<Origin>,
     /// ICMP errors about its segments, with the side that had sent the segment; the first few.
     pub icmp: Vec<(Side, IcmpError)>,
+    /// The connection of which a proxy passed this request on.
+    pub front: Option<Box<Leg>>,
+    /// The connection on which a proxy passed this request on.
+    pub behind: Option<Box<Leg>>,
     /// How many other upgraded connections of the host that ended it were open at that moment; `None` when nobody counted.
     pub others_open: Option<u64>,
     /// The last packet of the capture, when the TCP connection was still open then.
@@ -63,6 +67,8 @@ impl Default for Epilogue {
             syn: None,
             syn_ack: None,
             icmp: Vec::new(),
+            front: None,
+            behind: None,
             others_open: None,
             open_until: None,
             clock_steps: Vec::new(),

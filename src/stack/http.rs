@@ -304,7 +304,7 @@ impl HttpStage {
         if room > 0 && !bytes.is_empty() {
             body.extend_from_slice(&bytes[..bytes.len().min(room)]);
             let handshake = &mut connection.handshake;
-            handshake.body_code = handshake.body_code.take().or_else(|| application::code_in(body));
+            handshake.body_code = handshake.body_code.take().or_else(|| application::code_in(body).map(Box::new));
             handshake.wants_tls |= wants_tls(body);
         }
     }

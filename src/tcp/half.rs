@@ -42,8 +42,9 @@ pub(super) struct Half {
     pub(super) from_start: bool,
     pub(super) window_scale: Option<u8>,
     pub(super) mss: Option<u16>,
-    pub(super) segments: u64,
-    pub(super) data_segments: u64,
+    /// No more than there are packets.
+    pub(super) segments: u32,
+    pub(super) data_segments: u32,
     pub(super) first_data: Option<Origin>,
     pub(super) last_data: Option<Origin>,
     pub(super) last: Option<Origin>,
@@ -140,7 +141,7 @@ impl Half {
         let origins = [self.first_data, self.last_data, self.last, self.last_ack];
         let first = |origin: Option<Origin>| origin.map_or(0, |origin| origin.packet.value());
         let pending = u64::from(self.largest_pending);
-        origins.into_iter().map(first).fold(self.bytes ^ self.segments ^ pending, |all, origin| all ^ origin)
+        origins.into_iter().map(first).fold(self.bytes ^ u64::from(self.segments) ^ pending, |all, origin| all ^ origin)
     }
 
     /// What is kept aside; empty for most.
@@ -188,8 +189,8 @@ impl Half {
         let (pending, hop_limits) = (self.pending(), self.hop_limits());
         let aside = self.aside.map_or(Aside::NONE, |aside| *aside);
         EndFacts {
-            segments: self.segments,
-            data_segments: self.data_segments,
+            segments: self.segments.into(),
+            data_segments: self.data_segments.into(),
             bytes: self.bytes,
             from_start: self.from_start,
             first_data: self.first_data,

@@ -180,7 +180,7 @@ impl Passages {
     ) -> Box<Self> {
         let mut point = PointFacts::new(interface, first);
         point.last = last;
-        point.segments = halves.a.segments.saturating_add(halves.b.segments);
+        point.segments = halves.a.segments.saturating_add(halves.b.segments).into();
         for (end, origin) in opening.into_iter().flatten() {
             point.syn[end].get_or_insert(origin);
         }
