@@ -35,6 +35,9 @@ pub enum CaptureError {
         /// How many are merged at most.
         limit: usize,
     },
+    /// More packets than there are numbers for; what was read before stays valid.
+    #[error("more than {} packets: those that follow are not read", PacketNumber::LAST.value() - 1)]
+    TooManyPackets,
     /// The input is a capture, but broken from here on. What was read before stays valid.
     #[error(transparent)]
     Damaged(#[from] Damage),

@@ -122,6 +122,7 @@ impl<R: Read> Reader<R> {
             None => self.read()?,
         };
         self.records.extend(first);
+        let most = most.min(usize::try_from(PacketNumber::LAST.value() - self.next.value()).unwrap_or(usize::MAX));
         while (1..most).contains(&self.records.len())
             && let Some(record) = self.ready()
         {
@@ -193,6 +194,10 @@ impl<R: Read> Reader<R> {
     fn read(&mut self) -> Result<Option<Record>, CaptureError> {
         if self.finished {
             return Ok(None);
+        }
+        if self.next == PacketNumber::LAST {
+            self.finished = true;
+            return Err(CaptureError::TooManyPackets);
         }
         match self.next_record() {
             Ok(Some(record)) => Ok(Some(record)),
@@ -505,6 +510,20 @@ mod tests {
                 file.extend(writer.block(block_type, &body));
             }
             let _ = read(&file[..]).unwrap();
+        }
+    }
+
+    #[test]
+    fn packets_beyond_the_last_number_are_not_read() {
+        for most in [1, 8] {
+            let capture = super::super::testing::small_pcap();
+            let mut reader = Reader::open(&capture[..]).unwrap();
+            reader.next = PacketNumber::new(PacketNumber::LAST.value() - 1).unwrap();
+            let numbers: Vec<u64> = reader.next_packets(most).unwrap().map(|packet| packet.number.value()).collect();
+            assert_eq!(numbers, [0xFFFF_FFFE]);
+            let told = reader.next_packets(most).unwrap_err().to_string();
+            assert_eq!(told, "more than 4294967294 packets: those that follow are not read");
+            assert_eq!(reader.next_packets(most).unwrap().count(), 0);
         }
     }
 }

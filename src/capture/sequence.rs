@@ -216,7 +216,8 @@ impl<S: Source> Sequence<S> {
         let part = &mut self.parts[open.index];
         // Records without a packet have numbers too.
         let ahead = self.numbered.saturating_sub(open.number);
-        let in_order = |own: PacketNumber| PacketNumber::new(ahead.saturating_add(own.value())).unwrap_or(own);
+        let in_order =
+            |own: PacketNumber| PacketNumber::new(ahead.saturating_add(own.value())).unwrap_or(PacketNumber::LAST);
         let first = in_order(packets.first());
         let mut now = Some(time);
         for packet in packets.clone() {
@@ -322,6 +323,16 @@ impl<S: Source> Sequence<S> {
     /// The open capture with the earliest packet, and that packet's time.
     #[inline]
     fn earliest(&mut self) -> Result<Option<(usize, i64)>, Problem> {
+        if self.numbered >= PacketNumber::LAST.value() - 1
+            && let Some(open) = self.open.first()
+        {
+            let source_index = open.index;
+            self.waiting.clear();
+            while !self.open.is_empty() {
+                self.close(0);
+            }
+            return Err(Problem { source_index, error: CaptureError::TooManyPackets });
+        }
         loop {
             let mut earliest: Option<(usize, i64)> = None;
             let mut at = 0;

@@ -294,6 +294,7 @@ impl<W: Write> Job<'_, W> {
                     ..damage
                 },
                 CaptureError::TooManyAtOnce { .. } => Damage { kind: "too_many_at_once", ..damage },
+                CaptureError::TooManyPackets => Damage { kind: "too_many_packets", ..damage },
                 _ => Damage { kind: "input_error", ..damage },
             });
         } else {

@@ -1,13 +1,22 @@
-//! What comes to be known of a connection with its end. An open connection takes no memory for it.
+//! What comes to be known of a connection with its end, and what goes wrong before. An open connection in order takes no memory
+//! for it.
 
-use super::{Hops, Path};
+use super::{EndSignal, Hops, Leg, Path};
 use crate::tcp::{CopyFacts, EndFacts, FlowEnd, IcmpError};
 use crate::units::{Origin, PerSide, Side};
+use crate::violation::Violation;
 use std::sync::LazyLock;
 
-/// What is known of a connection only when it is over, or we stop following it.
+/// What is known of most connections only when they are over, or we stop following them.
 #[derive(Debug, Clone)]
 pub struct Epilogue {
+    /// Signs that the connection is ending, in packet order; a handful at most.
+    pub ending: Vec<EndSignal>,
+    /// Rules that were broken, in packet order, at most [`Limits::violations`](crate::limits::Limits::violations): the first
+    /// of each rule and side, and the first of the others.
+    pub violations: Vec<Violation>,
+    /// Violations beyond that bound.
+    pub violations_dropped: u64,
     /// What TCP showed of each side.
     pub tcp: PerSide<EndFacts>,
     /// Where its packets were recorded more than once.
@@ -22,6 +31,10 @@ pub struct Epilogue {
     pub syn_ack: Option<Origin>,
     /// ICMP errors about its segments, with the side that had sent the segment; the first few.
     pub icmp: Vec<(Side, IcmpError)>,
+    /// The connection of which a proxy passed this request on.
+    pub front: Option<Box<Leg>>,
+    /// The connection on which a proxy passed this request on.
+    pub behind: Option<Box<Leg>>,
     /// How many other upgraded connections of the host that ended it were open at that moment; `None` when nobody counted.
     pub others_open: Option<u64>,
     /// The last packet of the capture, when the TCP connection was still open then.
@@ -44,6 +57,9 @@ impl Epilogue {
 impl Default for Epilogue {
     fn default() -> Self {
         Self {
+            ending: Vec::new(),
+            violations: Vec::new(),
+            violations_dropped: 0,
             tcp: PerSide::default(),
             copies: None,
             path: None,
@@ -51,6 +67,8 @@ impl Default for Epilogue {
             syn: None,
             syn_ack: None,
             icmp: Vec::new(),
+            front: None,
+            behind: None,
             others_open: None,
             open_until: None,
             clock_steps: Vec::new(),

@@ -43,17 +43,13 @@ pub struct Handshake {
     /// The response to it.
     pub response: Option<Box<Response>>,
     /// The number that a JSON object in the response calls its code, when it refused the upgrade.
-    pub body_code: Option<i64>,
+    pub body_code: Option<Box<i64>>,
     /// The server answered the plain request with TLS records.
     pub answered_with_tls: bool,
     /// The server refused the plain request with a page that says that its port wants TLS.
     pub wants_tls: bool,
     /// The server answered the plain request with bytes that are neither HTTP nor TLS.
     pub answered_with_other: bool,
-    /// The connection of which a proxy passed this request on.
-    pub front: Option<Box<Leg>>,
-    /// The connection on which a proxy passed this request on.
-    pub behind: Option<Box<Leg>>,
 }
 
 impl Handshake {

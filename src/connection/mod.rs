@@ -134,13 +134,6 @@ pub struct Connection {
     pub previews: Option<Box<Previews>>,
     /// The closing handshake.
     pub closing: ClosingHandshake,
-    /// Signs that the connection is ending, in packet order; a handful at most.
-    pub ending: Vec<EndSignal>,
-    /// Rules that were broken, in packet order, at most [`Limits::violations`]: the first of each rule and side, and the
-    /// first of the others.
-    pub violations: Vec<Violation>,
-    /// Violations beyond that bound.
-    pub violations_dropped: u64,
     /// The first and last observations.
     pub timeline: Timeline,
     // What every packet with payload touches lies together.
@@ -153,7 +146,7 @@ pub struct Connection {
     acked: PerSide<StreamOffset>,
     /// The longest silence that it survived: neither side sent a payload byte, then one did before the first sign of the
     /// end, and it was acknowledged. `None` below [`Silence::LEAST_SECONDS`].
-    pub longest_silence: Option<Silence>,
+    pub longest_silence: Option<Box<Silence>>,
     epilogue: Option<Box<Epilogue>>,
 }
 
@@ -199,9 +192,6 @@ impl Connection {
             application: None,
             previews: None,
             closing: ClosingHandshake::default(),
-            ending: Vec::new(),
-            violations: Vec::new(),
-            violations_dropped: 0,
             timeline: Timeline::new(limits),
             visibility: PerSide::default(),
             last_payload_of: PerSide::default(),
@@ -391,20 +381,32 @@ impl Connection {
     /// Notes a broken rule.
     pub fn violation(&mut self, violation: Violation, limits: &Limits) {
         self.observe(violation.at, Some(violation.side), Observed::Violation(violation.rule));
-        if self.violations.len() < limits.violations {
-            self.violations.push(violation);
+        let Epilogue { violations: kept, violations_dropped, .. } = &mut **self;
+        if kept.len() < limits.violations {
+            kept.push(violation);
             return;
         }
-        self.violations_dropped += 1;
+        *violations_dropped += 1;
         // A client that never masks fills the list; what it breaks at last is worth more than one more of the same.
         let same = |one: &Violation, other: &Violation| (one.rule, one.side) == (other.rule, other.side);
-        let kept = &self.violations;
         if !kept.iter().any(|known| same(known, &violation))
             && let Some(repeated) = (1..kept.len()).rfind(|&i| kept[..i].iter().any(|known| same(known, &kept[i])))
         {
-            self.violations.remove(repeated);
-            self.violations.push(violation);
+            kept.remove(repeated);
+            kept.push(violation);
         }
+    }
+
+    /// Rules that were broken, of which more may come to be known. Takes no memory where there are none.
+    pub fn violations_mut(&mut self) -> &mut [Violation] {
+        self.epilogue.as_mut().map_or(&mut [], |epilogue| &mut epilogue.violations)
+    }
+
+    /// Whether there was a sign of the end.
+    #[must_use]
+    #[inline]
+    pub fn is_ending(&self) -> bool {
+        self.epilogue.as_ref().is_some_and(|epilogue| !epilogue.ending.is_empty())
     }
 
     /// Whether its content went by in TLS and nothing of it could be read.
@@ -416,25 +418,20 @@ impl Connection {
     /// Notes a sign that the connection is ending, with the last word of the other side at that moment.
     pub fn end_signal(&mut self, kind: EndSignalKind, by: Side, at: Origin) {
         self.catch_up();
-        let last_word = LastWord::of(&self.traffic[by.other()]);
+        let peer = LastWord::of(&self.traffic[by.other()]);
+        let (quiet_since, quiet_since_of) = (self.last_payload(), self.last_payload_of);
+        let ending = &mut self.ending;
         if kind == EndSignalKind::Rst {
             // TCP tells of another one only when the connection has outlived the one before.
-            self.ending.retain(|signal| signal.kind != kind || signal.by != by);
+            ending.retain(|signal| signal.kind != kind || signal.by != by);
         }
         // A hole that is given up late delivers its other side late too: packets, not deliveries, are in order.
-        let place = self.ending.partition_point(|signal| signal.at.packet <= at.packet);
-        let signal = EndSignal {
-            kind,
-            by,
-            at,
-            quiet_since: self.last_payload(),
-            quiet_since_of: self.last_payload_of,
-            peer: last_word,
-        };
-        if self.ending.len() == self.ending.capacity() {
-            self.ending.reserve_exact(2);
+        let place = ending.partition_point(|signal| signal.at.packet <= at.packet);
+        let signal = EndSignal { kind, by, at, quiet_since, quiet_since_of, peer };
+        if ending.len() == ending.capacity() {
+            ending.reserve_exact(2);
         }
-        self.ending.insert(place, signal);
+        ending.insert(place, signal);
     }
 
     /// Adds a line to the timeline.

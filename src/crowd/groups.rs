@@ -327,7 +327,7 @@ impl<K: Hash + Eq> Groups<K> {
         let none = Ends::default();
         let list = group.ends.iter().find(|(known, _)| *known == place).map_or(&none, |(_, list)| list);
         let silence = this.silence();
-        let own = connection.longest_silence;
+        let own = connection.longest_silence.as_deref().copied();
         Ok(Company {
             together: together(list, &this),
             went_on: group.went_on(connection, &this, now),

@@ -138,7 +138,7 @@ impl Crowd {
     pub fn settle(&mut self, flow: u64, connection: Option<&mut Connection>) {
         let Some(Found { front, behind, others_open }) = self.found.remove(&flow) else { return };
         let Some(connection) = connection else { return };
-        (connection.handshake.front, connection.handshake.behind) = (front.map(Box::new), behind.map(Box::new));
+        (connection.front, connection.behind) = (front.map(Box::new), behind.map(Box::new));
         connection.others_open = others_open;
     }
 

@@ -238,7 +238,9 @@ impl HttpStage {
         connection.handshake.request = Some(request);
         shared.notices.request(connection);
         // A refusal that was followed by another attempt ended nothing; and there may be any number of them.
-        connection.ending.retain(|signal| signal.kind != EndSignalKind::HandshakeRejected);
+        if connection.is_ending() {
+            connection.ending.retain(|signal| signal.kind != EndSignalKind::HandshakeRejected);
+        }
     }
 
     /// Tells the reader of responses which request comes next: behind a CONNECT begins a tunnel, with another request in
@@ -302,7 +304,7 @@ impl HttpStage {
         if room > 0 && !bytes.is_empty() {
             body.extend_from_slice(&bytes[..bytes.len().min(room)]);
             let handshake = &mut connection.handshake;
-            handshake.body_code = handshake.body_code.take().or_else(|| application::code_in(body));
+            handshake.body_code = handshake.body_code.take().or_else(|| application::code_in(body).map(Box::new));
             handshake.wants_tls |= wants_tls(body);
         }
     }

@@ -30,14 +30,28 @@ pub enum Payload {
 /// The inside of one connection's messages.
 #[derive(Debug)]
 pub(super) struct Inside {
-    applications: Arc<Applications>,
     known: Option<Box<Known>>,
-    sides: PerSide<Of>,
-    payload: Payload,
     /// The protocol that the path or host of the request hints at, while no message speaks against it.
-    hinted: Option<(Arc<Protocol>, KnownBy)>,
+    hinted: Option<Box<Known>>,
+    sides: PerSide<Of>,
 }
 
+/// How the messages of all connections are listened to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ears<'a> {
+    pub(super) applications: &'a Applications,
+    pub(super) payload: Payload,
+    pub(super) hashes: &'a Hashes,
+}
+
+impl Ears<'_> {
+    /// Whether the beginnings of messages are to be shown.
+    fn show(&self) -> bool {
+        self.payload == Payload::Shown
+    }
+}
+
+/// A protocol, and what told of it.
 #[derive(Debug)]
 struct Known {
     protocol: Arc<Protocol>,
@@ -52,8 +66,13 @@ struct Of {
     compared: u8,
     /// Whether all of those were JSON.
     json: Option<bool>,
-    /// What they were, in short.
-    opening: Opening,
+    /// One of those could not be read.
+    unread: bool,
+    /// What those said, and how many bytes it was.
+    hash: u64,
+    bytes: u64,
+    /// The packet in which the first was complete.
+    first: Option<Origin>,
     /// The side has sent its Close frame.
     closed: bool,
     /// The beginning of the message under way, or of the last one.
@@ -63,6 +82,15 @@ struct Of {
 }
 
 impl Of {
+    /// One of the first messages.
+    fn add(&mut self, heard: &Heard<'_>, hashes: &Hashes) {
+        self.hash = hashes.hash_one((self.hash, heard.beginning.is_text, heard.size, heard.beginning.bytes));
+        self.unread |= heard.content != Content::Whole;
+        self.bytes = self.bytes.saturating_add(heard.size);
+        self.first = self.first.or(heard.last);
+        self.compared += 1;
+    }
+
     /// A message was passed over: what is kept is not the beginning of the last one any more.
     fn forget(&mut self) {
         if !self.closed {
@@ -99,17 +127,6 @@ impl Prefix {
     }
 }
 
-/// The first messages of one side, in short.
-#[derive(Debug, Default)]
-struct Opening {
-    hash: u64,
-    /// One of them could not be read.
-    unread: bool,
-    bytes: u64,
-    /// The packet in which the first was complete.
-    first: Option<Origin>,
-}
-
 /// A complete message, as far as it is looked at.
 #[derive(Debug, Clone, Copy)]
 struct Heard<'a> {
@@ -122,15 +139,6 @@ struct Heard<'a> {
     is_certain: bool,
 }
 
-impl Opening {
-    fn add(&mut self, heard: &Heard<'_>, hashes: &Hashes) {
-        self.hash = hashes.hash_one((self.hash, heard.beginning.is_text, heard.size, heard.beginning.bytes));
-        self.unread |= heard.content != Content::Whole;
-        self.bytes = self.bytes.saturating_add(heard.size);
-        self.first = self.first.or(heard.last);
-    }
-}
-
 impl Inside {
     /// How many of the first messages were looked at.
     pub(super) fn heard(&self) -> u8 {
@@ -140,19 +148,19 @@ impl Inside {
     /// What was said first, by which another leg of the connection is recognised.
     pub(super) fn said(&self, hashes: &Hashes) -> Option<Said> {
         let PerSide { client, server } = &self.sides;
-        let readable = !client.opening.unread && !server.opening.unread;
+        let readable = !client.unread && !server.unread;
         readable.then(|| {
-            let bytes = client.opening.bytes.saturating_add(server.opening.bytes);
+            let bytes = client.bytes.saturating_add(server.bytes);
             Said {
-                hash: hashes.hash_one([client, server].map(|of| (of.compared, of.opening.hash))),
+                hash: hashes.hash_one([client, server].map(|of| (of.compared, of.hash))),
                 bytes,
-                first: PerSide { client: client.opening.first, server: server.opening.first },
+                first: PerSide { client: client.first, server: server.first },
             }
         })
     }
 
     /// Before the first message: what the handshake tells.
-    pub(super) fn new(applications: &Arc<Applications>, payload: Payload, connection: &Connection) -> Self {
+    pub(super) fn new(applications: &Applications, connection: &Connection) -> Self {
         let response = connection.handshake.response.as_deref();
         let agreed = response.and_then(|response| response.protocol().map(|agreed| (agreed, response.last)));
         let known = agreed.and_then(|(agreed, at)| {
@@ -162,12 +170,11 @@ impl Inside {
         let request = connection.handshake.request.as_deref();
         let by_path = request.and_then(|request| applications.by_path(request.path.as_str()));
         let by_host = || applications.by_host(request?.host.as_ref()?.as_str());
-        let hinted = match by_path {
-            Some(protocol) => Some((Arc::clone(protocol), KnownBy::Path)),
-            None => by_host().map(|protocol| (Arc::clone(protocol), KnownBy::Host)),
-        };
-        let applications = Arc::clone(applications);
-        Self { applications, known, sides: PerSide::default(), payload, hinted }
+        let by_path = by_path.map(|protocol| (protocol, KnownBy::Path));
+        let hint = by_path.or_else(|| by_host().map(|protocol| (protocol, KnownBy::Host)));
+        let at = request.map(|request| request.last);
+        let hinted = hint.map(|(protocol, by)| Box::new(Known { protocol: Arc::clone(protocol), by, at }));
+        Self { known, hinted, sides: PerSide::default() }
     }
 
     /// Bytes kept until the next message comes.
@@ -180,24 +187,19 @@ impl Inside {
     }
 
     /// Whether the next message of a side will be looked at.
-    pub(super) fn wants(&self, side: Side) -> bool {
+    pub(super) fn wants(&self, side: Side, ears: &Ears<'_>) -> bool {
         let of = &self.sides[side];
-        !of.closed && (of.compared < FIRST_MESSAGES || self.keeps(side))
+        !of.closed && (of.compared < FIRST_MESSAGES || self.keeps(side, ears))
     }
 
     /// Whether the beginning of a side's last message is kept: to be read, shown, or asked what it calls itself.
-    fn keeps(&self, side: Side) -> bool {
-        self.reads_messages() || self.shows() || self.sides[side].json == Some(true)
-    }
-
-    /// Whether the beginnings of messages are to be shown.
-    fn shows(&self) -> bool {
-        self.payload == Payload::Shown
+    fn keeps(&self, side: Side, ears: &Ears<'_>) -> bool {
+        self.reads_messages() || ears.show() || self.sides[side].json == Some(true)
     }
 
     /// The protocol by which messages are read; it may still prove to be another.
     fn protocol(&self) -> Option<&Protocol> {
-        self.known.as_deref().map(|known| &*known.protocol).or(self.hinted.as_ref().map(|(protocol, _)| &**protocol))
+        self.known.as_deref().or(self.hinted.as_deref()).map(|known| &*known.protocol)
     }
 
     /// Whether the last message will be read.
@@ -210,7 +212,7 @@ impl Inside {
     }
 
     /// Takes in what the decoder of a side tells, before the connection does.
-    pub(super) fn event(&mut self, side: Side, event: &Event<'_>) {
+    pub(super) fn event(&mut self, side: Side, event: &Event<'_>, ears: &Ears<'_>) {
         match event {
             Event::Frame(frame) if matches!(frame.header.opcode, Opcode::Text | Opcode::Binary) => {
                 // A message without a byte has no piece either.
@@ -221,7 +223,7 @@ impl Inside {
                 }
             }
             // Others may have asked for it.
-            Event::Payload(piece) if self.wants(side) => self.piece(side, piece),
+            Event::Payload(piece) if self.wants(side, ears) => self.piece(side, piece),
             Event::Close(_) => self.sides[side].closed = true,
             // Of what the hole has hidden, the protocol's part is lost.
             Event::Resynchronised(_) => self.sides[side].mqtt.get_or_insert_default().lost(),
@@ -235,7 +237,7 @@ impl Inside {
     }
 
     /// A message of `side` is complete that came in pieces. Gives its beginning if that is to be shown.
-    pub(super) fn message(&mut self, side: Side, note: &MessageNote, hashes: &Hashes) -> Option<Preview> {
+    pub(super) fn message(&mut self, side: Side, note: &MessageNote, ears: &Ears<'_>) -> Option<Preview> {
         let of = &mut self.sides[side];
         if of.closed {
             return None;
@@ -247,9 +249,9 @@ impl Inside {
         prefix.complete = note.last.filter(|_| is_certain);
         let (size, content, last) = (note.size, note.content, note.last);
         let is_certain = prefix.complete.is_some();
-        self.look(side, &Heard { beginning: prefix.glimpse(), size, content, last, is_certain }, hashes);
-        let shown = (self.shows() && is_certain).then(|| Preview::new(side, note, &prefix.bytes));
-        if self.keeps(side) {
+        self.look(side, &Heard { beginning: prefix.glimpse(), size, content, last, is_certain }, ears);
+        let shown = (ears.show() && is_certain).then(|| Preview::new(side, note, &prefix.bytes));
+        if self.keeps(side, ears) {
             self.sides[side].prefix = Some(prefix);
         }
         shown
@@ -257,15 +259,15 @@ impl Inside {
 
     /// The same of a message that came at once. Whether its beginning is to be shown.
     #[inline]
-    pub(super) fn whole_message(&mut self, side: Side, whole: &WholeMessage<'_>, hashes: &Hashes) -> bool {
-        if !self.wants(side) {
+    pub(super) fn whole_message(&mut self, side: Side, whole: &WholeMessage<'_>, ears: &Ears<'_>) -> bool {
+        if !self.wants(side, ears) {
             self.sides[side].forget();
             return false;
         }
-        self.wanted_whole_message(side, whole, hashes)
+        self.wanted_whole_message(side, whole, ears)
     }
 
-    fn wanted_whole_message(&mut self, side: Side, whole: &WholeMessage<'_>, hashes: &Hashes) -> bool {
+    fn wanted_whole_message(&mut self, side: Side, whole: &WholeMessage<'_>, ears: &Ears<'_>) -> bool {
         let WholeMessage { kind, len, at, beginning: bytes, .. } = *whole;
         // A message without a byte has no piece to look at, unless there is room for it already.
         if bytes.is_empty() && self.sides[side].prefix.is_none() {
@@ -274,26 +276,25 @@ impl Inside {
         let (size, content, last) = (u64::from(len), Content::Whole, Some(at));
         let is_whole = size == bytes.len() as u64;
         let beginning = Glimpse { is_text: kind == MessageKind::Text, bytes, is_whole };
-        self.look(side, &Heard { beginning, size, content, last, is_certain: true }, hashes);
-        if self.keeps(side) {
+        self.look(side, &Heard { beginning, size, content, last, is_certain: true }, ears);
+        if self.keeps(side, ears) {
             let prefix = self.sides[side].prefix.get_or_insert_with(|| Prefix::empty(kind));
             prefix.fill(0, bytes, kind);
             (prefix.complete, prefix.is_whole) = (last, is_whole);
         } else {
             self.sides[side].prefix = None;
         }
-        self.shows()
+        ears.show()
     }
 
     /// Looks at a message.
-    fn look(&mut self, side: Side, heard: &Heard<'_>, hashes: &Hashes) {
+    fn look(&mut self, side: Side, heard: &Heard<'_>, ears: &Ears<'_>) {
         let of = &mut self.sides[side];
         if of.compared < FIRST_MESSAGES {
-            of.opening.add(heard, hashes);
-            of.compared += 1;
+            of.add(heard, ears.hashes);
             if heard.is_certain {
                 of.json = Some(of.json.unwrap_or(true) && heard.beginning.is_likely_json());
-                self.compare(side, heard.beginning, heard.last);
+                self.compare(side, heard.beginning, heard.last, ears.applications);
             }
         }
         self.follow(side, heard);
@@ -315,21 +316,21 @@ impl Inside {
     }
 
     /// Compares one of the first messages with the protocols.
-    fn compare(&mut self, side: Side, glimpse: Glimpse<'_>, at: Option<Origin>) {
+    fn compare(&mut self, side: Side, glimpse: Glimpse<'_>, at: Option<Origin>, applications: &Applications) {
         let known = self.known.as_deref();
         if known.is_some_and(|known| known.by == KnownBy::Subprotocol) {
             return;
         }
         let candidate = Candidate::new(side, glimpse);
         let family = known.map(|known| &*known.protocol);
-        if let Some(found) = self.applications.by_message(&candidate, family) {
+        if let Some(found) = applications.by_message(&candidate, family) {
             // The path may tell which dialect it is.
-            let hinted = self.hinted.as_ref().map(|(protocol, _)| protocol);
+            let hinted = self.hinted.as_deref().map(|hint| &hint.protocol);
             let dialect = hinted.filter(|protocol| protocol.refines.as_deref() == Some(&*found.name));
             let protocol = Arc::clone(dialect.unwrap_or(found));
             self.learn(protocol, KnownBy::Messages, at);
         } else if known.is_none()
-            && let Some((hint, by)) = &self.hinted
+            && let Some(Known { protocol: hint, by, .. }) = self.hinted.as_deref()
             // Some services also send the same in a form that is not read here.
             && (*by == KnownBy::Path || glimpse.is_text)
             && hint.form.is_some()
@@ -352,12 +353,8 @@ impl Inside {
 
     /// What came of it, when the connection is over.
     pub(super) fn finish(&mut self, connection: &Connection) -> Option<Box<Application>> {
-        if self.known.is_none()
-            && matches!(connection.handshake.outcome, Outcome::Accepted)
-            && let Some((protocol, by)) = self.hinted.take()
-        {
-            let at = connection.handshake.request.as_ref().map(|request| request.last);
-            self.learn(protocol, by, at);
+        if self.known.is_none() && matches!(connection.handshake.outcome, Outcome::Accepted) {
+            self.known = self.hinted.take();
         }
         let Known { protocol, by, at } = *self.known.take()?;
         let last = PerSide { client: Side::Client, server: Side::Server }.map(|side| {

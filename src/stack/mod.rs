@@ -100,7 +100,8 @@ impl Shared {
 /// The protocols of one TCP connection.
 #[derive(Debug)]
 pub struct Stack {
-    start: FlowStart,
+    /// Until it is known what the connection is.
+    start: Option<Box<FlowStart>>,
     stage: Stage,
     /// Ends whose first bytes are missing.
     start_lost: PerEnd<bool>,
@@ -162,7 +163,7 @@ impl Stack {
     #[must_use]
     pub fn new(start: &FlowStart) -> Self {
         Self {
-            start: *start,
+            start: Some(Box::new(*start)),
             stage: Stage::Probing { acknowledged: PerEnd::default() },
             start_lost: PerEnd::default(),
             ends: PerEnd::default(),
@@ -205,20 +206,20 @@ impl Stack {
         open_until: Option<Origin>,
         shared: &mut Shared,
     ) -> Concluded {
-        let mut stage = match self.stage {
-            Stage::Searching(search) => match search.finish(&self.start, shared) {
+        let mut stage = match (self.stage, &self.start) {
+            (Stage::Searching(search), Some(start)) => match search.finish(start, shared) {
                 Some(stage) => Stage::WebSocket(stage),
                 None => Stage::Opaque(Traffic::Other),
             },
-            Stage::Http(stage) => stage.into_last_stage(&self.start, shared),
-            Stage::Late(stage) => match stage.into_tls(&self.start, shared, None) {
+            (Stage::Http(stage), Some(start)) => stage.into_last_stage(start, shared),
+            (Stage::Late(stage), Some(start)) => match stage.into_tls(start, shared, None) {
                 Some(stage) => Stage::Tls(stage),
                 None => {
                     shared.keys.joined_late();
                     Stage::Opaque(Traffic::Tls)
                 }
             },
-            stage => stage,
+            (stage, _) => stage,
         };
         if let Stage::WebSocket(stage) = &mut stage {
             stage.judge_unseen_answer(seen[stage.client().other()]);
@@ -228,10 +229,10 @@ impl Stack {
                 if self.start_lost != PerEnd::default() {
                     return Concluded::Other(Traffic::Other);
                 }
-                let Some(client) = opened else {
+                let (Some(client), Some(start)) = (opened, self.start) else {
                     return Concluded::Other(Traffic::Empty);
                 };
-                let mut connection = new_connection(&self.start, client, &shared.limits);
+                let mut connection = new_connection(&start, client, &shared.limits);
                 record_ends_of_attempt(&mut connection, client, tcp);
                 return Concluded::Attempt { client, connection: Box::new(connection) };
             }
@@ -250,7 +251,7 @@ impl Stack {
     }
 
     /// Chooses the protocol from the first bytes that either end sent.
-    fn probe(&mut self, chunk: &Chunk<'_>, acknowledged: PerEnd<bool>, shared: &mut Shared) -> Stage {
+    fn probe(&self, start: &FlowStart, chunk: &Chunk<'_>, acknowledged: PerEnd<bool>, shared: &mut Shared) -> Stage {
         let bytes = chunk.bytes;
         // Too few bytes to tell begin like a record, or the answer would be no.
         if looks_like_tls(bytes).unwrap_or(true) {
@@ -266,7 +267,7 @@ impl Stack {
                 shared.keys.joined_late();
                 return Stage::Opaque(Traffic::Tls);
             }
-            return Stage::Tls(Box::new(tls::TlsStage::new(&self.start, chunk.from, shared)));
+            return Stage::Tls(Box::new(tls::TlsStage::new(start, chunk.from, shared)));
         }
         match crate::http::looks_like_http(bytes) {
             Some(crate::http::Role::Request) if may_be_request(bytes) => {
@@ -294,9 +295,9 @@ impl Stack {
     }
 
     /// Leaves the stage in which a session is looked for.
-    fn leave_late(&mut self, shared: &mut Shared, joined: Option<crate::tls::Joined>) {
+    fn leave_late(&mut self, start: &FlowStart, shared: &mut Shared, joined: Option<crate::tls::Joined>) {
         match std::mem::replace(&mut self.stage, Stage::Opaque(Traffic::Tls)) {
-            Stage::Late(stage) => match stage.into_tls(&self.start, shared, joined) {
+            Stage::Late(stage) => match stage.into_tls(start, shared, joined) {
                 Some(stage) => self.stage = Stage::Tls(stage),
                 None => shared.keys.joined_late(),
             },
@@ -321,12 +322,11 @@ impl Stack {
     }
 }
 
-impl StreamSink for Stack {
-    type Context = Shared;
-
-    fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
+impl Stack {
+    /// Bytes of a connection that is not upgraded, or not known to be.
+    fn early_chunk(&mut self, start: &FlowStart, shared: &mut Shared, chunk: Chunk<'_>) {
         if let Stage::Probing { acknowledged } = self.stage {
-            self.stage = self.probe(&chunk, acknowledged, shared);
+            self.stage = self.probe(start, &chunk, acknowledged, shared);
         }
         if let Stage::Searching(search) = &mut self.stage
             && chunk.bytes.starts_with(b"HTTP/1.")
@@ -336,20 +336,20 @@ impl StreamSink for Stack {
             self.stage = self.http(chunk.from.other(), false);
         }
         match &mut self.stage {
-            Stage::Probing { .. } | Stage::Opaque(_) => {}
-            Stage::Tls(stage) => stage.chunk(&self.start, shared, chunk),
+            Stage::Probing { .. } | Stage::Opaque(_) | Stage::WebSocket(_) => {}
+            Stage::Tls(stage) => stage.chunk(start, shared, chunk),
             Stage::Late(stage) => {
                 if let late::Next::Leave(joined) = stage.chunk(shared, chunk) {
-                    self.leave_late(shared, joined);
+                    self.leave_late(start, shared, joined);
                 }
             }
             Stage::Http(stage) => {
                 let is_http = stage.has_heads();
-                let next = stage.chunk(&self.start, shared, chunk);
+                let next = stage.chunk(start, shared, chunk);
                 if !is_http && matches!(next, http::Next::Opaque) {
                     // It only began like HTTP, as the rest of a text may.
                     let mut search = Box::new(search::SearchStage::new(&shared.limits));
-                    let next = search.chunk(&self.start, shared, chunk);
+                    let next = search.chunk(start, shared, chunk);
                     self.stage = Stage::Searching(search);
                     self.search_on(next);
                 } else {
@@ -357,28 +357,69 @@ impl StreamSink for Stack {
                 }
             }
             Stage::Searching(stage) => {
-                let next = stage.chunk(&self.start, shared, chunk);
+                let next = stage.chunk(start, shared, chunk);
                 self.search_on(next);
             }
+        }
+    }
+
+    fn early_gap(&mut self, start: &FlowStart, shared: &mut Shared, gap: Gap) {
+        match &mut self.stage {
+            Stage::Probing { .. } => self.start_lost[gap.from] = true,
+            Stage::Opaque(_) | Stage::WebSocket(_) => {}
+            Stage::Tls(stage) => stage.gap(shared, gap),
+            Stage::Late(stage) => stage.gap(gap),
+            Stage::Http(stage) => {
+                let next = stage.gap(start, shared, gap);
+                self.http_on(next);
+            }
+            Stage::Searching(stage) => {
+                let next = stage.gap(start, shared, gap);
+                self.search_on(next);
+            }
+        }
+    }
+
+    /// What the end of a stream means for what is not known yet.
+    fn early_end(&mut self, start: &FlowStart, shared: &mut Shared, end: StreamEnd) {
+        match &mut self.stage {
+            Stage::Http(stage) => {
+                let next = stage.before_end(start, shared, end);
+                self.http_on(next);
+            }
+            Stage::Searching(stage) => {
+                let next = stage.end(start, shared, end);
+                self.search_on(next);
+            }
+            Stage::Late(_) => self.leave_late(start, shared, None),
+            _ => {}
+        }
+    }
+
+    /// Lets `step` see how the connection began, as long as it is not known what it is.
+    fn early(&mut self, step: impl FnOnce(&mut Self, &FlowStart)) {
+        let Some(start) = self.start.take() else { return };
+        step(self, &start);
+        if !matches!(self.stage, Stage::WebSocket(_) | Stage::Opaque(_)) {
+            self.start = Some(start);
+        }
+    }
+}
+
+impl StreamSink for Stack {
+    type Context = Shared;
+
+    fn chunk(&mut self, shared: &mut Shared, chunk: Chunk<'_>) {
+        match &mut self.stage {
             Stage::WebSocket(stage) => stage.chunk(shared, chunk),
+            _ => self.early(|stack, start| stack.early_chunk(start, shared, chunk)),
         }
     }
 
     fn gap(&mut self, shared: &mut Shared, gap: Gap) {
         match &mut self.stage {
-            Stage::Probing { .. } => self.start_lost[gap.from] = true,
-            Stage::Opaque(_) => {}
-            Stage::Tls(stage) => stage.gap(shared, gap),
-            Stage::Late(stage) => stage.gap(gap),
-            Stage::Http(stage) => {
-                let next = stage.gap(&self.start, shared, gap);
-                self.http_on(next);
-            }
-            Stage::Searching(stage) => {
-                let next = stage.gap(&self.start, shared, gap);
-                self.search_on(next);
-            }
             Stage::WebSocket(stage) => stage.gap(shared, gap),
+            _ => self.early(|stack, start| stack.early_gap(start, shared, gap)),
         }
     }
 
@@ -402,18 +443,7 @@ impl StreamSink for Stack {
     fn end(&mut self, shared: &mut Shared, end: StreamEnd) {
         self.ends[end.from] = Some(end.kind);
         let tcp_ended = end.kind == StreamEndKind::Rst || self.ends[end.from.other()].is_some();
-        match &mut self.stage {
-            Stage::Http(stage) => {
-                let next = stage.before_end(&self.start, shared, end);
-                self.http_on(next);
-            }
-            Stage::Searching(stage) => {
-                let next = stage.end(&self.start, shared, end);
-                self.search_on(next);
-            }
-            Stage::Late(_) => self.leave_late(shared, None),
-            _ => {}
-        }
+        self.early(|stack, start| stack.early_end(start, shared, end));
         match &mut self.stage {
             Stage::Probing { .. } | Stage::Searching(_) | Stage::Late(_) | Stage::Opaque(_) => {}
             Stage::Tls(stage) => stage.end(shared, end),

@@ -1,8 +1,8 @@
 //! An upgraded connection: each direction has its frame decoder, and all they find goes into the connection.
 
 use super::early::Crossing;
-use super::inside::Inside;
-use super::{Hashes, Shared, record_alert, record_end, record_gap, side_of};
+use super::inside::{Ears, Inside};
+use super::{Shared, record_alert, record_end, record_gap, side_of};
 use crate::connection::{Basis, Broken, Connection, Outcome, Preview};
 use crate::http;
 use crate::limits::Limits;
@@ -20,25 +20,31 @@ pub(super) struct WebSocketStage {
     decoders: PerSide<Decoder>,
     inside: Inside,
     finished: PerSide<bool>,
-    /// Where the segment ends with the head of the response, if that was recorded short.
-    cut_head_end: Option<StreamOffset>,
     /// That the server accepted is known only from the frames of the client.
     answer_unseen: bool,
-    /// Only while a status line may be cut.
-    recent: PerSide<Option<Box<Recent>>>,
     /// The client has not sent anything behind the 101 yet.
     crossing: Option<Box<Crossing>>,
     /// The last silence that was broken, until it is known to be survived.
     broken: Option<Box<Broken>>,
     crowd_knows: CrowdKnows,
+    cut: Option<Box<Cut>>,
+}
+
+/// What is kept where heads of HTTP may be cut.
+#[derive(Debug, Default)]
+struct Cut {
+    /// Where the segment ends with the head of the response, if that was recorded short.
+    head_end: Option<StreamOffset>,
+    /// Only while a status line may be cut.
+    recent: PerSide<Option<Recent>>,
 }
 
 /// What of this connection the crowd has been told.
 #[derive(Debug, Default)]
 struct CrowdKnows {
     ended: bool,
-    /// The longest silence, in seconds.
-    survived: f64,
+    /// The silence that is the longest now.
+    longest_silence: bool,
     messages: u8,
 }
 
@@ -60,7 +66,7 @@ impl WebSocketStage {
                 connection.visibility[side].note_bytes(last);
             }
         }
-        let inside = Inside::new(&shared.applications, shared.payload, &connection);
+        let inside = Inside::new(&shared.applications, &connection);
         shared.notices.opened(&connection);
         Self {
             client,
@@ -69,12 +75,11 @@ impl WebSocketStage {
             decoders,
             inside,
             finished: PerSide::default(),
-            cut_head_end: None,
             answer_unseen: false,
-            recent: PerSide::default(),
             crossing: None,
             broken: None,
             crowd_knows: CrowdKnows::default(),
+            cut: None,
         }
     }
 
@@ -106,7 +111,7 @@ impl WebSocketStage {
 
     /// The rest of the segment with the server's response was not recorded.
     pub(super) fn head_cut(&mut self, shared: &mut Shared, gap: Gap) {
-        self.cut_head_end = gap.len.map(|len| gap.offset.plus(len));
+        self.cut.get_or_insert_default().head_end = gap.len.map(|len| gap.offset.plus(len));
         self.gap(shared, gap);
     }
 
@@ -139,9 +144,9 @@ impl WebSocketStage {
 
     /// Notes a silence that is over, unless the connection is ending.
     fn note_silence(&mut self, side: Side, since: Option<Origin>, chunk: &Chunk<'_>) {
-        if self.connection.ending.is_empty() {
+        if !self.connection.is_ending() {
             let end = chunk.offset.plus(chunk.bytes.len() as u64);
-            let longest = self.connection.longest_silence.map_or(0.0, |longest| longest.seconds);
+            let longest = self.connection.longest_silence.as_ref().map_or(0.0, |longest| longest.seconds);
             let broken = Broken::between(since, chunk.origin, side, end);
             // Shorter ones tell nothing new.
             if let Some(broken) = broken.filter(|broken| broken.seconds() > longest) {
@@ -156,12 +161,12 @@ impl WebSocketStage {
     /// Tells the crowd what is new.
     fn tell_crowd(&mut self, shared: &mut Shared) {
         // What a hole hides may have broken the silence.
-        if let Some(survived) = self.connection.longest_silence
-            && survived.seconds > self.crowd_knows.survived
+        if !self.crowd_knows.longest_silence
+            && let Some(survived) = self.connection.longest_silence.as_deref()
             && self.connection.visibility.iter().all(|(_, seen)| seen.gap.is_none())
         {
-            self.crowd_knows.survived = survived.seconds;
-            shared.notices.survived(&self.connection, survived);
+            self.crowd_knows.longest_silence = true;
+            shared.notices.survived(&self.connection, *survived);
         }
         if self.inside.heard() > self.crowd_knows.messages {
             self.crowd_knows.messages = self.inside.heard();
@@ -169,7 +174,7 @@ impl WebSocketStage {
                 shared.notices.spoke(&self.connection, &said);
             }
         }
-        if !self.crowd_knows.ended && !self.connection.ending.is_empty() {
+        if !self.crowd_knows.ended && self.connection.is_ending() {
             self.crowd_knows.ended = true;
             shared.notices.ended(&self.connection);
         }
@@ -205,8 +210,13 @@ impl WebSocketStage {
         let side = side_of(from, self.client);
         if let Some(survived) = self.broken.as_ref().and_then(|broken| broken.survived(side, upto)) {
             self.broken = None;
-            if self.connection.longest_silence.is_none_or(|longest| longest.seconds < survived.seconds) {
-                self.connection.longest_silence = Some(survived);
+            let longest = &mut self.connection.longest_silence;
+            if longest.as_ref().is_none_or(|longest| longest.seconds < survived.seconds) {
+                match longest {
+                    Some(shorter) => **shorter = survived,
+                    none => *none = Some(Box::new(survived)),
+                }
+                self.crowd_knows.longest_silence = false;
             }
         }
         self.connection.acknowledged(side, upto);
@@ -277,7 +287,7 @@ impl WebSocketStage {
         let frames = self.decoders[side].frames_after_close();
         let broken =
             |violation: &&mut Violation| violation.rule == ViolationRule::DataAfterClose && violation.side == side;
-        if let Some(violation) = self.connection.violations.iter_mut().find(broken) {
+        if let Some(violation) = self.connection.violations_mut().iter_mut().find(broken) {
             violation.detail = Detail::Frames(frames);
         }
     }
@@ -289,23 +299,24 @@ impl WebSocketStage {
                 && violation.side == side
                 && violation.detail == Detail::None
         };
-        let recent = &mut self.recent[side];
-        if let Some(violation) = self.connection.violations.iter_mut().find(is_unread)
+        let recent = self.cut.as_ref().and_then(|cut| cut.recent[side].as_ref());
+        if let Some(violation) = self.connection.violations_mut().iter_mut().find(is_unread)
             && let Some(at) = violation.offset
-            && let Some(status) = recent.as_deref().unwrap_or(&Recent::NOTHING).status_at(at, chunk)
+            && let Some(status) = recent.unwrap_or(&Recent::NOTHING).status_at(at, chunk)
         {
             violation.detail = Detail::HttpStatus(status);
         }
-        match self.decoders[side].may_be_inside_http() {
-            true => recent.get_or_insert_with(|| Box::new(Recent::NOTHING)).keep(chunk),
-            false => *recent = None,
+        if self.decoders[side].may_be_inside_http() {
+            self.cut.get_or_insert_default().recent[side].get_or_insert(Recent::NOTHING).keep(chunk);
+        } else if let Some(cut) = &mut self.cut {
+            cut.recent[side] = None;
         }
     }
 
     /// The violation was noted when a message did not inflate; now those are counted that may refer to it.
     fn count_unreadable_messages(&mut self, side: Side) {
         let count = self.decoders[side].unreadable_messages();
-        for violation in self.connection.violations.iter_mut().filter(|violation| violation.side == side) {
+        for violation in self.connection.violations_mut().iter_mut().filter(|violation| violation.side == side) {
             if let Detail::Inflate { unreadable, .. } = &mut violation.detail {
                 *unreadable = count;
             }
@@ -331,16 +342,17 @@ impl WebSocketStage {
     }
 
     fn parts<'s>(&'s mut self, side: Side, shared: &'s mut Shared) -> (&'s mut Decoder, &'s mut Scratch, Recorder<'s>) {
-        let cut_head_end = if side == Side::Server { self.cut_head_end } else { None };
+        let Shared { limits, scratch, applications, payload, hashes, .. } = shared;
+        let cut_head_end = if side == Side::Server { self.cut.as_ref().and_then(|cut| cut.head_end) } else { None };
         let recorder = Recorder {
             connection: &mut self.connection,
             inside: &mut self.inside,
             side,
-            limits: &shared.limits,
-            hashes: &shared.hashes,
+            limits,
+            ears: Ears { applications, payload: *payload, hashes },
             cut_head_end,
         };
-        (&mut self.decoders[side], &mut shared.scratch, recorder)
+        (&mut self.decoders[side], scratch, recorder)
     }
 }
 
@@ -397,7 +409,7 @@ struct Recorder<'a> {
     inside: &'a mut Inside,
     side: Side,
     limits: &'a Limits,
-    hashes: &'a Hashes,
+    ears: Ears<'a>,
     cut_head_end: Option<StreamOffset>,
 }
 
@@ -414,7 +426,7 @@ impl Recorder<'_> {
     /// The message that the connection took note of last is looked into.
     fn message(&mut self) {
         let Some(note) = self.connection.traffic[self.side].last_message else { return };
-        if let Some(preview) = self.inside.message(self.side, &note, self.hashes) {
+        if let Some(preview) = self.inside.message(self.side, &note, &self.ears) {
             self.connection.previews.get_or_insert_default().push(preview, self.limits);
         }
     }
@@ -429,7 +441,7 @@ impl Recorder<'_> {
 impl EventSink for Recorder<'_> {
     fn whole_message(&mut self, whole: &WholeMessage<'_>) {
         self.connection.whole_message(self.side, whole);
-        if self.inside.whole_message(self.side, whole, self.hashes) {
+        if self.inside.whole_message(self.side, whole, &self.ears) {
             self.show(whole.beginning);
         }
     }
@@ -439,11 +451,11 @@ impl EventSink for Recorder<'_> {
     }
 
     fn wants_payload(&self) -> bool {
-        self.inside.wants(self.side) || self.connection.wants_payload(self.side)
+        self.inside.wants(self.side, &self.ears) || self.connection.wants_payload(self.side)
     }
 
     fn event(&mut self, event: Event<'_>) {
-        self.inside.event(self.side, &event);
+        self.inside.event(self.side, &event, &self.ears);
         match event {
             // Nothing but the head was in the hole: a Close frame behind it would have been the last one.
             Event::Resynchronised(found) if Some(found.found) == self.cut_head_end => {
@@ -523,15 +535,15 @@ mod tests {
     #[test]
     fn an_idle_connection_is_small() {
         let sizes = [
-            ("stage", size_of::<WebSocketStage>(), 344),
+            ("stage", size_of::<WebSocketStage>(), 256),
             ("decoder", size_of::<Decoder>(), 48),
-            ("inside", size_of::<Inside>(), 168),
-            ("connection", size_of::<Connection>(), 464),
-            ("traffic", size_of::<Traffic>(), 368),
+            ("inside", size_of::<Inside>(), 120),
+            ("connection", size_of::<Connection>(), 320),
+            ("traffic", size_of::<Traffic>(), 352),
             ("visibility", size_of::<Visibility>(), 16),
             ("timeline", size_of::<Timeline>(), 48),
-            ("observation", size_of::<Observation>(), 48),
-            ("note", size_of::<MessageNote>(), 96),
+            ("observation", size_of::<Observation>(), 40),
+            ("note", size_of::<MessageNote>(), 88),
         ];
         let too_large: Vec<_> = sizes.iter().filter(|(_, size, most)| size > most).collect();
         println!("{sizes:?}");

@@ -7,7 +7,7 @@
 use super::copies::Copies;
 use super::delivered::Direction;
 use super::edges::Edges;
-use super::half::{Aside, Half, PLAUSIBLE};
+use super::half::{Aside, Half, PLAUSIBLE, Place};
 use super::open::OpenFlow;
 use super::reassembly::tell_acknowledged;
 use super::reorder::Budget;
@@ -64,11 +64,11 @@ impl<S: StreamSink> OpenFlow<S> {
         half.last = Some(origin);
         let acked = peer.bytes.saturating_add_signed(ahead.into());
         if half.sent_ack(ack) {
-            let known = half.acked.map_or(0, |acked| acked.0);
+            let known = half.acked.get().map_or(0, |acked| acked.0);
             half.last_ack = Some(origin);
             peer.note_acknowledged(acked.saturating_sub(known), acked >= peer.bytes, origin);
         }
-        half.acked = half.acked.max(Some(StreamOffset(acked)));
+        half.acked = half.acked.max(Place::of(StreamOffset(acked)));
         self.untold[from] = true;
         if len > 0 {
             let offset = StreamOffset(half.bytes);
@@ -76,11 +76,11 @@ impl<S: StreamSink> OpenFlow<S> {
             half.data_segments += 1;
             half.note_data(origin);
             half.advance(len.into());
-            half.note_new_data(origin, len, peer.acked, before);
-            self.lingers_since = origin;
+            let acked = (half.acked.get(), peer.acked.get());
+            half.note_new_data(origin, len, acked.1, before);
             budget.delivered.remember(direction, offset.0, (len, edges), origin.packet);
             budget.told = true;
-            tell_acknowledged(&mut self.sink, &mut self.untold, from, half.acked, peer.acked);
+            tell_acknowledged(&mut self.sink, &mut self.untold, from, acked);
             self.sink.chunk(context, Chunk { from, offset, origin, bytes: segment.payload });
         }
         true

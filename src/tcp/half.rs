@@ -7,7 +7,7 @@
 use super::reorder::{Budget, Reorder};
 use super::{Anomalies, EndFacts, HopLimits, Pending, Reset};
 use crate::packet::{Segment, SeqNumber};
-use crate::units::{Origin, StreamOffset};
+use crate::units::{Origin, PacketNumber, StreamOffset, Timestamp};
 
 /// Sequence numbers further from the stream than any window (RFC 7323 §2.3) are not of it.
 pub(super) const PLAUSIBLE: i32 = 1 << 30;
@@ -32,25 +32,63 @@ pub(super) enum Anchor {
 #[derive(Debug, Default)]
 pub(super) struct Half {
     pub(super) bytes: u64,
-    pub(super) acked: Option<StreamOffset>,
+    pub(super) acked: Place,
     /// The sequence number of the next byte.
     next: u32,
-    /// The highest acknowledgement that this end sent.
-    highest_ack: Option<SeqNumber>,
+    /// The highest acknowledgement that this end sent, if it sent one.
+    highest_ack: u32,
+    has_acked: bool,
     pub(super) anchor: Anchor,
     pub(super) from_start: bool,
     pub(super) window_scale: Option<u8>,
     pub(super) mss: Option<u16>,
-    pub(super) segments: u64,
-    pub(super) data_segments: u64,
+    /// No more than there are packets.
+    pub(super) segments: u32,
+    pub(super) data_segments: u32,
     pub(super) first_data: Option<Origin>,
     pub(super) last_data: Option<Origin>,
     pub(super) last: Option<Origin>,
     pub(super) last_ack: Option<Origin>,
-    pub(super) pending: Option<Pending>,
+    pending: Option<Unacknowledged>,
+    /// [`Pending::largest`], while something is.
+    largest_pending: u32,
     pub(super) largest_acked: u32,
-    pub(super) hop_limits: Option<HopLimits>,
+    lowest_hop_limit: u8,
+    highest_hop_limit: u8,
+    /// The first packet that showed a hop limit.
+    hop_limit_seen: Option<PacketNumber>,
     pub(super) aside: Option<Box<Aside>>,
+}
+
+/// A place in a stream, or none, in one word: many are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Place(u64);
+
+impl Place {
+    /// No stream reaches the last offset there is.
+    #[inline]
+    pub(super) fn of(offset: StreamOffset) -> Self {
+        Self(offset.0.saturating_add(1))
+    }
+
+    #[inline]
+    pub(super) fn get(self) -> Option<StreamOffset> {
+        self.0.checked_sub(1).map(StreamOffset)
+    }
+}
+
+impl From<Option<StreamOffset>> for Place {
+    fn from(offset: Option<StreamOffset>) -> Self {
+        offset.map_or(Self::default(), Self::of)
+    }
+}
+
+/// [`Pending`] while it may grow.
+#[derive(Debug, Clone, Copy)]
+struct Unacknowledged {
+    since: Origin,
+    /// When the packet before it came, unless others were on their way with it.
+    quiet_since: Option<Timestamp>,
 }
 
 /// What most ends need only when they close, or never. Fields without a comment are those of [`EndFacts`].
@@ -102,8 +140,8 @@ impl Half {
     pub(super) fn touch(&self) -> u64 {
         let origins = [self.first_data, self.last_data, self.last, self.last_ack];
         let first = |origin: Option<Origin>| origin.map_or(0, |origin| origin.packet.value());
-        let pending = self.pending.as_ref().map_or(0, |pending| u64::from(pending.largest));
-        origins.into_iter().map(first).fold(self.bytes ^ self.segments ^ pending, |all, origin| all ^ origin)
+        let pending = u64::from(self.largest_pending);
+        origins.into_iter().map(first).fold(self.bytes ^ u64::from(self.segments) ^ pending, |all, origin| all ^ origin)
     }
 
     /// What is kept aside; empty for most.
@@ -148,10 +186,11 @@ impl Half {
 
     /// What the segments told, when there will be no more.
     pub(super) fn into_facts(self) -> EndFacts {
+        let (pending, hop_limits) = (self.pending(), self.hop_limits());
         let aside = self.aside.map_or(Aside::NONE, |aside| *aside);
         EndFacts {
-            segments: self.segments,
-            data_segments: self.data_segments,
+            segments: self.segments.into(),
+            data_segments: self.data_segments.into(),
             bytes: self.bytes,
             from_start: self.from_start,
             first_data: self.first_data,
@@ -161,15 +200,15 @@ impl Half {
             reset: aside.reset,
             rst_without_ack: aside.rst_without_ack,
             last: self.last,
-            pending: self.pending,
+            pending,
             largest_acked: self.largest_acked,
             last_ack: self.last_ack,
-            acked: self.acked,
+            acked: self.acked.get(),
             keep_alives: aside.keep_alives,
             syn_retransmissions: aside.syn_retransmissions,
             mss: self.mss,
             window_scale: self.window_scale,
-            hop_limits: self.hop_limits,
+            hop_limits,
             anomalies: aside.anomalies,
         }
     }
@@ -192,10 +231,19 @@ impl Half {
     /// A segment with a SYN, data or a FIN.
     #[inline]
     pub(super) fn note_hop_limit(&mut self, segment: &Segment<'_>) {
-        match &mut self.hop_limits {
-            Some(limits) => limits.add(segment.hop_limit),
-            none => *none = Some(HopLimits::of(segment.hop_limit, segment.origin.packet)),
+        let hop_limit = segment.hop_limit;
+        if self.hop_limit_seen.is_none() {
+            self.hop_limit_seen = Some(segment.origin.packet);
+            (self.lowest_hop_limit, self.highest_hop_limit) = (hop_limit, hop_limit);
         }
+        self.lowest_hop_limit = self.lowest_hop_limit.min(hop_limit);
+        self.highest_hop_limit = self.highest_hop_limit.max(hop_limit);
+    }
+
+    /// The hop limits of this end's segments with a SYN, data or a FIN.
+    pub(super) fn hop_limits(&self) -> Option<HopLimits> {
+        let (lowest, highest) = (self.lowest_hop_limit, self.highest_hop_limit);
+        self.hop_limit_seen.map(|seen_at| HopLimits { lowest, highest, seen_at })
     }
 
     /// New data of `len` bytes, with which the stream has come to where it stands; `acked` of it is acknowledged, and
@@ -212,12 +260,18 @@ impl Half {
 
     #[inline]
     fn note_sent(&mut self, origin: Origin, len: u32, before: Origin) {
-        let pending = self.pending.get_or_insert_with(|| Pending {
-            since: origin,
-            quiet_before: origin.seconds_since(&before),
-            largest: 0,
-        });
-        pending.largest = pending.largest.max(len);
+        if self.pending.is_none() {
+            self.pending = Some(Unacknowledged { since: origin, quiet_since: before.time });
+            self.largest_pending = 0;
+        }
+        self.largest_pending = self.largest_pending.max(len);
+    }
+
+    /// What the peer has not acknowledged.
+    fn pending(&self) -> Option<Pending> {
+        let Unacknowledged { since, quiet_since } = self.pending?;
+        let quiet_before = since.time.zip(quiet_since).map(|(since, before)| since.seconds_since(before));
+        Some(Pending { since, quiet_before, largest: self.largest_pending })
     }
 
     /// The peer acknowledged `news` more bytes, and with them `all` that was sent, or not.
@@ -225,10 +279,10 @@ impl Half {
     pub(super) fn note_acknowledged(&mut self, news: u64, all: bool, origin: Origin) {
         if let Some(pending) = &mut self.pending {
             // Which segments a part of the bytes came in is not kept: too large a guess is the careful one.
-            let passed = u32::try_from(news).unwrap_or(u32::MAX).min(pending.largest);
+            let passed = u32::try_from(news).unwrap_or(u32::MAX).min(self.largest_pending);
             self.largest_acked = self.largest_acked.max(passed);
             pending.since = origin;
-            pending.quiet_before = None;
+            pending.quiet_since = None;
         }
         if all {
             self.pending = None;
@@ -319,7 +373,7 @@ impl Half {
     /// Whether an acknowledgement of this end would be news.
     #[inline]
     pub(super) fn is_news(&self, ack: SeqNumber) -> bool {
-        self.highest_ack.is_none_or(|highest| (1..=PLAUSIBLE).contains(&ack.distance_from(highest)))
+        !self.has_acked || (1..=PLAUSIBLE).contains(&ack.distance_from(SeqNumber(self.highest_ack)))
     }
 
     /// Takes note of an acknowledgement that this end sent; true if it is news.
@@ -327,7 +381,7 @@ impl Half {
     pub(super) fn sent_ack(&mut self, ack: SeqNumber) -> bool {
         let news = self.is_news(ack);
         if news {
-            self.highest_ack = Some(ack);
+            (self.highest_ack, self.has_acked) = (ack.0, true);
         }
         news
     }
@@ -371,7 +425,7 @@ impl Half {
     /// The highest acknowledgement that this end sent.
     #[inline]
     pub(super) fn highest_ack(&self) -> Option<SeqNumber> {
-        self.highest_ack
+        self.has_acked.then_some(SeqNumber(self.highest_ack))
     }
 
     /// The offset that the peer acknowledges with `ack`.

@@ -4,7 +4,7 @@ use super::bases::Bases;
 use super::copies::{Copies, CopyFacts, Known, Point};
 use super::delivered::Direction;
 use super::edges::Edges;
-use super::half::{Anchored, Half};
+use super::half::{Anchored, Aside, Half};
 use super::index::Network;
 use super::passages::Passages;
 use super::reassembly::{PeerView, Reassembly};
@@ -31,8 +31,6 @@ pub(super) struct OpenFlow<S> {
     pub(super) queued: bool,
     /// Which of several flows between its endpoints it is, see [`FlowIndex::others`](super::index::FlowIndex::others).
     pub(super) network: Network,
-    /// The segment that ended it, or the last one since that brought new data.
-    pub(super) lingers_since: Origin,
     first: Origin,
     pub(super) last: Origin,
     /// Where its first segment was recorded.
@@ -42,8 +40,10 @@ pub(super) struct OpenFlow<S> {
     pub(super) is_tombstone: bool,
     /// Bytes that its consumer kept after the last segment.
     kept: u32,
-    syn: Option<(End, Origin)>,
-    syn_ack: Option<(End, Origin)>,
+    /// The first SYN without and with ACK, and who sent them.
+    syn: Option<Origin>,
+    syn_ack: Option<Origin>,
+    syn_from: [End; 2],
     pub(super) halves: PerEnd<Half>,
     pub(super) rare: Option<Box<Rare>>,
     pub(super) sink: S,
@@ -70,7 +70,6 @@ impl<S: StreamSink> OpenFlow<S> {
             over: None,
             queued: false,
             network,
-            lingers_since: start.origin,
             first: start.origin,
             last: start.origin,
             point: Point::of(segment),
@@ -79,6 +78,7 @@ impl<S: StreamSink> OpenFlow<S> {
             kept: 0,
             syn: None,
             syn_ack: None,
+            syn_from: End::BOTH,
             halves: PerEnd::default(),
             rare: None,
             sink,
@@ -169,7 +169,7 @@ impl<S: StreamSink> OpenFlow<S> {
                 self.reassembly(end, budget, context).give_up_overdue(segment.origin);
             }
         }
-        self.close_if_both_sent_fin(segment.origin);
+        self.close_if_both_sent_fin();
     }
 
     /// No segment equal to this one can have come before: it would have been the end's first, or have brought its numbers
@@ -193,22 +193,32 @@ impl<S: StreamSink> OpenFlow<S> {
         self.halves[from].follow(segment.seq.plus(segment.sequence_len()), segment.ack);
         if segment.flags.rst() {
             self.over.get_or_insert(FlowEnd::Reset);
-            self.lingers_since = segment.origin;
-        } else if segment.sequence_len() > 0 {
-            self.lingers_since = segment.origin;
+        }
+        if segment.flags.rst() || segment.sequence_len() > 0 {
+            self.halves[from].last_data = Some(segment.origin);
         }
         if segment.flags.fin() {
             self.halves[from].aside_mut().fin.get_or_insert(segment.origin);
-            self.close_if_both_sent_fin(segment.origin);
+            self.close_if_both_sent_fin();
         }
     }
 
-    fn close_if_both_sent_fin(&mut self, now: Origin) {
+    fn close_if_both_sent_fin(&mut self) {
         let sent_fin = |half: &Half| half.aside().fin.is_some();
         if self.over.is_none() && sent_fin(&self.halves.a) && sent_fin(&self.halves.b) {
             self.over = Some(FlowEnd::Closed);
-            self.lingers_since = now;
         }
+    }
+
+    /// The segment that ended it, or the last one since that brought new data; its first one if there is none.
+    pub(super) fn lingers_since(&self) -> Origin {
+        let of = |half: &Half| {
+            let Aside { fin, rst, .. } = half.aside();
+            let fin = fin.filter(|_| self.over == Some(FlowEnd::Closed));
+            let rst = rst.filter(|_| self.over.is_some());
+            half.last_data.max(fin).max(rst)
+        };
+        of(&self.halves.a).max(of(&self.halves.b)).unwrap_or(self.first)
     }
 
     /// Lets go of what nobody asks for once its consumer wants no more bytes.
@@ -243,8 +253,8 @@ impl<S: StreamSink> OpenFlow<S> {
     /// Reads a little of all that the next segment will need.
     #[inline]
     pub(super) fn touch(&self) -> u64 {
-        let Self { number, last, lingers_since, kept, halves, .. } = self;
-        let own = number.0 ^ last.packet.value() ^ lingers_since.packet.value() ^ u64::from(*kept);
+        let Self { number, last, kept, halves, .. } = self;
+        let own = number.0 ^ last.packet.value() ^ u64::from(*kept);
         own ^ halves.a.touch() ^ halves.b.touch()
     }
 
@@ -275,6 +285,7 @@ impl<S: StreamSink> OpenFlow<S> {
         if !self.is_tombstone {
             self.reassembly(End::A, budget, context).tell_acknowledged();
         }
+        let (over_since, [syn, syn_ack]) = (self.lingers_since(), self.opening());
         let Rare { duplicates, copies, icmp, passages } = self.rare.map_or_else(Rare::default, |rare| *rare);
         let path = passages.map(|passages| {
             budget.passages = budget.passages.saturating_sub(passages.len());
@@ -282,7 +293,7 @@ impl<S: StreamSink> OpenFlow<S> {
         });
         let PerEnd { a, b } = self.halves;
         let ends = PerEnd { a: a.into_facts(), b: b.into_facts() };
-        let tcp = TcpFacts { ends, syn: self.syn, syn_ack: self.syn_ack, duplicates, icmp, copies, path };
+        let tcp = TcpFacts { ends, syn, syn_ack, duplicates, icmp, copies, path };
         let [a, b] = self.bases.endpoints();
         Flow {
             number: self.number,
@@ -291,9 +302,15 @@ impl<S: StreamSink> OpenFlow<S> {
             last: self.last,
             tcp,
             end: self.over.unwrap_or(why),
-            over_since: self.lingers_since,
+            over_since,
             sink: self.sink,
         }
+    }
+
+    /// The first SYN without and with ACK, and who sent them.
+    fn opening(&self) -> [Option<(End, Origin)>; 2] {
+        let [syn_from, syn_ack_from] = self.syn_from;
+        [self.syn.map(|at| (syn_from, at)), self.syn_ack.map(|at| (syn_ack_from, at))]
     }
 
     fn reassembly<'r>(
@@ -304,7 +321,7 @@ impl<S: StreamSink> OpenFlow<S> {
     ) -> Reassembly<'r, S> {
         let peer = &self.halves[from.other()];
         let closed = peer.anomalies().zero_window_since.is_some();
-        let peer = PeerView { acked: peer.acked, absent: peer.segments == 0, closed };
+        let peer = PeerView { acked: peer.acked.get(), absent: peer.segments == 0, closed };
         let half = &mut self.halves[from];
         let direction = Direction { flow: self.number, from };
         let (untold, sink) = (&mut self.untold, &mut self.sink);
@@ -314,8 +331,9 @@ impl<S: StreamSink> OpenFlow<S> {
     /// A flow that is seen on more than one interface. True when another one brought the segment before.
     #[cold]
     fn sight(&mut self, from: End, segment: &Segment<'_>, kept: &mut usize) -> bool {
-        let Self { halves, point, first, last, syn, syn_ack, rare, .. } = self;
-        let begin = || Passages::begin(point.interface, (*first, *last), [*syn, *syn_ack], halves);
+        let opening = self.opening();
+        let Self { halves, point, first, last, rare, .. } = self;
+        let begin = || Passages::begin(point.interface, (*first, *last), opening, halves);
         let passages = &mut rare.get_or_insert_default().passages;
         passages.get_or_insert_with(begin).sight(from, segment, kept)
     }
@@ -334,22 +352,28 @@ impl<S: StreamSink> OpenFlow<S> {
         let copies = copies.get_or_insert_with(|| {
             let mut copies = CopyFacts { points: vec![(self.point, 0)], ..CopyFacts::default() };
             for end in End::BOTH {
-                let known = halves[end].hop_limits.into_iter();
+                let known = halves[end].hop_limits().into_iter();
                 known.flat_map(|hops| [hops.lowest, hops.highest]).for_each(|hops| copies.add_hop_limit(hops, end));
             }
             Box::new(copies)
         });
         copies.note(segment, from);
         // Recorded before and after a router, a RST need not come from the point of the first data.
-        if let Some(hops) = halves[from].hop_limits.as_mut().filter(|_| segment.sequence_len() > 0) {
-            hops.add(segment.hop_limit);
+        if halves[from].hop_limits().is_some() && segment.sequence_len() > 0 {
+            halves[from].note_hop_limit(segment);
         }
     }
 
     fn syn(&mut self, from: End, segment: &Segment<'_>) {
-        let first = if segment.flags.ack() { &mut self.syn_ack } else { &mut self.syn };
-        let repeats = first.is_some_and(|(end, _)| end == from);
-        first.get_or_insert((from, segment.origin));
+        let [syn_from, syn_ack_from] = &mut self.syn_from;
+        let (first, by) = match segment.flags.ack() {
+            true => (&mut self.syn_ack, syn_ack_from),
+            false => (&mut self.syn, syn_from),
+        };
+        let repeats = first.is_some() && *by == from;
+        if first.is_none() {
+            (*first, *by) = (Some(segment.origin), from);
+        }
         let half = &mut self.halves[from];
         if repeats {
             half.aside_mut().syn_retransmissions += 1;
@@ -366,7 +390,7 @@ impl<S: StreamSink> OpenFlow<S> {
     fn ack(&mut self, from: End, ack: SeqNumber, segment: &Segment<'_>) {
         let peer = from.other();
         // A handshake tells where the peer's stream starts even if its SYN was not captured.
-        let opens = self.syn.is_some_and(|(end, _)| end == from) && self.halves[from].bytes == 0;
+        let opens = self.syn.is_some() && self.syn_from[0] == from && self.halves[from].bytes == 0;
         if !segment.flags.rst() && (segment.flags.syn() || opens) {
             self.halves[peer].start_at(ack);
         }
@@ -384,12 +408,12 @@ impl<S: StreamSink> OpenFlow<S> {
         let acked = self.halves[peer].acknowledged(ack);
         if news {
             self.halves[from].last_ack = Some(segment.origin);
-            let before = self.halves[from].acked.map_or(0, |acked| acked.0);
+            let before = self.halves[from].acked.get().map_or(0, |acked| acked.0);
             let upto = acked.map_or(before, |acked| acked.0);
             let all = upto >= self.halves[peer].bytes;
             self.halves[peer].note_acknowledged(upto.saturating_sub(before), all, segment.origin);
         }
-        self.halves[from].acked = self.halves[from].acked.max(acked);
+        self.halves[from].acked = self.halves[from].acked.max(acked.into());
         self.untold[from] |= acked.is_some();
         if news && !segment.flags.rst() {
             self.outlives_reset(from, segment.origin);
@@ -399,7 +423,7 @@ impl<S: StreamSink> OpenFlow<S> {
     /// `end`'s stream got a start: what its peer acknowledged means something now.
     fn refresh_acked(&mut self, end: End) {
         let ack = self.halves[end.other()].highest_ack();
-        self.halves[end.other()].acked = ack.and_then(|ack| self.halves[end].acknowledged(ack));
+        self.halves[end.other()].acked = ack.and_then(|ack| self.halves[end].acknowledged(ack)).into();
     }
 
     fn rst(&mut self, from: End, segment: &Segment<'_>, budget: &mut Budget, context: &mut S::Context) {
@@ -417,13 +441,11 @@ impl<S: StreamSink> OpenFlow<S> {
         reassembly.half.aside_mut().reset = Some(Box::new(reset));
         reassembly.end(StreamEndKind::Rst, segment.origin);
         self.over.get_or_insert(FlowEnd::Reset);
-        self.lingers_since = segment.origin;
     }
 
     /// `from` sent data that is new; `before` is the packet of this flow before it.
     fn new_data(&mut self, from: End, segment: &Segment<'_>, before: Origin) {
-        self.lingers_since = segment.origin;
-        let acked = self.halves[from.other()].acked;
+        let acked = self.halves[from.other()].acked.get();
         let half = &mut self.halves[from];
         half.note_new_data(segment.origin, segment.data_len(), acked, before);
         let bytes = half.bytes;
@@ -444,7 +466,7 @@ impl<S: StreamSink> OpenFlow<S> {
         if let Some(reset) = self.halves[from].known_aside_mut().and_then(|aside| aside.reset.as_mut()) {
             reset.went_on = Some(origin);
         }
-        let acked = self.halves[from].acked;
+        let acked = self.halves[from].acked.get();
         let outlived = |reset: &Reset| reset.data_after && acked.is_some_and(|acked| acked.0 > reset.limit());
         let Some(peer) = self.halves[from.other()].known_aside_mut() else { return };
         if peer.reset.as_deref().is_some_and(outlived)
@@ -463,7 +485,7 @@ impl<S: StreamSink> OpenFlow<S> {
         }
         let (peer, seen) = (from.other(), self.halves[from.other()].bytes);
         let acked = segment.ack.and_then(|ack| self.halves[peer].acknowledged(ack));
-        if acked.is_some_and(|acked| acked.0 > seen) && self.halves[from].acked == acked {
+        if acked.is_some_and(|acked| acked.0 > seen) && self.halves[from].acked.get() == acked {
             self.halves[from].anomalies_mut().answers_unseen = Some(segment.origin);
         }
     }
@@ -471,7 +493,7 @@ impl<S: StreamSink> OpenFlow<S> {
     /// `from` has just sent its FIN.
     fn note_fin(&mut self, from: End) {
         let seen = self.halves[from.other()].bytes;
-        if let Some(acked) = self.halves[from].acked.filter(|acked| acked.0 > seen) {
+        if let Some(acked) = self.halves[from].acked.get().filter(|acked| acked.0 > seen) {
             self.halves[from].anomalies_mut().fin_answers = Some(acked);
         }
     }

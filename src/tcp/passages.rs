@@ -180,13 +180,13 @@ impl Passages {
     ) -> Box<Self> {
         let mut point = PointFacts::new(interface, first);
         point.last = last;
-        point.segments = halves.a.segments.saturating_add(halves.b.segments);
+        point.segments = halves.a.segments.saturating_add(halves.b.segments).into();
         for (end, origin) in opening.into_iter().flatten() {
             point.syn[end].get_or_insert(origin);
         }
         for end in End::BOTH {
             point.fin[end] = halves[end].aside().fin;
-            point.hop_limits[end] = halves[end].hop_limits.map(|limits| (limits.lowest, limits.highest));
+            point.hop_limits[end] = halves[end].hop_limits().map(|limits| (limits.lowest, limits.highest));
         }
         let way = |head: Option<SeqNumber>| Way { head: head.map(|seq| (seq, 0)), ..Way::default() };
         let ways = PerEnd { a: way(halves.a.head()), b: way(halves.b.head()) };

@@ -13,7 +13,7 @@ use crate::stream::{Chunk, End, Gap, GapReason, PerEnd, StreamEnd, StreamEndKind
 use crate::units::{Origin, PacketNumber, StreamOffset};
 
 /// Segments of the same end after which a hole that the peer acknowledged is given up.
-const PATIENCE_SEGMENTS: u64 = 64;
+const PATIENCE_SEGMENTS: u32 = 64;
 
 /// Seconds after which a hole that the peer acknowledged is given up.
 const PATIENCE_SECONDS: f64 = 2.0;
@@ -68,7 +68,7 @@ impl<S: StreamSink> Reassembly<'_, S> {
             self.probe(segment.origin);
             return anchored;
         }
-        self.half.data_segments += u64::from(len > 0);
+        self.half.data_segments += u32::from(len > 0);
         // Bytes before the start of a stream that was joined late have no offset.
         let start = self.half.bytes.cast_signed().saturating_add(distance);
         let before = start.min(0).unsigned_abs();
@@ -370,8 +370,8 @@ impl<S: StreamSink> Reassembly<'_, S> {
 
     /// Tells the sink what was acknowledged since it was last told something.
     pub(super) fn tell_acknowledged(&mut self) {
-        let (own, peer) = (self.half.acked, self.peer.acked);
-        tell_acknowledged(self.sink, self.untold, self.direction.from, own, peer);
+        let acked = (self.half.acked.get(), self.peer.acked);
+        tell_acknowledged(self.sink, self.untold, self.direction.from, acked);
     }
 
     /// Tells the sink how this end finished.
@@ -433,8 +433,7 @@ pub(super) fn tell_acknowledged<S: StreamSink>(
     sink: &mut S,
     untold: &mut PerEnd<bool>,
     end: End,
-    own: Option<StreamOffset>,
-    peer: Option<StreamOffset>,
+    (own, peer): (Option<StreamOffset>, Option<StreamOffset>),
 ) {
     for (by, acked) in [(end, own), (end.other(), peer)] {
         if std::mem::take(&mut untold[by])

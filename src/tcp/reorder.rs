@@ -56,7 +56,7 @@ pub(super) struct Piece {
     cut: u64,
     origin: Origin,
     /// Segments that this end had sent when it came.
-    segments: u64,
+    segments: u32,
 }
 
 impl Piece {
@@ -116,7 +116,7 @@ impl Reorder {
     }
 
     /// Segments that the end had sent when the first waiting piece came.
-    pub(super) fn waiting_since_segment(&self) -> Option<u64> {
+    pub(super) fn waiting_since_segment(&self) -> Option<u32> {
         self.pieces.front().map(|piece| piece.segments)
     }
 
@@ -145,7 +145,7 @@ impl Reorder {
     }
 
     /// Copies what `span` brings between the pieces that are there.
-    pub(super) fn insert(&mut self, mut span: Span<'_>, segments: u64, budget: &mut Budget) -> Overlap {
+    pub(super) fn insert(&mut self, mut span: Span<'_>, segments: u32, budget: &mut Budget) -> Overlap {
         let mut overlap = Overlap::default();
         // The first piece that ends after the start of the span; most spans belong at the end.
         let mut at = match self.pieces.back() {

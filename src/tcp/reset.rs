@@ -19,15 +19,6 @@ pub struct HopLimits {
 }
 
 impl HopLimits {
-    pub(super) fn of(hop_limit: u8, seen_at: PacketNumber) -> Self {
-        Self { lowest: hop_limit, highest: hop_limit, seen_at }
-    }
-
-    pub(super) fn add(&mut self, hop_limit: u8) {
-        self.lowest = self.lowest.min(hop_limit);
-        self.highest = self.highest.max(hop_limit);
-    }
-
     /// By how many hops the way of a packet with `hop_limit` differs from the way of these; 0 when it may be the same.
     ///
     /// Hosts start at 64, 128 or 255, and one host may start some of its packets at another of these than the rest, so
@@ -108,10 +99,10 @@ mod tests {
 
     #[test]
     fn ways_are_compared_and_not_numbers() {
-        let mut usual = HopLimits::of(57, PacketNumber::FIRST);
+        let usual = HopLimits { lowest: 57, highest: 57, seen_at: PacketNumber::FIRST };
         // The same way from another start; one hop more; a neighbour.
         assert_eq!([121, 248, 56, 64, 255].map(|limit| usual.hops_off(limit)), [0, 0, 1, 7, 7]);
-        usual.add(54);
+        let usual = HopLimits { lowest: 54, ..usual };
         assert_eq!([54, 55, 57, 53, 60].map(|limit| usual.hops_off(limit)), [0, 0, 0, 1, 3]);
     }
 }

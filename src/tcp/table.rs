@@ -93,7 +93,7 @@ impl<S: StreamSink> FlowTable<S> {
         }
         if flow.over.is_some() && !flow.queued {
             flow.queued = true;
-            let entry = (slot, flow.number, flow.lingers_since);
+            let entry = (slot, flow.number, flow.lingers_since());
             self.drop_stale();
             self.lingering.push_back(entry);
         }
@@ -114,8 +114,9 @@ impl<S: StreamSink> FlowTable<S> {
             let Some(flow) = self.flows.get_mut(slot).filter(|flow| flow.number == number) else { continue };
             if flow.over.is_none() {
                 flow.queued = false;
-            } else if flow.lingers_since != since {
-                self.lingering.push_back((slot, number, flow.lingers_since));
+            } else if flow.lingers_since() != since {
+                let since = flow.lingers_since();
+                self.lingering.push_back((slot, number, since));
             } else {
                 self.close(slot, FlowEnd::Closed, context);
             }

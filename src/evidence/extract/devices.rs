@@ -141,7 +141,7 @@ fn known(answer: Answer) -> Result<Option<f64>, WhyUnknown> {
 
 /// The longest silence before the last one, and whether nothing is missing in it.
 fn longest_silence(view: &View<'_>) -> Option<(Silence, bool)> {
-    let longest = view.connection.longest_silence?;
+    let longest = *view.connection.longest_silence.as_deref()?;
     let hidden = |side: Side| {
         let sides = &view.connection.visibility[side];
         let mut holes = sides.holes().iter();
@@ -327,7 +327,7 @@ pub(in crate::evidence) fn idle_limit_s(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn idle_survived_s(view: &View<'_>) -> Answer {
-    of_end(view, |fitting| match (view.connection.longest_silence, fitting.outlived) {
+    of_end(view, |fitting| match (view.connection.longest_silence.as_deref(), fitting.outlived) {
         (Some(longest), Some(outlived)) => seconds(Some(outlived)).at([longest.since, longest.until]),
         _ => absent(),
     })

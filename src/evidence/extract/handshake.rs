@@ -68,7 +68,7 @@ pub(in crate::evidence) fn status(view: &View<'_>) -> Answer {
 
 pub(in crate::evidence) fn body_code(view: &View<'_>) -> Answer {
     let handshake = &view.connection.handshake;
-    match (handshake.body_code, &handshake.response) {
+    match (handshake.body_code.as_deref().copied(), &handshake.response) {
         (Some(code), Some(response)) => Answer::new(Known::Seen(Value::Int(code))).at([response.last]),
         _ if handshake.outcome == Outcome::Rejected => or_unknown(view.bytes_of(Side::Server).map(|()| absent())),
         _ => of_response(view, |_| absent()),
@@ -239,11 +239,11 @@ pub(in crate::evidence) fn proxy(view: &View<'_>) -> Answer {
 }
 
 pub(in crate::evidence) fn front(view: &View<'_>) -> Answer {
-    leg(view, view.connection.handshake.front.as_deref().filter(|front| !front.stripped))
+    leg(view, view.connection.front.as_deref().filter(|front| !front.stripped))
 }
 
 pub(in crate::evidence) fn behind(view: &View<'_>) -> Answer {
-    leg(view, view.connection.handshake.behind.as_deref().filter(|behind| behind.stripped))
+    leg(view, view.connection.behind.as_deref().filter(|behind| behind.stripped))
 }
 
 /// The address that received the request on another connection, and that connection as Wireshark's filter.
