@@ -1,16 +1,14 @@
 //! Numbers of flows: each flow has the rank of its first packet among those of all flows, as in Wireshark.
 //!
-//! A lane knows its own flows only, by their first packets. One bit for each packet says whether a flow began there, so
-//! that a rank is a count of bits, most of which are counted beforehand; the bits of a stretch of packets go when all flows
-//! that began there are over.
+//! A lane knows its own flows only, by their first packets. So these are listed, in stretches of packets: a rank is that of the
+//! stretch's first flow and the place in its list, and a list goes when all flows that began there are over.
 
 use crate::units::PacketNumber;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
-/// Packets of one stretch.
-const STRETCH: u64 = 64 * WORDS as u64;
-const WORDS: usize = 64;
+/// Packets of one stretch: places in it take two bytes.
+const STRETCH: u64 = 4096;
 
 /// The numbers of the flows that are not over.
 #[derive(Debug, Default)]
@@ -26,44 +24,39 @@ struct Stretch {
     first: u64,
     /// Flows that began here and are not over.
     open: u32,
-    begins: [u64; WORDS],
-    /// How many flows began here before each of these words, of those in which one began.
-    before: [u16; WORDS],
+    /// The places at which flows began, ascending.
+    begins: Vec<u16>,
 }
 
-/// The stretch of a packet, and its place there: the word and the bit.
-fn place(packet: PacketNumber) -> (u64, usize, u32) {
+/// The stretch of a packet, and its place there.
+fn place(packet: PacketNumber) -> (u64, u16) {
     let packet = packet.value();
-    (packet / STRETCH, (packet % STRETCH / 64) as usize, (packet % 64) as u32)
+    (packet / STRETCH, (packet % STRETCH) as u16)
 }
 
 impl Numbers {
     /// A flow begins with this packet. Flows have to be told in the order of their first packets.
     pub(super) fn begin(&mut self, packet: PacketNumber) {
-        let (stretch, word, bit) = place(packet);
+        let (stretch, place) = place(packet);
         let first = self.begun;
-        let new = || Stretch { first, open: 0, begins: [0; WORDS], before: [0; WORDS] };
+        let new = || Stretch { first, open: 0, begins: Vec::new() };
         let stretch = self.stretches.entry(stretch).or_insert_with(new);
-        if stretch.begins[word] == 0 {
-            stretch.before[word] = (first - stretch.first) as u16;
-        }
-        stretch.begins[word] |= 1 << bit;
+        stretch.begins.push(place);
         stretch.open += 1;
         self.begun += 1;
     }
 
     /// The number of the flow that began with this packet and is not over.
     pub(super) fn of(&self, packet: PacketNumber) -> u64 {
-        let (stretch, word, bit) = place(packet);
+        let (stretch, place) = place(packet);
         let Some(stretch) = self.stretches.get(&stretch) else { return self.begun };
-        let here = (stretch.begins[word] & ((1 << bit) - 1)).count_ones();
-        stretch.first + u64::from(stretch.before[word]) + u64::from(here)
+        stretch.first + stretch.begins.partition_point(|begins| *begins < place) as u64
     }
 
     /// The flow that began with this packet is over: its number, for the last time.
     pub(super) fn end(&mut self, packet: PacketNumber) -> u64 {
         let number = self.of(packet);
-        let (at, ..) = place(packet);
+        let (at, _) = place(packet);
         if let Some(stretch) = self.stretches.get_mut(&at) {
             stretch.open = stretch.open.saturating_sub(1);
             if stretch.open == 0 {

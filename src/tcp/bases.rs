@@ -13,9 +13,13 @@ pub(super) struct Bases {
     seqs: Seqs,
 }
 
-/// The numbers alone, of a flow that is gone: those who know its endpoints know their order.
+/// The numbers alone, of a flow that is gone: those who know its endpoints know their order. They lie close together, because
+/// there are many.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Gone(Seqs);
+pub(super) struct Gone {
+    seqs: [SeqNumber; 2],
+    known: [bool; 2],
+}
 
 /// The number of each end, if it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,17 +83,27 @@ impl Bases {
 impl Gone {
     pub(super) fn new(bases: &Bases) -> Self {
         let ([one, other], Seqs([a, b])) = (bases.endpoints(), bases.seqs);
-        Self(Seqs(if one <= other { [a, b] } else { [b, a] }))
+        Self::of(Seqs(if one <= other { [a, b] } else { [b, a] }))
+    }
+
+    fn of(Seqs(seqs): Seqs) -> Self {
+        Self { seqs: seqs.map(|seq| seq.unwrap_or(SeqNumber(0))), known: seqs.map(|seq| seq.is_some()) }
+    }
+
+    fn seqs(&self) -> Seqs {
+        Seqs([0, 1].map(|at| self.known[at].then_some(self.seqs[at])))
     }
 
     /// [`Bases::reused_by`].
     pub(super) fn reused_by(&self, segment: &Segment<'_>) -> bool {
-        Seqs::may_reuse(segment) && self.0.differ(Self::end(segment), segment)
+        Seqs::may_reuse(segment) && self.seqs().differ(Self::end(segment), segment)
     }
 
     /// [`Bases::note`].
     pub(super) fn note(&mut self, segment: &Segment<'_>) {
-        self.0.note(Self::end(segment), segment);
+        let mut seqs = self.seqs();
+        seqs.note(Self::end(segment), segment);
+        *self = Self::of(seqs);
     }
 
     /// Who sent a segment: the lesser endpoint is the first.

@@ -2,7 +2,8 @@
 //!
 //! Flows that are gone are remembered, so that their late packets open no new flow: in two generations of
 //! [`GENERATION`] each, of which the older one is forgotten when the younger one is full. They have maps of their own: that of the
-//! open ones is asked for every packet and stays small.
+//! open ones is asked for every packet and stays small, and theirs know endpoints by a hash of 64 bits alone, which another of some
+//! ten thousand shares once in 10¹⁴ flows.
 //!
 //! Tunnels may carry several networks that use the same addresses. Flows between the same endpoints whose numbers show
 //! that they cannot be one have a [`Network`] each; all but the first are kept aside and forgotten when they end. The hash is seeded: captures may be made by an enemy.
@@ -11,10 +12,11 @@ use super::bases::{Bases, Gone};
 use crate::units::Endpoint;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Flows of one generation: as many as a table of 16,384 places takes.
-const GENERATION: usize = 14_336;
+/// Flows of one generation: as many as a table of 4096 places takes.
+const GENERATION: usize = 3584;
 
 /// Both endpoints of a flow, the same for both directions.
 ///
@@ -80,12 +82,17 @@ pub(super) enum Latest<'i> {
     Gone(&'i mut Gone),
 }
 
+/// The hash of a key, in halves: a table of them is closely packed.
+type Print = [u32; 2];
+
 /// The index.
 pub(super) struct FlowIndex {
     /// Slots of open flows.
-    open: Map<u32>,
+    open: Open,
     /// Flows that are gone: of the younger generation, and of the older one.
-    gone: [Map<Gone>; 2],
+    gone: [HashMap<Print, Gone, RandomState>; 2],
+    /// Makes prints.
+    hasher: RandomState,
     /// Open flows of other networks than the first.
     others: HashMap<(FlowKey, Network), u32, RandomState>,
     generation: usize,
@@ -95,8 +102,9 @@ impl FlowIndex {
     /// An index that remembers at most `limit` flows after their end.
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            open: Map::default(),
-            gone: [Map::default(), Map::default()],
+            open: Open::default(),
+            gone: [HashMap::default(), HashMap::default()],
+            hasher: RandomState::default(),
             others: HashMap::default(),
             generation: (limit / 2).clamp(1, GENERATION),
         }
@@ -105,20 +113,29 @@ impl FlowIndex {
     #[inline]
     pub(super) fn latest(&mut self, key: &FlowKey) -> Option<Latest<'_>> {
         match self.open.get(key) {
-            Some(slot) => Some(Latest::Open(*slot)),
-            None => self.gone.iter_mut().find_map(|gone| gone.get_mut(key)).map(Latest::Gone),
+            Some(slot) => Some(Latest::Open(slot)),
+            None => {
+                let print = self.print(key);
+                self.gone.iter_mut().find_map(|gone| gone.get_mut(&print)).map(Latest::Gone)
+            }
         }
+    }
+
+    fn print(&self, key: &FlowKey) -> Print {
+        let hash = self.hasher.hash_one(key);
+        [(hash >> 32) as u32, hash as u32]
     }
 
     /// The slot of the latest flow, if it is open.
     #[inline]
     pub(super) fn open_slot(&self, key: &FlowKey) -> Option<u32> {
-        self.open.get(key).copied()
+        self.open.get(key)
     }
 
     /// The latest flow of these endpoints is in `slot`.
     pub(super) fn open(&mut self, key: &FlowKey, slot: u32) {
-        self.gone.iter_mut().for_each(|gone| gone.remove(key));
+        let print = self.print(key);
+        self.gone.iter_mut().for_each(|gone| drop(gone.remove(&print)));
         self.open.insert(key, slot);
     }
 
@@ -157,51 +174,30 @@ impl FlowIndex {
             self.gone.swap(0, 1);
             self.gone[0].clear();
         }
-        self.gone[0].insert(&key, Gone::new(bases));
+        self.gone[0].insert(self.print(&key), Gone::new(bases));
     }
 }
 
-/// Values by key.
-struct Map<T> {
-    v4: HashMap<KeyV4, T, RandomState>,
-    v6: HashMap<KeyV6, T, RandomState>,
+/// Slots by key.
+#[derive(Default)]
+struct Open {
+    v4: HashMap<KeyV4, u32, RandomState>,
+    v6: HashMap<KeyV6, u32, RandomState>,
 }
 
-impl<T> Default for Map<T> {
-    fn default() -> Self {
-        Self { v4: HashMap::default(), v6: HashMap::default() }
-    }
-}
-
-impl<T> Map<T> {
+impl Open {
     #[inline]
-    fn get(&self, key: &FlowKey) -> Option<&T> {
+    fn get(&self, key: &FlowKey) -> Option<u32> {
         match key {
-            FlowKey::V4(key) => self.v4.get(key),
-            FlowKey::V6(key) => self.v6.get(key),
+            FlowKey::V4(key) => self.v4.get(key).copied(),
+            FlowKey::V6(key) => self.v6.get(key).copied(),
         }
     }
 
-    fn get_mut(&mut self, key: &FlowKey) -> Option<&mut T> {
+    fn insert(&mut self, key: &FlowKey, slot: u32) {
         match key {
-            FlowKey::V4(key) => self.v4.get_mut(key),
-            FlowKey::V6(key) => self.v6.get_mut(key),
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.v4.len() + self.v6.len()
-    }
-
-    fn clear(&mut self) {
-        self.v4.clear();
-        self.v6.clear();
-    }
-
-    fn insert(&mut self, key: &FlowKey, value: T) {
-        match key {
-            FlowKey::V4(key) => self.v4.insert(*key, value),
-            FlowKey::V6(key) => self.v6.insert(*key, value),
+            FlowKey::V4(key) => self.v4.insert(*key, slot),
+            FlowKey::V6(key) => self.v6.insert(*key, slot),
         };
     }
 
