@@ -9,13 +9,17 @@ mod support;
 
 use serde_json::Value;
 use std::io::Cursor;
+use std::sync::Arc;
 use support::net::flags;
 use support::{Acks, Capture, Conversation, Packet, Side, Upgrade};
 use wsdissect::capture::Reader;
+use wsdissect::catalog::knowledge::Knowledge;
 use wsdissect::catalog::language::Language;
+use wsdissect::middlebox::{Cut, Ending, Recognised};
 use wsdissect::report::Speaker;
 use wsdissect::report::json::ConnectionObject;
 use wsdissect::report::text::TextReport;
+use wsdissect::units::{Origin, PacketNumber};
 use wsdissect::{Analyzer, Options};
 
 /// What is said of one connection.
@@ -536,4 +540,40 @@ fn the_table_is_listed() {
     let limit = &nginx["limits"][0];
     assert_eq!((&limit["kind"], &limit["seconds"][0]), (&Value::from("idle"), &Value::from(60.0)));
     assert_eq!((&limit["grade"], &limit["client"][0]), (&Value::from("measured"), &Value::from("fin")));
+}
+
+#[test]
+fn no_limit_fits_where_none_is_that_short() {
+    let table = &Knowledge::builtin().tables.middleboxes;
+    let seen: Vec<Recognised> = [Side::Client, Side::Server]
+        .into_iter()
+        .flat_map(|side| {
+            let at = Origin { packet: PacketNumber::FIRST, time: None };
+            table.all().iter().map(move |device| Recognised { device: Arc::clone(device), side, at })
+        })
+        .collect();
+    let (mut fitting, mut excluded) = (0, 0);
+    for cut in [Cut::Fin, Cut::Rst, Cut::Forgotten, Cut::Close(1001, b""), Cut::Close(1000, b"Idle Timeout")] {
+        for (by, tenths) in (0..6100).flat_map(|tenths| [(Side::Client, tenths), (Side::Server, tenths)]) {
+            let seconds = Some(f64::from(tenths) / 10.0);
+            let ending = Ending {
+                cut,
+                by,
+                silence: seconds,
+                client_silence: seconds,
+                server_silence: seconds,
+                idle_before: seconds,
+                probed: false,
+                lifetime: seconds,
+                survived: None,
+                handshake_seen: true,
+            };
+            let (idle, lifetime) = (table.match_idle(&seen, &ending), table.match_lifetime(&seen, &ending));
+            assert!(table.has_idle_limit(&ending) || idle.is_empty(), "{ending:?}: {idle:?}");
+            assert!(table.has_lifetime_limit(&ending) || lifetime.is_empty(), "{ending:?}: {lifetime:?}");
+            fitting += idle.len() + lifetime.len();
+            excluded += usize::from(!table.has_idle_limit(&ending)) + usize::from(!table.has_lifetime_limit(&ending));
+        }
+    }
+    assert!(fitting > 100 && excluded > 100, "{fitting} {excluded}");
 }

@@ -60,12 +60,19 @@ impl Ends {
         Some(first)
     }
 
-    /// How many of the latest, without that of `flow`, were older than so many seconds.
-    pub(super) fn older_than(&self, seconds: f64, flow: u64) -> usize {
+    /// Whether this end is there as it is told now.
+    pub(super) fn has(&self, ended: &Ended) -> bool {
+        let from = self.list.partition_point(|end| end.time < ended.time);
+        let same_time = self.list.range(from..).take_while(|end| end.time == ended.time);
+        same_time.take(COMPARED).any(|end| end.flow == ended.flow && end.lifetime() == ended.lifetime())
+    }
+
+    /// How many of the latest, without those of flow `but`, were older than so many seconds.
+    pub(super) fn older_than(&self, seconds: f64, but: Option<u64>) -> usize {
         match &self.ages {
-            Some(ages) => ages.above(seconds, flow),
+            Some(ages) => ages.above(seconds, but),
             None => {
-                let older = |end: &&Ended| end.flow != flow && end.lifetime().is_some_and(|age| age > seconds);
+                let older = |end: &&Ended| Some(end.flow) != but && end.lifetime().is_some_and(|age| age > seconds);
                 self.list.iter().filter(older).count()
             }
         }
@@ -97,9 +104,9 @@ impl Ages {
         }
     }
 
-    fn above(&self, seconds: f64, flow: u64) -> usize {
-        let at = self.seconds.partition_point(|known| *known <= seconds);
-        self.flows[at..].iter().filter(|other| **other != flow).count()
+    fn above(&self, seconds: f64, but: Option<u64>) -> usize {
+        let older = &self.flows[self.seconds.partition_point(|known| *known <= seconds)..];
+        older.len() - but.map_or(0, |but| older.iter().filter(|flow| **flow == but).count())
     }
 }
 
@@ -129,7 +136,10 @@ mod tests {
             let (seconds, asking) = (random(40) as f64, flow - random(flow.min(700) + 1));
             let compared = ends.iter().rev().take(COMPARED).filter(|end| end.flow != asking);
             let older = compared.filter(|end| end.lifetime().is_some_and(|age| age > seconds)).count();
-            assert_eq!(ends.older_than(seconds, asking), older, "after {flow}");
+            assert_eq!(ends.older_than(seconds, Some(asking)), older, "after {flow}");
+            let own = ends.iter().rev().take(COMPARED).find(|end| end.flow == asking);
+            let own = own.is_some_and(|end| end.lifetime().is_some_and(|age| age > seconds));
+            assert_eq!(ends.older_than(seconds, None), older + usize::from(own), "after {flow}");
         }
         assert!(ends.len() > COMPARED);
     }

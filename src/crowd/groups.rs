@@ -336,7 +336,7 @@ impl<K: Hash + Eq> Groups<K> {
             same_lifetime: same_lifetime(list, &this),
             longest_survived: group.longest(own),
             outlasted: silence.map_or(0, |silence| group.outlasted(this.flow, own, silence)),
-            outlived: this.lifetime().map_or(0, |lifetime| group.outlived(&this, lifetime)),
+            outlived: this.lifetime().map_or(0, |lifetime| group.outlived(&this, lifetime, list)),
             refused: group.refused_after(this.time),
         })
     }
@@ -399,14 +399,17 @@ impl Group {
         Ok(left)
     }
 
-    /// How many others lived clearly longer than `lifetime`, or are still open and older than that.
-    fn outlived(&self, this: &Ended, lifetime: f64) -> u64 {
+    /// How many others lived clearly longer than `lifetime`, or are still open and older than that. `list` is where its own
+    /// end should be.
+    fn outlived(&self, this: &Ended, lifetime: f64, list: &Ends) -> u64 {
         let longer = lifetime + tolerance_of_age(lifetime) * 2.0;
         let older = |opened: &Timestamp| this.time.seconds_since(*opened) > longer;
         // The oldest come first.
         let open = self.open.iter().take(COMPARED).take_while(|(since, _)| older(since));
         let open = open.filter(|(_, flow)| *flow != this.flow).count();
-        let ended: usize = self.ends.iter().map(|(_, list)| list.older_than(longer, this.flow)).sum();
+        // Its own age is not that long; but what is remembered of it may be another end than the one that counts now.
+        let but = Some(this.flow).filter(|_| !list.has(this));
+        let ended: usize = self.ends.iter().map(|(_, list)| list.older_than(longer, but)).sum();
         (open + ended) as u64
     }
 

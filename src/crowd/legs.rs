@@ -9,13 +9,17 @@
 use crate::limits::Limits;
 use crate::units::{Endpoint, Origin, PacketNumber, PerSide, Side, Timestamp};
 use foldhash::fast::RandomState;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
 
 /// Legs remembered after they ended; then the oldest are forgotten.
 const ENDED: usize = 8192;
 
 /// Connections remembered that said the same; with three nobody knows which two belong together.
 const ALIKE: usize = 3;
+
+/// Servers looked out for as clients; with more there is taken to be a proxy.
+const SERVERS: usize = 64;
 
 /// Bytes that must have been said before the same words tell anything.
 const TELLING_BYTES: u64 = 16;
@@ -149,7 +153,10 @@ pub(super) struct Legs {
     seats: Vec<Leg>,
     free: Vec<u32>,
     of_flow: HashMap<u64, u32, RandomState>,
-    /// The first leg that has said something, by its hash.
+    /// Where legs lead to, while none of these hosts is a client as well: then there is no proxy between any two legs, and
+    /// what they say is not compared.
+    servers: Option<HashSet<IpAddr, RandomState>>,
+    /// The first leg that has said something, by its hash; none while that is not compared.
     by_words: HashMap<u64, u32, RandomState>,
     /// The other leg of a flow by its key, and whether this one is the front.
     linked: HashMap<u64, (u64, bool), RandomState>,
@@ -164,6 +171,7 @@ impl Legs {
             seats: Vec::new(),
             free: Vec::new(),
             of_flow: HashMap::default(),
+            servers: Some(HashSet::default()),
             by_words: HashMap::default(),
             linked: HashMap::default(),
             left: VecDeque::new(),
@@ -197,6 +205,19 @@ impl Legs {
             self.seats.push(leg);
             self.of_flow.insert(flow, seat);
         }
+        self.look_for_proxy(&endpoints);
+    }
+
+    /// Compares what all have said and will say, if this leg shows that there may be a proxy.
+    fn look_for_proxy(&mut self, endpoints: &PerSide<Endpoint>) {
+        let Some(servers) = &mut self.servers else { return };
+        let PerSide { client, server } = endpoints.map(|endpoint| endpoint.ip);
+        let is_client = |server: IpAddr| self.seats.iter().any(|leg| leg.endpoints.client.ip == server);
+        let is_proxy = servers.insert(server) && is_client(server);
+        if is_proxy || servers.contains(&client) || servers.len() > SERVERS {
+            self.servers = None;
+            (0..self.seats.len() as u32).for_each(|seat| self.compare_words(seat));
+        }
     }
 
     pub(super) fn spoke(&mut self, flow: u64, said: &Said) {
@@ -210,9 +231,17 @@ impl Legs {
         }
         let first = said.first.map(|first| first.map(|at| at.packet));
         self.seats[seat as usize].words = Some(Words { hash: said.hash, first, next: None });
-        match self.alike(said.hash).enumerate().last() {
+        if self.servers.is_none() {
+            self.compare_words(seat);
+        }
+    }
+
+    /// Puts a leg that has said something behind those that have said the same.
+    fn compare_words(&mut self, seat: u32) {
+        let Some(Words { hash, .. }) = self.seats[seat as usize].words else { return };
+        match self.alike(hash).enumerate().last() {
             None => {
-                self.by_words.insert(said.hash, seat);
+                self.by_words.insert(hash, seat);
             }
             Some((index, last)) if index + 1 < ALIKE => {
                 if let Some(words) = &mut self.seats[last as usize].words {
@@ -232,6 +261,9 @@ impl Legs {
     /// What this leg had said is not what it says now.
     fn forget_words(&mut self, seat: u32) {
         let Some(words) = self.seats.get_mut(seat as usize).and_then(|leg| leg.words.take()) else { return };
+        if self.servers.is_some() {
+            return;
+        }
         if self.by_words.get(&words.hash) == Some(&seat) {
             match words.next {
                 Some(next) => self.by_words.insert(words.hash, next),
@@ -308,4 +340,60 @@ fn relays(front: &Leg, back: &Leg) -> bool {
         && front.opened.zip(back.opened).is_none_or(|(front, back)| back.seconds_since(front).abs() <= OPENED_SECONDS)
         && before(on_front.first.client, on_back.first.client)
         && before(on_back.first.server, on_front.first.server)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leg(legs: &mut Legs, flow: u64, client: &str, server: &str) {
+        let endpoint = |text: &str| {
+            let address: std::net::SocketAddr = text.parse().expect("an address");
+            Endpoint { ip: address.ip(), port: address.port() }
+        };
+        let endpoints = PerSide { client: endpoint(client), server: endpoint(server) };
+        let packet = PacketNumber::new(flow).expect("not 0");
+        legs.opened(flow, endpoints, Origin { packet, time: None }, None);
+    }
+
+    fn speaks(legs: &mut Legs, flow: u64, hash: u64, packet: u64) {
+        let first = PacketNumber::new(packet).map(|packet| Origin { packet, time: None });
+        legs.spoke(flow, &Said { hash, bytes: 100, first: PerSide { client: first, server: None } });
+    }
+
+    #[test]
+    fn what_was_said_before_a_proxy_showed_itself_counts() {
+        let (front, back) = (("203.0.113.9:5000", "10.0.0.2:443"), ("10.0.0.2:39000", "10.0.0.3:80"));
+        // Whichever of the two is seen first, and however many went elsewhere before.
+        for (first, second, front_flow) in [(front, back, 1000), (back, front, 1001)] {
+            for others in [0, 2 * SERVERS as u64] {
+                let mut legs = Legs::new(&Limits::default());
+                leg(&mut legs, 1000, first.0, first.1);
+                speaks(&mut legs, 1000, 7, if front_flow == 1000 { 5 } else { 6 });
+                for other in 1..=others {
+                    leg(&mut legs, other, "198.51.100.1:1", &format!("192.0.2.{}:80", other % 250));
+                    speaks(&mut legs, other, other + 100, 5);
+                    assert_eq!(legs.other(other), None);
+                }
+                assert_eq!(legs.other(1000), None);
+                leg(&mut legs, 1001, second.0, second.1);
+                speaks(&mut legs, 1001, 7, if front_flow == 1000 { 6 } else { 5 });
+                let found = |flow: u64| legs.other(flow).map(|other| (other.flow, other.asked_is_front));
+                assert_eq!(found(1000), Some((1001, front_flow == 1000)));
+                assert_eq!(found(1001), Some((1000, front_flow == 1001)));
+            }
+        }
+    }
+
+    #[test]
+    fn while_no_host_is_both_server_and_client_nothing_is_compared() {
+        let mut legs = Legs::new(&Limits::default());
+        for flow in 1..100 {
+            leg(&mut legs, flow, &format!("198.51.100.{flow}:1"), "192.0.2.1:80");
+            speaks(&mut legs, flow, 7, flow);
+        }
+        assert!(legs.by_words.is_empty());
+        leg(&mut legs, 100, "192.0.2.1:3000", "192.0.2.2:80");
+        assert_eq!(legs.alike(7).count(), ALIKE);
+    }
 }

@@ -1,11 +1,11 @@
 //! All facts about one connection. Each is read off the connection when it is asked for the first time, and then kept: an
 //! ordinary connection is explained by a few dozen of them.
 
-use super::extract::{Devices, View};
+use super::extract::{Devices, View, drains};
 use super::{Evidence, FACTS, FactId, FactType, Known, PacketRefs, Tables, Value, WhyUnknown};
 use crate::connection::Connection;
 use crate::crowd::Around;
-use crate::middlebox::Recognised;
+use crate::middlebox::{Candidate, Recognised};
 use crate::software::Recognition;
 use crate::units::{PacketNumber, PerSide};
 use std::sync::{Arc, OnceLock};
@@ -22,13 +22,22 @@ pub struct Subject {
     software: OnceLock<PerSide<Recognition>>,
     shown: OnceLock<Vec<Recognised>>,
     devices: OnceLock<Devices>,
+    drains: OnceLock<Vec<Candidate>>,
 }
 
 impl Subject {
     /// A connection seen against these.
     #[must_use]
     pub fn new(connection: Arc<Connection>, around: Around, tables: Arc<Tables>) -> Self {
-        Self { connection, around, tables, software: OnceLock::new(), shown: OnceLock::new(), devices: OnceLock::new() }
+        Self {
+            connection,
+            around,
+            tables,
+            software: OnceLock::new(),
+            shown: OnceLock::new(),
+            devices: OnceLock::new(),
+            drains: OnceLock::new(),
+        }
     }
 
     /// Which WebSocket library speaks on each side.
@@ -44,6 +53,11 @@ impl Subject {
     /// What the table of devices says of the end.
     pub(super) fn devices(&self) -> &Devices {
         self.devices.get_or_init(|| Devices::of(&View::new(self)))
+    }
+
+    /// The limits of devices to what is left at a reload that fit the end.
+    pub(super) fn drains(&self) -> &[Candidate] {
+        self.drains.get_or_init(|| drains(&View::new(self)))
     }
 
     fn read(&self, fact: FactId) -> Evidence {

@@ -8,14 +8,15 @@ use super::tally::make_room;
 /// Seconds of many connections: smallest, median, largest, and what most of them have in common.
 #[derive(Debug, Clone, Default)]
 pub struct Spread {
-    /// In the order of their numbers. Of most there are few.
+    /// Ascending, and apart from the rest: there may be a thousand, which are searched for each value.
+    numbers: Vec<u16>,
+    /// The step of each number. Of most there are few.
     steps: Vec<Step>,
     count: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Step {
-    number: u16,
     count: u64,
     least: f64,
     most: f64,
@@ -49,19 +50,21 @@ impl Spread {
         }
         let number =
             ((seconds.max(Self::FINEST) / Self::FINEST).ln() / Self::RATIO.ln()).clamp(0.0, Self::STEPS) as u16;
-        self.take(Step { number, count: 1, least: seconds, most: seconds });
+        self.take(number, Step { count: 1, least: seconds, most: seconds });
     }
 
-    /// Takes in the values of a step.
-    fn take(&mut self, more: Step) {
-        match self.steps.binary_search_by_key(&more.number, |step| step.number) {
+    /// Takes in the values of the step of this number.
+    fn take(&mut self, number: u16, more: Step) {
+        match self.numbers.binary_search(&number) {
             Ok(at) => {
                 let step = &mut self.steps[at];
                 step.count += more.count;
                 (step.least, step.most) = (step.least.min(more.least), step.most.max(more.most));
             }
             Err(at) => {
+                make_room(&mut self.numbers);
                 make_room(&mut self.steps);
+                self.numbers.insert(at, number);
                 self.steps.insert(at, more);
             }
         }
@@ -70,7 +73,7 @@ impl Spread {
 
     /// Takes in the values of another one.
     pub(super) fn merge(&mut self, other: &Self) {
-        other.steps.iter().for_each(|step| self.take(*step));
+        other.numbers.iter().zip(&other.steps).for_each(|(number, step)| self.take(*number, *step));
     }
 
     /// How many values were counted.

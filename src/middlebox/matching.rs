@@ -1,6 +1,8 @@
 //! How a connection ended, held against the limits of the devices.
 
-use super::{CloseMark, Counts, CutKind, Device, Grade, Layer, Limit, LimitKind, Middleboxes, Recognised};
+use super::{
+    CloseMark, Counts, CutKind, Device, Grade, Layer, Limit, LimitKind, Middleboxes, Recognised, Round, Shortest,
+};
 use crate::units::Side;
 use std::sync::Arc;
 
@@ -81,7 +83,11 @@ impl Candidate {
 /// Whether a time is as good as a timer's: no further away than half a second or 0.2 %, whichever is more. Timers fire a
 /// little late, and a capture's clock is not the timer's.
 fn is_near(seconds: f64, timer: f64) -> bool {
-    (seconds - timer).abs() <= (timer * 0.002).max(0.5)
+    (seconds - timer).abs() <= slack(timer)
+}
+
+fn slack(timer: f64) -> f64 {
+    (timer * 0.002).max(0.5)
 }
 
 /// How much longer than the last silence an earlier one must have been to say that no timer ended the last one.
@@ -90,7 +96,39 @@ const JITTER: f64 = 0.5;
 /// A connection that was silent for less than that is in use: hardly an idle timer is shorter.
 const IN_USE_SECONDS: f64 = 10.0;
 
+impl Shortest {
+    /// What the shortest limits of these devices, and the shortest of round times, leave.
+    pub(super) fn of(devices: &[Arc<Device>], round: &Round) -> Self {
+        let of = |kind: LimitKind, round: &[f64]| {
+            let limits = devices.iter().flat_map(|device| &device.limits).filter(|limit| limit.kind == kind);
+            let values = limits.flat_map(|limit| {
+                let values = limit.seconds.iter().chain(&limit.usual);
+                values.map(|timer| timer - slack(*timer).max(limit.tolerance))
+            });
+            let round = round.iter().map(|timer| timer - slack(*timer));
+            // Differences may be off by a rounding.
+            values.chain(round).fold(f64::INFINITY, f64::min) - 0.001
+        };
+        Self { idle: of(LimitKind::Idle, &round.idle), lifetime: of(LimitKind::Lifetime, &round.lifetime) }
+    }
+}
+
 impl Middleboxes {
+    /// Whether any idle timer may have ended a connection so. Most are in use when they end, and nobody needs to know which
+    /// devices were on their way.
+    #[must_use]
+    pub fn has_idle_limit(&self, ending: &Ending<'_>) -> bool {
+        let Ending { silence, client_silence, server_silence, .. } = ending;
+        let mut silences = [silence, client_silence, server_silence].into_iter().flatten();
+        ending.cut == Cut::Forgotten || silences.any(|seconds| *seconds >= self.shortest.idle)
+    }
+
+    /// Whether any lifetime limit may have ended a connection so.
+    #[must_use]
+    pub fn has_lifetime_limit(&self, ending: &Ending<'_>) -> bool {
+        ending.lifetime.is_some_and(|lifetime| lifetime >= self.shortest.lifetime)
+    }
+
     /// The round idle time that a silence is as good as.
     #[must_use]
     pub fn round_idle(&self, silence: f64) -> Option<f64> {

@@ -23,8 +23,16 @@ pub struct Middleboxes {
     /// By the kind of limit: the places of the devices that have one, and of the limit among theirs.
     limits: [Vec<(usize, usize)>; LimitKind::ALL.len()],
     round: Round,
+    shortest: Shortest,
     /// The devices that heads give away, by what is looked at in them.
     shown: Memo<Vec<Shown>>,
+}
+
+/// Seconds below which no limit of any device can explain an end.
+#[derive(Debug, Clone, Copy, Default)]
+struct Shortest {
+    idle: f64,
+    lifetime: f64,
 }
 
 /// Times in seconds that are set by hand.
@@ -50,7 +58,8 @@ impl Middleboxes {
                 limits[limit.kind as usize].push((at, index));
             }
         }
-        Self { devices, limits, round, shown: Memo::default() }
+        let shortest = Shortest::of(&devices, &round);
+        Self { devices, limits, round, shortest, shown: Memo::default() }
     }
 
     /// The same with more devices, which go before those known: one of a known name takes its place.

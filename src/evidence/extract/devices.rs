@@ -2,7 +2,7 @@
 
 use super::{Answer, View, absent, end, handshake, int, loss, or_unknown, seconds, text, unknown, word};
 use crate::connection::{ClosePayload, EndSignal, EndSignalKind, Silence};
-use crate::evidence::{Known, Value, WhyUnknown};
+use crate::evidence::{Known, Subject, Value, WhyUnknown};
 use crate::middlebox::{Candidate, Cut, Ending, Grade, Layer, Recognised};
 use crate::units::{Origin, Side};
 
@@ -22,7 +22,6 @@ struct Fitting {
     quiet: [Option<Origin>; 2],
     idle: Vec<Candidate>,
     lifetime: Vec<Candidate>,
-    drain: Vec<Candidate>,
     /// The timer that the silence is as good as, of a device or just a round one.
     idle_timer: Option<f64>,
     /// The same of the lifetime.
@@ -33,11 +32,12 @@ struct Fitting {
 
 impl Devices {
     pub(in crate::evidence) fn of(view: &View<'_>) -> Self {
-        let table = &view.subject.tables.middleboxes;
-        let seen = view.subject.shown();
+        let (table, shown) = (&view.subject.tables.middleboxes, || view.subject.shown());
         let end = ending(view).map(|found| {
             let (ending, quiet) = found?;
-            let (idle, lifetime) = (table.match_idle(seen, &ending), table.match_lifetime(seen, &ending));
+            let idle = if table.has_idle_limit(&ending) { table.match_idle(shown(), &ending) } else { Vec::new() };
+            let has_lifetime_limit = table.has_lifetime_limit(&ending);
+            let lifetime = if has_lifetime_limit { table.match_lifetime(shown(), &ending) } else { Vec::new() };
             let outlived = ending.silence.is_some_and(|silence| ending.outlived(silence, silence, false));
             let round_idle = || table.round_idle(ending.silence.filter(|_| ending.cut != Cut::Forgotten && !outlived)?);
             let round_lifetime = || table.round_lifetime(ending.lifetime?);
@@ -46,13 +46,18 @@ impl Devices {
                 idle_timer: idle.first().map(|found| found.seconds).or_else(round_idle),
                 lifetime_timer: lifetime.first().map(|found| found.seconds).or_else(round_lifetime),
                 outlived: ending.survived.filter(|_| outlived),
-                drain: table.match_drain(seen, &ending),
                 idle,
                 lifetime,
             })
         });
         Self { end, presumed: view.presumed.get() }
     }
+}
+
+/// The limits to what is left at a reload that fit the end.
+pub(in crate::evidence) fn drains(view: &View<'_>) -> Vec<Candidate> {
+    let (table, found) = (&view.subject.tables.middleboxes, ending(view));
+    found.ok().flatten().map_or_else(Vec::new, |(ending, _)| table.match_drain(view.subject.shown(), &ending))
 }
 
 /// How the connection ended, and the packets around the silence before.
@@ -238,25 +243,25 @@ fn of_end(view: &View<'_>, ask: impl FnOnce(&Fitting) -> Answer) -> Answer {
 /// Asks the best of the limits that fit, when its device shows itself.
 fn of_recognised(
     view: &View<'_>,
-    of: fn(&Fitting) -> &[Candidate],
+    of: for<'a> fn(&'a Fitting, &'a Subject) -> &'a [Candidate],
     ask: impl FnOnce(&Candidate) -> Option<Answer>,
 ) -> Answer {
-    of_end(view, |fitting| match of(fitting).first().filter(|found| found.recognised) {
+    of_end(view, |fitting| match of(fitting, view.subject).first().filter(|found| found.recognised) {
         Some(found) => ask(found).unwrap_or_else(absent),
         None => nobody(view),
     })
 }
 
-fn idle(fitting: &Fitting) -> &[Candidate] {
+fn idle<'a>(fitting: &'a Fitting, _: &'a Subject) -> &'a [Candidate] {
     &fitting.idle
 }
 
-fn lifetime(fitting: &Fitting) -> &[Candidate] {
+fn lifetime<'a>(fitting: &'a Fitting, _: &'a Subject) -> &'a [Candidate] {
     &fitting.lifetime
 }
 
-fn drain(fitting: &Fitting) -> &[Candidate] {
-    &fitting.drain
+fn drain<'a>(_: &'a Fitting, subject: &'a Subject) -> &'a [Candidate] {
+    subject.drains()
 }
 
 fn title(found: &Candidate) -> Option<Answer> {

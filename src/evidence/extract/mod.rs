@@ -17,7 +17,7 @@ pub(super) mod tls_end;
 mod view;
 pub(super) mod whole;
 
-pub(super) use devices::Devices;
+pub(super) use devices::{Devices, drains};
 pub(super) use view::View;
 
 use super::{Known, PacketRefs, Value, WhyUnknown};
