@@ -3,10 +3,9 @@
 //! Nothing here knows a protocol. Newtypes keep the four kinds of counting apart that a capture mixes: packets of the
 //! file, bytes of a stream, nanoseconds of the clock, and TCP sequence numbers (which stay in `packet` and `tcp`).
 
-use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::{Index, IndexMut};
 
 /// Position of a packet in the capture file, counted from 1; equals `frame.number` in Wireshark, and like that has 32 bits.
@@ -49,25 +48,21 @@ impl fmt::Display for PacketNumber {
 
 /// A moment as the capture recorded it: nanoseconds since the Unix epoch. Never read from a clock.
 ///
-/// Held with the sign bit turned over, which keeps the order and leaves 0 for "none", and in two halves, which need no more
-/// than the alignment of a packet's number: there are many of them for each connection, and most may be missing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(C)]
-pub struct Timestamp {
-    low: u32,
-    high: NonZeroU32,
-}
+/// Held with the sign bit turned over, which keeps the order and leaves 0 for "none", and aligned like a packet's number:
+/// there are many of them for each connection, and most may be missing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(packed(4))]
+pub struct Timestamp(NonZeroU64);
 
 impl Timestamp {
-    /// The moment `nanos` nanoseconds after (or before) 1970-01-01T00:00:00Z. The first four seconds there are, in 1677, are
-    /// taken for the moment after them.
+    /// The moment `nanos` nanoseconds after (or before) 1970-01-01T00:00:00Z. The earliest of all, in 1677, is taken for
+    /// the one after it.
     #[must_use]
     #[inline]
     pub const fn from_nanos(nanos: i64) -> Self {
-        let turned = nanos.cast_unsigned() ^ SIGN;
-        match NonZeroU32::new((turned >> 32) as u32) {
-            Some(high) => Self { low: turned as u32, high },
-            None => Self { low: 0, high: NonZeroU32::MIN },
+        match NonZeroU64::new(nanos.cast_unsigned() ^ SIGN) {
+            Some(turned) => Self(turned),
+            None => Self(NonZeroU64::MIN),
         }
     }
 
@@ -75,12 +70,7 @@ impl Timestamp {
     #[must_use]
     #[inline]
     pub const fn nanos(self) -> i64 {
-        (self.turned() ^ SIGN).cast_signed()
-    }
-
-    #[inline]
-    const fn turned(self) -> u64 {
-        (self.high.get() as u64) << 32 | self.low as u64
+        (self.0.get() ^ SIGN).cast_signed()
     }
 
     /// Seconds from `earlier` to `self`; negative when the capture's clock stepped back.
@@ -92,20 +82,6 @@ impl Timestamp {
 }
 
 const SIGN: u64 = 1 << 63;
-
-impl Ord for Timestamp {
-    #[inline]
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.turned().cmp(&other.turned())
-    }
-}
-
-impl PartialOrd for Timestamp {
-    #[inline]
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
 
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -308,11 +284,10 @@ mod tests {
 
     #[test]
     fn timestamps_keep_their_order_and_leave_room_for_none() {
-        let earliest = i64::MIN + (1 << 32);
-        let nanos = [earliest, earliest + 1, -(1 << 32) - 1, -(1 << 32), -1, 0, 1, u32::MAX.into(), 1 << 32, i64::MAX];
+        let nanos = [i64::MIN + 1, -1, 0, 1, i64::MAX];
         assert_eq!(nanos.map(|nanos| Timestamp::from_nanos(nanos).nanos()), nanos);
         assert!(nanos.map(Timestamp::from_nanos).is_sorted());
-        assert_eq!([i64::MIN, earliest - 1].map(|nanos| Timestamp::from_nanos(nanos).nanos()), [earliest; 2]);
+        assert_eq!(Timestamp::from_nanos(i64::MIN).nanos(), i64::MIN + 1);
         assert_eq!(size_of::<Option<Origin>>(), 12);
     }
 
