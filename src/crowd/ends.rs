@@ -4,6 +4,7 @@
 //! they are counted and not looked at.
 
 use super::groups::Ended;
+use crate::units::Timestamp;
 use std::collections::VecDeque;
 use std::ops::Deref;
 
@@ -60,6 +61,19 @@ impl Ends {
         Some(first)
     }
 
+    /// Forgets those before `recent`, but for the latest; gives when the last of them happened.
+    pub(super) fn keep(&mut self, recent: Timestamp, latest: usize) -> Option<Timestamp> {
+        let mut last = None;
+        while self.list.len() > latest && self.list.front().is_some_and(|end| end.time < recent) {
+            last = last.max(self.pop_first().map(|end| end.time));
+        }
+        if self.list.len() < self.list.capacity() / 2 {
+            self.list.shrink_to_fit();
+            self.ages.iter_mut().for_each(|ages| ages.shrink());
+        }
+        last
+    }
+
     /// How many of the latest, without that of `flow`, were older than so many seconds.
     pub(super) fn older_than(&self, seconds: f64, flow: u64) -> usize {
         match &self.ages {
@@ -97,6 +111,11 @@ impl Ages {
         }
     }
 
+    fn shrink(&mut self) {
+        self.seconds.shrink_to_fit();
+        self.flows.shrink_to_fit();
+    }
+
     fn above(&self, seconds: f64, flow: u64) -> usize {
         let at = self.seconds.partition_point(|known| *known <= seconds);
         self.flows[at..].iter().filter(|other| **other != flow).count()
@@ -106,7 +125,7 @@ impl Ages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{PacketNumber, Timestamp};
+    use crate::units::PacketNumber;
 
     const SECOND: i64 = 1_000_000_000;
 
