@@ -10,7 +10,7 @@ use super::lane::{News, Told};
 use super::numbers::Numbers;
 use super::patience::{Patience, Patient};
 use crate::connection::{Connection, Recorder};
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, Moment};
 use crate::fleet::Summary;
 use crate::limits::Limits;
 use crate::stack::{Finished, Traffic};
@@ -99,8 +99,9 @@ impl Concluder {
     pub(super) fn next_ready(&mut self) -> Option<Pending> {
         if let (Some(now), true) = (self.is_over, self.ready.is_empty()) {
             // Nothing changes any more, so that those that waited are asked about when it is their turn.
-            let next = self.patient.next().or_else(|| self.waiting.pop_front())?;
-            self.hand_out(next, now);
+            let waited = || self.waiting.pop_front().map(|connection| (connection, None));
+            let (next, moment) = self.patient.next().or_else(waited)?;
+            self.hand_out(next, now, moment);
         }
         self.ready.pop_front()
     }
@@ -122,9 +123,12 @@ impl Concluder {
                 break;
             }
             let Some(connection) = self.waiting.pop_front() else { break };
-            let waits_on = self.patience == Patience::Whole;
-            let connection = if waits_on { self.patient.keep(connection) } else { Some(connection) };
-            connection.into_iter().for_each(|connection| self.hand_out(connection, now));
+            let waits_on = self.patience == Patience::Whole && self.patient.has_room_for(&connection);
+            if waits_on {
+                self.wait_on(connection, now);
+            } else {
+                self.hand_out(connection, now, None);
+            }
         }
     }
 
@@ -181,9 +185,16 @@ impl Concluder {
         self.waiting.push_back(connection);
     }
 
-    fn hand_out(&mut self, mut connection: Box<Connection>, now: Option<Timestamp>) {
+    /// Others may explain this one until the capture is over; the moment of its end is known by now.
+    fn wait_on(&mut self, mut connection: Box<Connection>, now: Option<Timestamp>) {
         connection.catch_up();
-        let around = self.crowd.around(&connection, now);
+        let moment = self.crowd.moment(&connection, now);
+        self.patient.keep(connection, moment);
+    }
+
+    fn hand_out(&mut self, mut connection: Box<Connection>, now: Option<Timestamp>, moment: Option<Moment>) {
+        connection.catch_up();
+        let around = self.crowd.around(&connection, now, moment);
         self.ready.push_back(Pending { connection, around });
     }
 }

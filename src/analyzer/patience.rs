@@ -4,6 +4,7 @@
 //! endings of each server that others could still explain wait; those that follow find the earlier ones noted.
 
 use crate::connection::{Connection, EndSignalKind};
+use crate::crowd::Moment;
 use crate::units::{Endpoint, Side};
 use foldhash::fast::RandomState;
 use std::collections::{HashMap, VecDeque};
@@ -21,7 +22,8 @@ pub enum Patience {
 /// The connections that wait.
 #[derive(Debug, Default)]
 pub(super) struct Patient {
-    waiting: VecDeque<Box<Connection>>,
+    /// With what the others said of the moment of the end.
+    waiting: VecDeque<(Box<Connection>, Option<Moment>)>,
     of_server: HashMap<Endpoint, usize, RandomState>,
 }
 
@@ -31,22 +33,20 @@ impl Patient {
     /// Connections of one server that wait: more than it takes to see a limit.
     const OF_SERVER: usize = 8;
 
-    /// Keeps a connection that others may explain, or gives it back.
-    pub(super) fn keep(&mut self, connection: Box<Connection>) -> Option<Box<Connection>> {
-        if !is_open_question(&connection) || self.waiting.len() >= Self::MAX {
-            return Some(connection);
-        }
-        let waiting = self.of_server.entry(connection.endpoints[Side::Server]).or_default();
-        if *waiting >= Self::OF_SERVER {
-            return Some(connection);
-        }
-        *waiting += 1;
-        self.waiting.push_back(connection);
-        None
+    /// Whether others may explain this connection, and it can be kept until they do.
+    pub(super) fn has_room_for(&self, connection: &Connection) -> bool {
+        let of_server = self.of_server.get(&connection.endpoints.server).copied().unwrap_or_default();
+        is_open_question(connection) && self.waiting.len() < Self::MAX && of_server < Self::OF_SERVER
+    }
+
+    /// Keeps a connection, with what the others said of the moment of its end.
+    pub(super) fn keep(&mut self, connection: Box<Connection>, moment: Option<Moment>) {
+        *self.of_server.entry(connection.endpoints.server).or_default() += 1;
+        self.waiting.push_back((connection, moment));
     }
 
     /// The next that waits, in the order in which they ended, once the capture is over.
-    pub(super) fn next(&mut self) -> Option<Box<Connection>> {
+    pub(super) fn next(&mut self) -> Option<(Box<Connection>, Option<Moment>)> {
         self.waiting.pop_front()
     }
 }

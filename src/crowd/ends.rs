@@ -4,6 +4,7 @@
 //! they are counted and not looked at.
 
 use super::groups::Ended;
+use crate::units::Timestamp;
 use std::collections::VecDeque;
 use std::ops::Deref;
 
@@ -67,6 +68,19 @@ impl Ends {
         same_time.take(COMPARED).any(|end| end.flow == ended.flow && end.lifetime() == ended.lifetime())
     }
 
+    /// Forgets those before `recent`, but for the latest; gives when the last of them happened.
+    pub(super) fn keep(&mut self, recent: Timestamp, latest: usize) -> Option<Timestamp> {
+        let mut last = None;
+        while self.list.len() > latest && self.list.front().is_some_and(|end| end.time < recent) {
+            last = last.max(self.pop_first().map(|end| end.time));
+        }
+        if self.list.len() < self.list.capacity() / 2 {
+            self.list.shrink_to_fit();
+            self.ages.iter_mut().for_each(|ages| ages.shrink());
+        }
+        last
+    }
+
     /// How many of the latest, without those of flow `but`, were older than so many seconds.
     pub(super) fn older_than(&self, seconds: f64, but: Option<u64>) -> usize {
         match &self.ages {
@@ -104,6 +118,11 @@ impl Ages {
         }
     }
 
+    fn shrink(&mut self) {
+        self.seconds.shrink_to_fit();
+        self.flows.shrink_to_fit();
+    }
+
     fn above(&self, seconds: f64, but: Option<u64>) -> usize {
         let older = &self.flows[self.seconds.partition_point(|known| *known <= seconds)..];
         older.len() - but.map_or(0, |but| older.iter().filter(|flow| **flow == but).count())
@@ -113,7 +132,7 @@ impl Ages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{PacketNumber, Timestamp};
+    use crate::units::PacketNumber;
 
     const SECOND: i64 = 1_000_000_000;
 

@@ -1,7 +1,14 @@
 //! The connections of one host: those that are open, how the others ended, and which silences were survived.
+//!
+//! Ends are remembered while there is room. Then those go that hardly anybody asks for any more: of long lists all but the
+//! latest, and all at the hosts where nothing has ended for the longest time. What ended just now stays: connections that ended
+//! with it have not been reported yet. Whoever asks for a moment that is gone is told so.
 
 use super::Blind;
+use super::company::{CLUSTER, Company, Moment, SETTLED_NANOS, TOGETHER_NANOS};
+use super::company::{compared, is_silent, same_lifetime, same_silence, together, tolerance_of_age};
 use super::ends::{COMPARED, Ends};
+use super::survived::Survived;
 use crate::connection::{ClosePayload, Connection, EndSignalKind, Silence};
 use crate::limits::Limits;
 use crate::units::{Origin, PacketNumber, Side, Timestamp};
@@ -16,7 +23,16 @@ pub(super) const HOSTS: usize = 10_000;
 pub(super) const ENDS: usize = 16_384;
 
 /// Ends remembered over all hosts; then a list gives way that another end is to be added to.
-pub(super) const ENDS_TOTAL: usize = 262_144;
+pub(super) const ENDS_TOTAL: usize = 131_072;
+
+/// Ends over all hosts beyond which those that are not recent give way.
+const ROOM: usize = 16_384;
+
+/// Ends that stay in a list although they are not recent.
+const LATEST: usize = 64;
+
+/// Ends of so long before the latest are recent: connections that ended then may wait to be reported.
+const RECENT_NANOS: i64 = 30_000_000_000;
 
 /// Sides and kinds of end told apart at one host; ends of further kinds are only counted as ends.
 const PLACES: usize = 12;
@@ -24,39 +40,9 @@ const PLACES: usize = 12;
 /// Ends that may be recorded before one of an earlier time; one that would have to go before more is not remembered.
 const SWAPPED: usize = 64;
 
-/// Ends within the same moment that are looked at; further ones count as little as they can.
-const CLUSTER: usize = 1024;
-
-/// Silence silences remembered for one host: the longest, one for each connection.
-const SURVIVED: usize = 16;
-
-/// Ends within this time belong together.
-const TOGETHER_NANOS: i64 = 1_000_000_000;
-
-/// A connection must have been open this long to count among those that ended together: where connections are short, some
-/// always end at the same time.
-const SETTLED_NANOS: i64 = 2_000_000_000;
-
-/// Shorter ones count when all end within this time, and none in the second before and after.
-const AT_ONCE_NANOS: i64 = 50_000_000;
-
-/// Seconds below which a silence is none.
-const SILENT_SECONDS: f64 = 1.5;
-
-/// Silences in seconds that idle timers like to allow.
-const USUAL_SILENCES: [f64; 17] =
-    [10.0, 15.0, 20.0, 30.0, 55.0, 60.0, 90.0, 100.0, 120.0, 180.0, 240.0, 300.0, 350.0, 600.0, 900.0, 1800.0, 3600.0];
-
-/// Seconds by which the beginnings of silences must differ to have nothing to do with each other.
-const APART_SECONDS: f64 = 0.5;
-
 /// Refusals remembered for one host, and how long after an end they still speak of it.
 const REFUSED: usize = 64;
 const REFUSED_NANOS: i64 = 5_000_000_000;
-
-/// Round numbers of seconds that limits of age like to have.
-const ROUND_AGES: [f64; 12] =
-    [30.0, 60.0, 90.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 86_400.0];
 
 /// How a connection ended, as far as ends are compared. A killed process gives FIN where it had read everything and RST
 /// where it had not, so that these two are one.
@@ -124,7 +110,7 @@ impl Ended {
         })
     }
 
-    fn silence(&self) -> Option<f64> {
+    pub(super) fn silence(&self) -> Option<f64> {
         Some(self.time.seconds_since(self.quiet_since?))
     }
 
@@ -133,11 +119,11 @@ impl Ended {
     }
 
     /// It was open for so long that its end is no everyday event.
-    fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         nanos_between(self.opened, self.time) >= SETTLED_NANOS
     }
 
-    fn origin(&self) -> Origin {
+    pub(super) fn origin(&self) -> Origin {
         Origin { packet: self.packet, time: Some(self.time) }
     }
 }
@@ -147,82 +133,8 @@ pub(super) fn opened_at(connection: &Connection) -> Origin {
     connection.handshake.response.as_ref().map_or(connection.first, |response| response.last)
 }
 
-fn nanos_between(earlier: Timestamp, later: Timestamp) -> i64 {
+pub(super) fn nanos_between(earlier: Timestamp, later: Timestamp) -> i64 {
     later.nanos().saturating_sub(earlier.nanos())
-}
-
-/// What the other connections of the host that ended a connection say.
-#[derive(Debug, Clone)]
-pub struct Company {
-    /// Those that ended with it; `None` when none did.
-    pub together: Option<Together>,
-    /// How many others were open at that moment and a second later.
-    pub went_on: Result<u64, Blind>,
-    /// Those that ended in the same way after the same silence, at another time.
-    pub same_silence: Option<Alike>,
-    /// How many ended in the same way after any silence of some length, at any time, of those compared.
-    pub silent: u64,
-    /// Those that ended in the same way at the same age, at another time.
-    pub same_lifetime: Option<Alike>,
-    /// The longest silence that a connection of this host survived, this one included.
-    pub longest_survived: Option<Silence>,
-    /// How many connections of this host, this one included, survived a silence clearly longer than that before the end.
-    pub outlasted: u64,
-    /// How many others lived clearly longer, or are still open and older.
-    pub outlived: u64,
-    /// The first refusal of a new connection to this host after the end.
-    pub refused: Option<Origin>,
-}
-
-impl Company {
-    /// Whether practically all connections of the host ended together: at most one of ten went on.
-    pub fn all_ended(&self) -> Option<Result<bool, Blind>> {
-        let together = self.together?;
-        Some(self.went_on.map(|went_on| went_on.saturating_mul(10) <= together.others + 1))
-    }
-
-    /// Whether one event ended three or more connections, practically all, which share nothing that would explain it.
-    pub fn one_event(&self) -> Option<Result<bool, Blind>> {
-        let together = self.together?;
-        if together.others < 2 || together.also_shared != AlsoShared::Nothing {
-            return Some(Ok(false));
-        }
-        self.all_ended()
-    }
-}
-
-/// Connections that ended together.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Together {
-    /// How many, without the one asked about.
-    pub others: u64,
-    /// The first of their ends and the last.
-    pub span: (Origin, Origin),
-    /// What they share besides the moment.
-    pub also_shared: AlsoShared,
-}
-
-/// What connections that ended together share besides the moment, so that it explains their common end as well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AlsoShared {
-    /// All had been silent for the same time.
-    Silence,
-    /// All were of the same, round age.
-    Lifetime,
-    /// Nothing that was found.
-    Nothing,
-}
-
-/// Connections that are like one in some respect.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Alike {
-    /// How many, without the one asked about.
-    pub others: u64,
-    /// The ends of the last few of them.
-    pub examples: [Option<Origin>; 4],
-    /// Whether they, and the one asked about, differ in the other respect: in age when the silence is the same, in silence
-    /// when the age is.
-    pub differ: bool,
 }
 
 /// The hosts of one kind.
@@ -232,6 +144,8 @@ pub(super) struct Groups<K> {
     /// Ends remembered in one list.
     ends: usize,
     kept: usize,
+    /// With so many, room is made.
+    room: usize,
 }
 
 #[derive(Debug, Default)]
@@ -240,14 +154,16 @@ struct Group {
     ends: Vec<(Place, Ends)>,
     /// When the last end happened that is in none of the lists any more, or never was.
     forgotten: Option<Timestamp>,
-    survived: Vec<(u64, Silence)>,
+    /// When the last end happened that gave way to others: nothing is known of moments up to then.
+    let_go: Option<Timestamp>,
+    survived: Survived,
     refused: VecDeque<Origin>,
 }
 
 impl<K: Hash + Eq> Groups<K> {
     /// No hosts yet. Who follows few connections remembers few ends.
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { hosts: HashMap::default(), ends: ENDS.min(limits.flows), kept: 0 }
+        Self { hosts: HashMap::default(), ends: ENDS.min(limits.flows), kept: 0, room: ROOM }
     }
 
     pub(super) fn opened(&mut self, host: K, since: Timestamp, flow: u64) {
@@ -258,13 +174,13 @@ impl<K: Hash + Eq> Groups<K> {
 
     pub(super) fn left(&mut self, host: &K, since: Timestamp, flow: u64) {
         if let Some(group) = self.hosts.get_mut(host) {
-            group.open.remove(&(since, flow));
+            group.close(since, flow);
         }
     }
 
     pub(super) fn survived(&mut self, host: K, flow: u64, survived: Silence) {
         if let Some(group) = self.hosts.get_mut(&host) {
-            group.survived(flow, survived);
+            group.survived.add(flow, &survived);
         }
     }
 
@@ -280,7 +196,7 @@ impl<K: Hash + Eq> Groups<K> {
     /// Notes an end; gives how many others are open at that moment.
     pub(super) fn ended(&mut self, host: K, place: Place, ended: Ended) -> Option<u64> {
         let group = self.hosts.get_mut(&host)?;
-        group.open.remove(&(ended.opened, ended.flow));
+        group.close(ended.opened, ended.flow);
         let others = group.open.len() as u64;
         let known = group.ends.iter().position(|(known, _)| *known == place);
         let list = match known {
@@ -316,26 +232,66 @@ impl<K: Hash + Eq> Groups<K> {
         }
         list.insert(ended, later);
         self.kept += 1;
+        if self.kept >= self.room {
+            self.make_room(ended.time);
+        }
         Some(others)
     }
 
-    /// What the others of this host say about a connection that it ended.
-    pub(super) fn company(&self, host: &K, connection: &Connection, now: Timestamp) -> Result<Company, Blind> {
+    /// Lets go of ends that are not recent at this moment.
+    fn make_room(&mut self, now: Timestamp) {
+        let recent = Timestamp::from_nanos(now.nanos().saturating_sub(RECENT_NANOS));
+        self.hosts.values_mut().for_each(|group| self.kept -= group.keep(recent, LATEST));
+        let ended = self.hosts.values().filter_map(|group| group.last_end().map(|last| (last, group.kept())));
+        let mut ended: Vec<(Timestamp, usize)> = ended.filter(|(last, _)| *last < recent).collect();
+        ended.sort_unstable();
+        let mut excess = self.kept.saturating_sub(ROOM / 2);
+        let gone = ended.iter().take_while(|(_, count)| {
+            let goes = excess > 0;
+            excess = excess.saturating_sub(*count);
+            goes
+        });
+        if let Some((until, _)) = gone.last() {
+            let idle = self.hosts.values_mut().filter(|group| group.last_end().is_some_and(|last| last <= *until));
+            idle.for_each(|group| self.kept -= group.keep(recent, 0));
+        }
+        self.room = ROOM.max(self.kept + ROOM / 2);
+    }
+
+    /// What the others of this host say of the moment at which it ended this connection.
+    pub(super) fn moment(&self, host: &K, connection: &Connection, now: Timestamp) -> Option<Moment> {
+        let (group, place, this) = (self.hosts.get(host)?, Place::of(connection)?, Ended::of(connection)?);
+        group.moment(connection, place, &this, now).ok()
+    }
+
+    /// What the others of this host say about a connection that it ended; of the moment, what they said before if that was
+    /// asked.
+    pub(super) fn company(
+        &self,
+        host: &K,
+        connection: &Connection,
+        now: Timestamp,
+        moment: Option<Moment>,
+    ) -> Result<Company, Blind> {
         let group = self.hosts.get(host).ok_or(Blind::Limit)?;
         let place = Place::of(connection).ok_or(Blind::CaptureEnded)?;
         let this = Ended::of(connection).ok_or(Blind::NoTime)?;
+        let Moment { together, went_on } = match moment {
+            Some(moment) => moment,
+            None => group.moment(connection, place, &this, now)?,
+        };
         let none = Ends::default();
-        let list = group.ends.iter().find(|(known, _)| *known == place).map_or(&none, |(_, list)| list);
+        let list = group.list(place).unwrap_or(&none);
         let silence = this.silence();
         let own = connection.longest_silence.as_deref().copied();
         Ok(Company {
-            together: together(list, &this),
-            went_on: group.went_on(connection, &this, now),
+            together,
+            went_on,
             same_silence: same_silence(list, &this),
             silent: compared(list, &this).filter(|other| other.silence().is_some_and(is_silent)).count() as u64,
             same_lifetime: same_lifetime(list, &this),
-            longest_survived: group.longest(own),
-            outlasted: silence.map_or(0, |silence| group.outlasted(this.flow, own, silence)),
+            longest_survived: group.survived.longest(own),
+            outlasted: silence.map_or(0, |silence| group.survived.outlasted(this.flow, own, silence)),
             outlived: this.lifetime().map_or(0, |lifetime| group.outlived(&this, lifetime, list)),
             refused: group.refused_after(this.time),
         })
@@ -343,38 +299,48 @@ impl<K: Hash + Eq> Groups<K> {
 }
 
 impl Group {
-    fn survived(&mut self, flow: u64, survived: Silence) {
-        if let Some(known) = self.survived.iter_mut().find(|(known, _)| *known == flow) {
-            if known.1.seconds < survived.seconds {
-                known.1 = survived;
-            }
-            return;
-        }
-        if self.survived.len() == SURVIVED {
-            let shortest = self.survived.iter().enumerate();
-            let shortest = shortest.min_by(|(_, a), (_, b)| a.1.seconds.total_cmp(&b.1.seconds)).map(|(at, _)| at);
-            if let Some(at) = shortest
-                && self.survived[at].1.seconds < survived.seconds
-            {
-                self.survived.swap_remove(at);
-            }
-        }
-        if self.survived.len() < SURVIVED {
-            self.survived.push((flow, survived));
+    fn close(&mut self, since: Timestamp, flow: u64) {
+        if self.open.remove(&(since, flow)) && self.open.is_empty() {
+            // An empty tree would keep the room for its first eleven.
+            self.open = BTreeSet::new();
         }
     }
 
-    /// The longest silence that any connection survived; `own` is that of the one asked about.
-    fn longest(&self, own: Option<Silence>) -> Option<Silence> {
-        let all = self.survived.iter().map(|(_, survived)| *survived).chain(own);
-        all.max_by(|a, b| a.seconds.total_cmp(&b.seconds).then(b.until.packet.cmp(&a.until.packet)))
+    /// The ends of one kind.
+    fn list(&self, place: Place) -> Option<&Ends> {
+        self.ends.iter().find(|(known, _)| *known == place).map(|(_, list)| list)
     }
 
-    /// How many connections survived a silence clearly longer than this one.
-    fn outlasted(&self, flow: u64, own: Option<Silence>, silence: f64) -> u64 {
-        let longer = |survived: &Silence| survived.seconds > silence + (silence * 0.02).max(1.0);
-        let others = self.survived.iter().filter(|(other, survived)| *other != flow && longer(survived)).count();
-        (others + usize::from(own.is_some_and(|own| longer(&own)))) as u64
+    fn kept(&self) -> usize {
+        self.ends.iter().map(|(_, list)| list.len()).sum()
+    }
+
+    fn last_end(&self) -> Option<Timestamp> {
+        self.ends.iter().filter_map(|(_, list)| list.back().map(|end| end.time)).max()
+    }
+
+    /// Lets go of ends that are not recent, but for so many in each list; gives how many those were.
+    fn keep(&mut self, recent: Timestamp, latest: usize) -> usize {
+        let before = self.kept();
+        for (_, list) in &mut self.ends {
+            self.let_go = self.let_go.max(list.keep(recent, latest));
+        }
+        self.ends.retain(|(_, list)| !list.is_empty());
+        self.ends.shrink_to_fit();
+        before - self.kept()
+    }
+
+    /// Whether ends of this moment gave way to others.
+    fn is_gone(&self, moment: Timestamp) -> bool {
+        self.let_go.is_some_and(|let_go| nanos_between(let_go, moment) <= TOGETHER_NANOS)
+    }
+
+    fn moment(&self, connection: &Connection, place: Place, this: &Ended, now: Timestamp) -> Result<Moment, Blind> {
+        if self.is_gone(this.time) {
+            return Err(Blind::Limit);
+        }
+        let together = self.list(place).and_then(|list| together(list, this));
+        Ok(Moment { together, went_on: self.went_on(connection, this, now) })
     }
 
     /// How many others were open when `this` ended, and a second later.
@@ -420,149 +386,8 @@ impl Group {
     }
 }
 
-/// The ends that one is compared with: the latest of its place.
-fn compared<'a>(list: &'a Ends, this: &'a Ended) -> impl Iterator<Item = &'a Ended> {
-    list.iter().rev().take(COMPARED).filter(|other| other.flow != this.flow)
-}
-
-fn is_silent(seconds: f64) -> bool {
-    seconds >= SILENT_SECONDS
-}
-
-/// How far two silences that one timer ended may lie apart.
-fn tolerance_of_silence(seconds: f64) -> f64 {
-    (seconds * 0.005).max(0.2)
-}
-
-/// How far two ages that one limit ended may lie apart.
-fn tolerance_of_age(seconds: f64) -> f64 {
-    (seconds * 0.001).max(0.5)
-}
-
-fn together(list: &Ends, this: &Ended) -> Option<Together> {
-    let from = list.partition_point(|end| nanos_between(end.time, this.time) > TOGETHER_NANOS);
-    let to = list.partition_point(|end| nanos_between(this.time, end.time) <= TOGETHER_NANOS);
-    let near = || list.range(from..to.max(from)).take(CLUSTER).filter(|end| end.flow != this.flow);
-    let at_once = near().all(|end| nanos_between(this.time, end.time).abs() <= AT_ONCE_NANOS);
-    let counts = |end: &Ended| at_once || end.is_settled();
-    if !counts(this) {
-        return None;
-    }
-    let (mut others, mut span) = (0, (this.origin(), this.origin()));
-    let (mut silences, mut ages, mut quiet) = (Spread::default(), Spread::default(), Spread::default());
-    let mut add = |end: &Ended| {
-        silences.add(end.silence());
-        ages.add(end.lifetime());
-        quiet.add(end.quiet_since.map(|since| since.seconds_since(this.time)));
-    };
-    add(this);
-    for end in near().filter(|end| counts(end)) {
-        others += 1;
-        span = (span.0.min(end.origin()), span.1.max(end.origin()));
-        add(end);
-    }
-    // Where the silences began at different times, the ends follow them. Where all began together, a timer is the better
-    // explanation only if its length is a usual one.
-    let is_timer = |silence: f64| is_silent(silence) && (quiet.width() > APART_SECONDS || is_usual_silence(silence));
-    let also_shared = if silences.is_within(tolerance_of_silence) && this.silence().is_some_and(is_timer) {
-        AlsoShared::Silence
-    } else if ages.is_within(tolerance_of_age) && this.lifetime().is_some_and(is_round_age) {
-        AlsoShared::Lifetime
-    } else {
-        AlsoShared::Nothing
-    };
-    (others > 0).then_some(Together { others, span, also_shared })
-}
-
-fn is_usual_silence(seconds: f64) -> bool {
-    USUAL_SILENCES.iter().any(|usual| (seconds - usual).abs() <= tolerance_of_silence(*usual).max(APART_SECONDS))
-}
-
-fn is_round_age(seconds: f64) -> bool {
-    ROUND_AGES.iter().any(|round| (seconds - round).abs() <= tolerance_of_age(*round) * 2.0)
-}
-
-fn same_silence(list: &Ends, this: &Ended) -> Option<Alike> {
-    let silence = this.silence().filter(|silence| is_silent(*silence))?;
-    let tolerance = tolerance_of_silence(silence);
-    let like = |other: &&Ended| {
-        let close = other.silence().is_some_and(|seconds| (seconds - silence).abs() <= tolerance);
-        // What one broadcast silenced at the same moment any one event may have ended.
-        let apart = match (this.quiet_since, other.quiet_since) {
-            (Some(since), Some(other)) => since.seconds_since(other).abs() > APART_SECONDS,
-            _ => false,
-        };
-        close && apart
-    };
-    alike(compared(list, this).filter(like), this, Ended::lifetime, tolerance_of_age)
-}
-
-fn same_lifetime(list: &Ends, this: &Ended) -> Option<Alike> {
-    let lifetime = this.lifetime()?;
-    let tolerance = tolerance_of_age(lifetime);
-    let like = |other: &&Ended| {
-        let close = other.lifetime().is_some_and(|seconds| (seconds - lifetime).abs() <= tolerance);
-        // Those that opened together and ended together may have ended for any reason.
-        close && this.opened.seconds_since(other.opened).abs() > tolerance * 2.0
-    };
-    alike(compared(list, this).filter(like), this, Ended::silence, tolerance_of_silence)
-}
-
-/// Counts those that are like `this`, and whether they differ in what `measure` takes.
-fn alike<'a>(
-    those: impl Iterator<Item = &'a Ended>,
-    this: &Ended,
-    measure: fn(&Ended) -> Option<f64>,
-    tolerance: fn(f64) -> f64,
-) -> Option<Alike> {
-    let mut found = Alike { others: 0, examples: [None; 4], differ: false };
-    let mut spread = Spread::default();
-    spread.add(measure(this));
-    for other in those {
-        if let Some(place) = found.examples.get_mut(found.others as usize) {
-            *place = Some(other.origin());
-        }
-        found.others += 1;
-        spread.add(measure(other));
-    }
-    found.differ = spread.is_known() && !spread.is_within(|seconds| tolerance(seconds) * 2.0);
-    (found.others > 0).then_some(found)
-}
-
-/// How far some values lie apart.
-#[derive(Debug, Default)]
-struct Spread {
-    range: Option<(f64, f64)>,
-    unknown: bool,
-}
-
-impl Spread {
-    fn add(&mut self, value: Option<f64>) {
-        let Some(value) = value else {
-            self.unknown = true;
-            return;
-        };
-        let (least, most) = self.range.unwrap_or((value, value));
-        self.range = Some((least.min(value), most.max(value)));
-    }
-
-    fn is_known(&self) -> bool {
-        self.range.is_some()
-    }
-
-    /// How far the known values lie apart.
-    fn width(&self) -> f64 {
-        self.range.map_or(0.0, |(least, most)| most - least)
-    }
-
-    /// Whether all values are known and lie within what `tolerance` allows around one of them.
-    fn is_within(&self, tolerance: impl Fn(f64) -> f64) -> bool {
-        !self.unknown && self.range.is_some_and(|(least, most)| most - least <= 2.0 * tolerance(least))
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     const SERVER: u8 = 1;
@@ -575,7 +400,7 @@ mod tests {
         PacketNumber::new(number + 1).expect("not 0")
     }
 
-    fn end(flow: u64, seconds: f64) -> Ended {
+    pub(in crate::crowd) fn end(flow: u64, seconds: f64) -> Ended {
         let opened = time(seconds - 100.0);
         Ended { time: time(seconds), packet: packet(flow), flow, opened, age_known: true, quiet_since: Some(opened) }
     }
@@ -611,6 +436,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_long_over_gives_way_and_what_is_recent_stays() {
+        let mut groups = Groups::new(&Limits::default());
+        let mut flow = 0;
+        let mut add = |host: u8, count: usize, seconds: f64| {
+            groups.opened(host, time(0.0), u64::MAX);
+            for _ in 0..count {
+                groups.ended(host, FIN, end(flow, seconds));
+                flow += 1;
+            }
+        };
+        add(0, 1000, 0.0);
+        add(1, 1000, 1.0);
+        add(2, 1000, 29.0);
+        add(1, ROOM - 3000, 58.5);
+        let kept = [0, 1, 2].map(|host| groups.hosts[&host].kept());
+        assert_eq!(kept, [0, ROOM - 3000, 1000], "where nothing else ended nothing is left, and what is recent stays");
+        assert_eq!(groups.kept, ROOM - 2000);
+        let is_gone = |host, seconds| groups.hosts[&host].is_gone(time(seconds));
+        assert!(is_gone(0, 0.5) && is_gone(1, 1.5) && !is_gone(1, 58.0) && !is_gone(2, 0.5));
+    }
+
+    #[test]
     fn of_more_hosts_than_fit_nothing_is_known() {
         let mut groups = Groups::new(&Limits::default());
         for host in 0..HOSTS + 1 {
@@ -619,36 +466,5 @@ mod tests {
         assert_eq!(groups.hosts.len(), HOSTS);
         assert_eq!(groups.ended(HOSTS, FIN, end(0, 1.0)), None);
         assert_eq!(groups.ended(0, FIN, end(0, 1.0)), Some(1));
-    }
-
-    #[test]
-    fn the_longest_silences_stay_one_for_each_connection() {
-        let mut group = Group::default();
-        let origin = Origin { packet: packet(0), time: None };
-        for flow in 0..100 {
-            let seconds = ((flow * 37) % 100) as f64;
-            group.survived(flow, Silence { seconds, since: origin, until: origin });
-            group.survived(flow, Silence { seconds: 0.5, since: origin, until: origin });
-        }
-        assert_eq!(group.survived.len(), SURVIVED);
-        assert_eq!(group.outlasted(u64::MAX, None, 80.0), 16);
-        assert_eq!(group.outlasted(u64::MAX, None, 97.0), 1);
-        assert_eq!(group.longest(None).map(|longest| longest.seconds), Some(99.0));
-    }
-
-    /// Whoever else is noted, a count of those alike only grows.
-    #[test]
-    fn more_connections_only_add() {
-        let (mut list, this) = (Ends::default(), end(0, 100.0));
-        let mut before = 0;
-        for flow in 1..200 {
-            let ended = end(flow, 100.0 + (flow * 7 % 11) as f64 * 0.3);
-            let later = list.iter().rev().take_while(|other| other.time > ended.time).count();
-            list.insert(ended, later);
-            let now = together(&list, &this).map_or(0, |together| together.others);
-            assert!(now >= before);
-            before = now;
-        }
-        assert!(before > 30);
     }
 }

@@ -7,13 +7,15 @@
 //! [answers](Crowd::around) with an [`Around`]. All it keeps are small records in tables of fixed size, and what it found
 //! for flows that are not over; what no longer fits makes a count smaller or an answer unknown, never larger.
 
+mod company;
 mod ends;
 mod groups;
 mod legs;
 mod notice;
 mod requests;
+mod survived;
 
-pub use groups::{Alike, AlsoShared, Company, Together};
+pub use company::{Alike, AlsoShared, Company, Moment, Together};
 pub use legs::{LegEnd, LegEndKind, OtherLeg, Party, Said};
 pub use notice::{Notice, Notices};
 
@@ -157,9 +159,25 @@ impl Crowd {
         self.clock_stepped = true;
     }
 
-    /// What the others say about this connection. `now` is the latest time of the capture so far.
+    /// What the others say of the moment at which this connection ended, for a report that waits for longer than it takes to
+    /// know; `None` when that cannot be told yet, or not at all. `now` is the latest time of the capture so far.
     #[must_use]
-    pub fn around(&self, connection: &Connection, now: Option<Timestamp>) -> Around {
+    pub fn moment(&self, connection: &Connection, now: Option<Timestamp>) -> Option<Moment> {
+        let end = connection.first_end().filter(|_| connection.was_upgraded())?;
+        let (time, now) = end.at.time.zip(now)?;
+        if now.seconds_since(time) < Self::WAIT_SECONDS {
+            return None;
+        }
+        match end.by {
+            Side::Server => self.servers.moment(&connection.endpoints.server, connection, now),
+            Side::Client => self.clients.moment(&connection.endpoints.client.ip, connection, now),
+        }
+    }
+
+    /// What the others say about this connection; of the moment of its end, what they [said](Self::moment) then. `now` is the
+    /// latest time of the capture so far.
+    #[must_use]
+    pub fn around(&self, connection: &Connection, now: Option<Timestamp>, moment: Option<Moment>) -> Around {
         let leg = self.legs.other(connection.id.flow);
         let Some(end) = connection.first_end().filter(|_| connection.was_upgraded()) else {
             return Around { leg, ..Around::default() };
@@ -167,8 +185,8 @@ impl Crowd {
         let company = match (end.at.time, now) {
             _ if self.clock_stepped => Err(Blind::ClockStep),
             (Some(_), Some(now)) => match end.by {
-                Side::Server => self.servers.company(&connection.endpoints.server, connection, now),
-                Side::Client => self.clients.company(&connection.endpoints.client.ip, connection, now),
+                Side::Server => self.servers.company(&connection.endpoints.server, connection, now, moment),
+                Side::Client => self.clients.company(&connection.endpoints.client.ip, connection, now, moment),
             },
             _ => Err(Blind::NoTime),
         };

@@ -119,6 +119,8 @@ impl Paths {
         let Some(Step::Value { known, .. }) = self.steps.get_mut(step) else { return None };
         let place = known.iter().position(|(known, _)| is_same(known, value));
         if place.is_none() && known.len() < Self::VALUES {
+            // Nearly all steps have one.
+            known.reserve_exact(1);
             known.push((value.clone(), Next::Unknown));
             return Some(known.len() - 1);
         }

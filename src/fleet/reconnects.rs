@@ -136,7 +136,8 @@ const RANDOM_SECONDS: f64 = 5.0;
 /// Collects attempts while reports come in.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Returns {
-    clients: HashMap<(IpAddr, Endpoint), Client, RandomState>,
+    /// Boxed, so that a table that has just grown is not mostly room for more.
+    clients: HashMap<(IpAddr, Endpoint), Box<Client>, RandomState>,
     /// Connections for which there was no room.
     refused: u64,
     latest: Option<Timestamp>,
