@@ -19,7 +19,7 @@ use wsdissect::middlebox::{Cut, Ending, Recognised};
 use wsdissect::report::Speaker;
 use wsdissect::report::json::ConnectionObject;
 use wsdissect::report::text::TextReport;
-use wsdissect::units::{Origin, PacketNumber};
+use wsdissect::units::{self, Origin, PacketNumber};
 use wsdissect::{Analyzer, Options};
 
 /// What is said of one connection.
@@ -545,7 +545,7 @@ fn the_table_is_listed() {
 #[test]
 fn no_limit_fits_where_none_is_that_short() {
     let table = &Knowledge::builtin().tables.middleboxes;
-    let seen: Vec<Recognised> = [Side::Client, Side::Server]
+    let seen: Vec<Recognised> = units::Side::BOTH
         .into_iter()
         .flat_map(|side| {
             let at = Origin { packet: PacketNumber::FIRST, time: None };
@@ -554,7 +554,7 @@ fn no_limit_fits_where_none_is_that_short() {
         .collect();
     let (mut fitting, mut excluded) = (0, 0);
     for cut in [Cut::Fin, Cut::Rst, Cut::Forgotten, Cut::Close(1001, b""), Cut::Close(1000, b"Idle Timeout")] {
-        for (by, tenths) in (0..6100).flat_map(|tenths| [(Side::Client, tenths), (Side::Server, tenths)]) {
+        for (by, tenths) in (0..6100).flat_map(|tenths| units::Side::BOTH.map(|side| (side, tenths))) {
             let seconds = Some(f64::from(tenths) / 10.0);
             let ending = Ending {
                 cut,
