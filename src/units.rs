@@ -51,7 +51,7 @@ impl fmt::Display for PacketNumber {
 /// Held with the sign bit turned over, which keeps the order and leaves 0 for "none", and aligned like a packet's number:
 /// there are many of them for each connection, and most may be missing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(packed(4))]
+#[repr(Rust, packed(4))]
 pub struct Timestamp(NonZeroU64);
 
 impl Timestamp {

@@ -13,7 +13,7 @@ use wsdissect::{Analyzer, Options};
 
 /// The bytes in use for a connection that has its upgrade and a message behind it and now is silent: TCP, handshake,
 /// frames of both sides, and its share of all tables.
-const BYTES_PER_IDLE_CONNECTION: i64 = 1_850;
+const BYTES_PER_IDLE_CONNECTION: i64 = 1_650;
 
 /// An analysis in the middle of a capture.
 struct Under {

@@ -323,16 +323,6 @@ impl<S: Source> Sequence<S> {
     /// The open capture with the earliest packet, and that packet's time.
     #[inline]
     fn earliest(&mut self) -> Result<Option<(usize, i64)>, Problem> {
-        if self.numbered >= PacketNumber::LAST.value() - 1
-            && let Some(open) = self.open.first()
-        {
-            let source_index = open.index;
-            self.waiting.clear();
-            while !self.open.is_empty() {
-                self.close(0);
-            }
-            return Err(Problem { source_index, error: CaptureError::TooManyPackets });
-        }
         loop {
             let mut earliest: Option<(usize, i64)> = None;
             let mut at = 0;
@@ -354,6 +344,11 @@ impl<S: Source> Sequence<S> {
                     earliest = Some((at, time));
                 }
                 at += 1;
+            }
+            if let Some((at, _)) = earliest
+                && self.numbered >= PacketNumber::LAST.value() - 1
+            {
+                return Err(self.too_many(at));
             }
             let next_begins = self.waiting.last().map(|waiting| waiting.begins);
             match (earliest, next_begins) {
@@ -386,6 +381,17 @@ impl<S: Source> Sequence<S> {
             return Err(told(CaptureError::TooManyAtOnce { limit: self.limits.captures_at_once }));
         }
         Ok(())
+    }
+
+    /// The next packet is one more than there are numbers for: nothing more is read.
+    #[cold]
+    fn too_many(&mut self, at: usize) -> Problem {
+        let source_index = self.open[at].index;
+        self.waiting.clear();
+        while !self.open.is_empty() {
+            self.close(0);
+        }
+        Problem { source_index, error: CaptureError::TooManyPackets }
     }
 
     #[cold]
@@ -504,6 +510,20 @@ mod tests {
     fn file(packets: &[(u32, u8)]) -> Vec<u8> {
         let records = packets.iter().flat_map(|&(second, name)| LE.pcap_record(second, 0, &[name]));
         LE.pcap_header(0xa1b2_c3d4, 1).into_iter().chain(records).collect()
+    }
+
+    #[test]
+    fn packets_beyond_the_last_number_are_not_read() {
+        let count = || Rc::new(Cell::new(0));
+        let memory = |bytes: Vec<u8>| Memory { bytes: bytes[..].into(), open: count(), most: count(), pipe: false };
+        let files = [file(&[(1, b'a'), (3, b'c')]), file(&[(2, b'b')])];
+        let mut sequence = Sequence::open(files.into_iter().map(memory), CaptureLimits::default());
+        sequence.numbered = PacketNumber::LAST.value() - 2;
+        let number = sequence.next_packet().unwrap().map(|packet| packet.number.value());
+        assert_eq!(number, Some(0xFFFF_FFFE));
+        let problem = sequence.next_packet().unwrap_err();
+        assert!(matches!(problem.error, CaptureError::TooManyPackets));
+        assert!(matches!(sequence.next_packet(), Ok(None)));
     }
 
     #[test]
