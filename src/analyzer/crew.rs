@@ -24,16 +24,16 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 /// Blocks under way for each thread, and besides.
-const BLOCKS: usize = 3;
+const BLOCKS: usize = 2;
 
 /// Connections that are concluded in one go.
-const CHUNK: usize = 64;
+const CHUNK: usize = 32;
 
 /// Chunks under way for each thread.
-const CHUNKS: usize = 8;
+const CHUNKS: usize = 4;
 
 /// Reports that may wait to be taken, and connections that may wait to become some while the reader goes on.
-const WAITING: usize = 1024;
+const WAITING: usize = 256;
 
 /// The threads, and what they have under way.
 pub(super) struct Crew {

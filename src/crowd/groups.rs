@@ -156,8 +156,8 @@ struct Group {
     forgotten: Option<Timestamp>,
     /// When the last end happened that gave way to others: nothing is known of moments up to then.
     let_go: Option<Timestamp>,
-    survived: Survived,
-    refused: VecDeque<Origin>,
+    survived: Option<Box<Survived>>,
+    refused: Option<Box<VecDeque<Origin>>>,
 }
 
 impl<K: Hash + Eq> Groups<K> {
@@ -180,16 +180,17 @@ impl<K: Hash + Eq> Groups<K> {
 
     pub(super) fn survived(&mut self, host: K, flow: u64, survived: Silence) {
         if let Some(group) = self.hosts.get_mut(&host) {
-            group.survived.add(flow, &survived);
+            group.survived.get_or_insert_default().add(flow, &survived);
         }
     }
 
     pub(super) fn refused(&mut self, host: &K, at: Origin) {
         if let Some(group) = self.hosts.get_mut(host) {
-            if group.refused.len() == REFUSED {
-                group.refused.pop_front();
+            let refused = group.refused.get_or_insert_default();
+            if refused.len() == REFUSED {
+                refused.pop_front();
             }
-            group.refused.push_back(at);
+            refused.push_back(at);
         }
     }
 
@@ -280,8 +281,9 @@ impl<K: Hash + Eq> Groups<K> {
             Some(moment) => moment,
             None => group.moment(connection, place, &this, now)?,
         };
-        let none = Ends::default();
+        let (none, nothing) = (Ends::default(), Survived::default());
         let list = group.list(place).unwrap_or(&none);
+        let survived = group.survived.as_deref().unwrap_or(&nothing);
         let silence = this.silence();
         let own = connection.longest_silence.as_deref().copied();
         Ok(Company {
@@ -290,8 +292,8 @@ impl<K: Hash + Eq> Groups<K> {
             same_silence: same_silence(list, &this),
             silent: compared(list, &this).filter(|other| other.silence().is_some_and(is_silent)).count() as u64,
             same_lifetime: same_lifetime(list, &this),
-            longest_survived: group.survived.longest(own),
-            outlasted: silence.map_or(0, |silence| group.survived.outlasted(this.flow, own, silence)),
+            longest_survived: survived.longest(own),
+            outlasted: silence.map_or(0, |silence| survived.outlasted(this.flow, own, silence)),
             outlived: this.lifetime().map_or(0, |lifetime| group.outlived(&this, lifetime, list)),
             refused: group.refused_after(this.time),
         })
@@ -382,7 +384,7 @@ impl Group {
     fn refused_after(&self, time: Timestamp) -> Option<Origin> {
         let after =
             |refused: &&Origin| refused.time.is_some_and(|at| (0..=REFUSED_NANOS).contains(&nanos_between(time, at)));
-        self.refused.iter().find(after).copied()
+        self.refused.iter().flat_map(|refused| refused.iter()).find(after).copied()
     }
 }
 

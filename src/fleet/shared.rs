@@ -1,13 +1,12 @@
 //! What the connections of one incident have in common, in a fixed amount of memory.
 
+use super::tally::make_room;
 use super::{Common, ConnectionReport, Spread, Tally};
 use crate::connection::{ClosePayload, Connection, EndSignalKind};
 use crate::diagnosis::Cause;
 use crate::evidence::FactId;
 use crate::units::{Endpoint, PacketNumber, Side, Timestamp};
-use foldhash::fast::RandomState;
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::net::IpAddr;
 
 /// What the connections of one incident have in common.
@@ -93,7 +92,8 @@ impl HowEnded {
 /// Addresses of clients: how many there are, up to a bound, and the first of them in order.
 #[derive(Debug, Clone, Default)]
 pub struct Clients {
-    addresses: HashSet<IpAddr, RandomState>,
+    /// In order.
+    addresses: Vec<IpAddr>,
     more: bool,
 }
 
@@ -102,10 +102,15 @@ impl Clients {
     pub const KEPT: usize = 1024;
 
     fn add(&mut self, address: IpAddr) {
-        if self.addresses.len() < Self::KEPT {
-            self.addresses.insert(address);
-        } else {
-            self.more |= !self.addresses.contains(&address);
+        if self.more {
+            return;
+        }
+        match self.addresses.binary_search(&address) {
+            Err(at) if self.addresses.len() < Self::KEPT => {
+                make_room(&mut self.addresses);
+                self.addresses.insert(at, address);
+            }
+            found => self.more = found.is_err(),
         }
     }
 
@@ -123,9 +128,7 @@ impl Clients {
 
     /// The first few of them, in order.
     pub fn first(&self, most: usize) -> impl Iterator<Item = &IpAddr> {
-        let mut addresses: Vec<&IpAddr> = self.addresses.iter().collect();
-        addresses.sort_unstable();
-        addresses.into_iter().take(most)
+        self.addresses.iter().take(most)
     }
 }
 

@@ -36,7 +36,7 @@ const ELSEWHERE_SECONDS: f64 = 0.05;
 /// than what is between them takes.
 const SAME_PACKET_SECONDS: f64 = 1.0;
 
-/// Segments that are remembered; a power of two. At 40 bytes each and 4 for the index, 352 KiB.
+/// Segments that are remembered; a power of two. At 24 bytes each and 4 for the index, 224 KiB; 20 more where there are copies.
 const REMEMBERED: usize = 1 << 13;
 
 /// Places of which one entry keeps count; copies at further ones are copies.
@@ -144,12 +144,16 @@ pub(super) enum Known {
 }
 
 /// Recent segments of all flows.
+///
+/// Nearly all segments are seen once, by one place. Only where that is not so it is kept apart who saw them how often.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     /// The last segments; a ring, as soon as it is full.
     ring: Vec<Recent>,
     /// Where the next one goes.
     next: usize,
+    /// By place in the ring, how often each segment was seen. Empty until one was seen again.
+    seen: Vec<Seen>,
     /// Those before `next` that the index lacks.
     unindexed: usize,
     /// By key, places in the ring. What stands there may have another key by now. Empty until needed.
@@ -158,16 +162,30 @@ pub(super) struct Copies {
     hasher: FixedState,
 }
 
-/// One segment and how often each place saw it.
+/// One segment.
 #[derive(Debug, Clone, Copy)]
 struct Recent {
     key: u64,
     /// When it was last seen without being a copy.
     time: Timestamp,
-    /// Its IPv4 identification then.
+    /// Where it was seen first.
+    place: u32,
+    /// Its IPv4 identification.
     identification: u16,
+}
+
+/// How often each place saw a segment.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
     places: [u32; PLACES],
     sightings: [u8; PLACES],
+}
+
+impl Seen {
+    /// For the first time.
+    fn once(recent: &Recent) -> Self {
+        Self { places: [recent.place, 0, 0, 0], sightings: [1, 0, 0, 0] }
+    }
 }
 
 impl Copies {
@@ -196,16 +214,16 @@ impl Copies {
         if self.ring.is_empty() {
             self.ring.reserve_exact(REMEMBERED);
         }
-        match self.ring.get_mut(self.next) {
-            Some(oldest) => *oldest = recent,
-            None => self.ring.push(recent),
+        put(&mut self.ring, self.next, recent);
+        if !self.seen.is_empty() {
+            put(&mut self.seen, self.next, Seen::once(&recent));
         }
         self.next = (self.next + 1) % REMEMBERED;
         self.unindexed = (self.unindexed + 1).min(REMEMBERED);
     }
 
-    /// The last segment with this key.
-    fn find(&mut self, key: u64) -> Option<&mut Recent> {
+    /// The last segment with this key, and how often it was seen.
+    fn find(&mut self, key: u64) -> Option<(&mut Recent, &mut Seen)> {
         if self.index.is_empty() {
             self.index = vec![0; REMEMBERED];
         }
@@ -214,13 +232,18 @@ impl Copies {
             self.index[self.ring[at].key as usize % REMEMBERED] = at as u32;
         }
         self.unindexed = 0;
-        let at = self.index[key as usize % REMEMBERED];
-        self.ring.get_mut(at as usize).filter(|recent| recent.key == key)
+        let at = self.index[key as usize % REMEMBERED] as usize;
+        self.ring.get(at).filter(|recent| recent.key == key)?;
+        if self.seen.is_empty() {
+            self.seen.reserve_exact(REMEMBERED);
+            self.seen.extend(self.ring.iter().map(Seen::once));
+        }
+        Some((self.ring.get_mut(at)?, self.seen.get_mut(at)?))
     }
 
     fn seen_before(&mut self, segment: &Segment<'_>, recent: Recent, known: &mut Known) -> bool {
-        let Recent { key, time, identification, places: [place, ..], .. } = recent;
-        let Some(entry) = self.find(key) else {
+        let Recent { key, time, place, identification } = recent;
+        let Some((entry, seen)) = self.find(key) else {
             self.remember(recent);
             return false;
         };
@@ -228,13 +251,13 @@ impl Copies {
         let identified = identification != 0 && entry.identification != 0;
         let same_packet = identified && identification == entry.identification && since < SAME_PACKET_SECONDS;
         if since >= ELSEWHERE_SECONDS && !same_packet {
-            *entry = recent;
+            (*entry, *seen) = (recent, Seen::once(&recent));
             return false;
         }
-        let here = (0..PLACES).find(|&at| entry.sightings[at] == 0 || entry.places[at] == place);
+        let here = (0..PLACES).find(|&at| seen.sightings[at] == 0 || seen.places[at] == place);
         let Some(here) = here else { return true };
-        let elsewhere = (0..PLACES).filter(|&at| at != here).map(|at| entry.sightings[at]).max();
-        let sightings = entry.sightings[here].saturating_add(1);
+        let elsewhere = (0..PLACES).filter(|&at| at != here).map(|at| seen.sightings[at]).max();
+        let sightings = seen.sightings[here].saturating_add(1);
         // One place has one clock.
         let same_packet = same_packet && (sightings == 1 || since < ELSEWHERE_SECONDS);
         if sightings > 1 && segment.flags.syn() && since < ELSEWHERE_SECONDS {
@@ -248,8 +271,8 @@ impl Copies {
         if sightings > 1 && if identified { same_packet } else { soon } {
             return true;
         }
-        entry.places[here] = place;
-        entry.sightings[here] = sightings;
+        seen.places[here] = place;
+        seen.sightings[here] = sightings;
         let second = twice && !identified && sightings.is_multiple_of(2);
         if same_packet || second || elsewhere.is_some_and(|elsewhere| sightings <= elsewhere) {
             return true;
@@ -263,7 +286,7 @@ impl Copies {
     fn sighting(&self, direction: Direction, segment: &Segment<'_>, edges: Edges) -> Option<Recent> {
         let (time, place) = (segment.origin.time?, self.place(segment));
         let (key, identification) = (self.key(direction, segment, edges), segment.identification);
-        Some(Recent { key, time, identification, places: [place, 0, 0, 0], sightings: [1, 0, 0, 0] })
+        Some(Recent { key, time, place, identification })
     }
 
     /// Everything that is equal in copies.
@@ -288,6 +311,15 @@ impl Copies {
             tunnel.hash(&mut hasher);
         }
         hasher.finish() as u32
+    }
+}
+
+/// Puts a value where an older one is, or at the end.
+#[inline]
+fn put<T>(ring: &mut Vec<T>, at: usize, value: T) {
+    match ring.get_mut(at) {
+        Some(oldest) => *oldest = value,
+        None => ring.push(value),
     }
 }
 
