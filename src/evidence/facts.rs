@@ -3,7 +3,7 @@
 
 use super::extract::{Devices, View, drains};
 use super::{Evidence, FACTS, FactId, FactType, Known, PacketRefs, Tables, Value, WhyUnknown};
-use crate::connection::Connection;
+use crate::connection::{Connection, EndSignal};
 use crate::crowd::Around;
 use crate::middlebox::{Candidate, Recognised};
 use crate::software::Recognition;
@@ -19,6 +19,8 @@ pub struct Subject {
     pub around: Around,
     /// What is known beforehand.
     pub tables: Arc<Tables>,
+    /// The place of the first sign of the end among all signs.
+    first_end: Option<usize>,
     software: OnceLock<PerSide<Recognition>>,
     shown: OnceLock<Vec<Recognised>>,
     devices: OnceLock<Devices>,
@@ -29,15 +31,23 @@ impl Subject {
     /// A connection seen against these.
     #[must_use]
     pub fn new(connection: Arc<Connection>, around: Around, tables: Arc<Tables>) -> Self {
+        let signs = &connection.ending;
+        let first_end = connection.first_end().and_then(|end| signs.iter().position(|sign| std::ptr::eq(sign, end)));
         Self {
             connection,
             around,
             tables,
+            first_end,
             software: OnceLock::new(),
             shown: OnceLock::new(),
             devices: OnceLock::new(),
             drains: OnceLock::new(),
         }
+    }
+
+    /// The first sign of the end.
+    pub(super) fn end(&self) -> Option<&EndSignal> {
+        self.connection.ending.get(self.first_end?)
     }
 
     /// Which WebSocket library speaks on each side.

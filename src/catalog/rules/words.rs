@@ -51,7 +51,7 @@ impl Template {
 fn parse_parts(rest: &mut &str, inside: bool) -> Result<Vec<Part>, String> {
     let mut parts = Vec::new();
     loop {
-        let Some(at) = rest.find(['{', '}', '[', ']']) else {
+        let Some(at) = rest.bytes().position(|byte| matches!(byte, b'{' | b'}' | b'[' | b']')) else {
             if inside {
                 return Err("`[` without `]`".to_owned());
             }

@@ -24,8 +24,7 @@ pub(in crate::evidence) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(in crate::evidence) fn new(subject: &'a Subject) -> Self {
-        let connection = &*subject.connection;
-        Self { connection, subject, end: connection.first_end(), presumed: Cell::new(false) }
+        Self { connection: &subject.connection, subject, end: subject.end(), presumed: Cell::new(false) }
     }
 
     /// The side that ended the connection, when that may be said.
