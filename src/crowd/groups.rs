@@ -157,7 +157,7 @@ struct Group {
     /// When the last end happened that gave way to others: nothing is known of moments up to then.
     let_go: Option<Timestamp>,
     survived: Option<Box<Survived>>,
-    refused: Option<Box<VecDeque<Origin>>>,
+    refused: VecDeque<Origin>,
 }
 
 impl<K: Hash + Eq> Groups<K> {
@@ -186,11 +186,10 @@ impl<K: Hash + Eq> Groups<K> {
 
     pub(super) fn refused(&mut self, host: &K, at: Origin) {
         if let Some(group) = self.hosts.get_mut(host) {
-            let refused = group.refused.get_or_insert_default();
-            if refused.len() == REFUSED {
-                refused.pop_front();
+            if group.refused.len() == REFUSED {
+                group.refused.pop_front();
             }
-            refused.push_back(at);
+            group.refused.push_back(at);
         }
     }
 
@@ -384,7 +383,7 @@ impl Group {
     fn refused_after(&self, time: Timestamp) -> Option<Origin> {
         let after =
             |refused: &&Origin| refused.time.is_some_and(|at| (0..=REFUSED_NANOS).contains(&nanos_between(time, at)));
-        self.refused.iter().flat_map(|refused| refused.iter()).find(after).copied()
+        self.refused.iter().find(after).copied()
     }
 }
 

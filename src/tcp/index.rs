@@ -135,7 +135,9 @@ impl FlowIndex {
     /// The latest flow of these endpoints is in `slot`.
     pub(super) fn open(&mut self, key: &FlowKey, slot: u32) {
         let print = self.print(key);
-        self.gone.iter_mut().for_each(|gone| drop(gone.remove(&print)));
+        for gone in &mut self.gone {
+            gone.remove(&print);
+        }
         self.open.insert(key, slot);
     }
 
