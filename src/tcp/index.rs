@@ -15,8 +15,8 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Flows of one generation: as many as a table of 4096 places takes.
-const GENERATION: usize = 3584;
+/// Flows of one generation: as many as a table of 8192 places takes.
+const GENERATION: usize = 7168;
 
 /// Both endpoints of a flow, the same for both directions.
 ///
