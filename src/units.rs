@@ -29,7 +29,14 @@ impl PacketNumber {
     #[must_use]
     #[inline]
     pub fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
+        self.after(1)
+    }
+
+    /// The packet so many after this one, or [`LAST`](Self::LAST) if there are not so many.
+    #[must_use]
+    #[inline]
+    pub fn after(self, packets: usize) -> Self {
+        Self(self.0.saturating_add(u32::try_from(packets).unwrap_or(u32::MAX)))
     }
 
     /// The 1-based number.

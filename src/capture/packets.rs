@@ -33,8 +33,18 @@ impl<'a> Packets<'a> {
     }
 
     /// The number of the next one, if there is one.
-    pub(super) fn first(&self) -> PacketNumber {
+    pub(super) fn first_number(&self) -> PacketNumber {
         self.number
+    }
+
+    /// The number of the last one; `None` when there are none.
+    pub(super) fn last_number(&self) -> Option<PacketNumber> {
+        Some(self.number.after(self.records.len().checked_sub(1)?))
+    }
+
+    /// When they were recorded, as the capture has it; those that carry a time.
+    pub(super) fn times(&self) -> impl DoubleEndedIterator<Item = Timestamp> {
+        self.records.as_slice().iter().filter_map(|record| record.time)
     }
 }
 

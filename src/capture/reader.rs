@@ -128,17 +128,23 @@ impl<R: Read> Reader<R> {
         {
             self.records.push(record);
         }
-        let number = self.next;
-        for Record { place, original_len, interface, .. } in &self.records {
-            self.last = Some(self.next);
-            self.next = self.next.next();
-            self.summary.packets += 1;
-            self.summary.packets_cut += u64::from(*original_len as usize > place.len());
-            if let Some(interface) = self.summary.interfaces.get_mut(*interface as usize) {
-                interface.packets += 1;
+        self.count();
+        let packets = Packets::new(self.window.buffer(), &self.records, self.next);
+        self.last = packets.last_number().or(self.last);
+        self.next = self.next.after(self.records.len());
+        Ok(packets)
+    }
+
+    /// Counts the packets that are about to be handed out.
+    fn count(&mut self) {
+        self.summary.packets += self.records.len() as u64;
+        for records in self.records.chunk_by(|one, next| one.interface == next.interface) {
+            let is_cut = |record: &&Record| record.original_len as usize > record.place.len();
+            self.summary.packets_cut += records.iter().filter(is_cut).count() as u64;
+            if let Some(interface) = self.summary.interfaces.get_mut(records[0].interface as usize) {
+                interface.packets += records.len() as u64;
             }
         }
-        Ok(Packets::new(self.window.buffer(), &self.records, number))
     }
 
     /// The time of the next packet, which stays the next one; `None` at the end of the capture.

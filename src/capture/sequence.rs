@@ -81,13 +81,14 @@ impl Part {
         self.slot == Some(interface >> 16) && self.overlaps(first, last)
     }
 
-    #[inline]
-    fn add(&mut self, number: PacketNumber, packet: &Packet<'_>) {
-        self.first.get_or_insert(number);
-        self.last = Some(number);
-        self.packets += 1;
-        self.own = Some((self.own.map_or(packet.number, |(first, _)| first), packet.number));
-        if let Some(time) = packet.time {
+    /// Takes note of packets; `in_order` has the number in all captures of one with this number of its own.
+    fn add(&mut self, packets: &Packets<'_>, in_order: impl Fn(PacketNumber) -> PacketNumber) {
+        let (own_first, Some(own_last)) = (packets.first_number(), packets.last_number()) else { return };
+        self.first.get_or_insert(in_order(own_first));
+        self.last = Some(in_order(own_last));
+        self.packets += packets.len() as u64;
+        self.own = Some((self.own.map_or(own_first, |(first, _)| first), own_last));
+        for time in packets.times() {
             let (first, last) = self.span.unwrap_or((time, time));
             self.span = Some((first.min(time), last.max(time)));
         }
@@ -218,15 +219,12 @@ impl<S: Source> Sequence<S> {
         let ahead = self.numbered.saturating_sub(open.number);
         let in_order =
             |own: PacketNumber| PacketNumber::new(ahead.saturating_add(own.value())).unwrap_or(PacketNumber::LAST);
-        let first = in_order(packets.first());
-        let mut now = Some(time);
-        for packet in packets.clone() {
-            part.add(in_order(packet.number), &packet);
-            open.number = packet.number.value();
-            now = packet.time.map(|time| shifted(time, part.clock_shift).nanos()).or(now);
-        }
+        let first = in_order(packets.first_number());
+        part.add(&packets, in_order);
+        open.number = packets.last_number().map_or(open.number, PacketNumber::value);
         self.numbered = ahead.saturating_add(open.number);
-        let now = now.unwrap_or(time);
+        let last = packets.times().next_back();
+        let now = last.map_or(time, |last| shifted(last, part.clock_shift).nanos());
         (open.now, self.now) = (now, now);
         Ok(packets.renumbered(first, open.slot, part.clock_shift))
     }
