@@ -37,6 +37,8 @@ pub(super) struct Conversation {
     pub(super) timed: bool,
     /// No segment goes the short way.
     pub(super) unsettled: bool,
+    /// So many segments at a time are foreseen.
+    pub(super) foreseen: usize,
     delay: u64,
 }
 
@@ -49,6 +51,7 @@ impl Conversation {
             port: 40_000,
             timed: true,
             unsettled: false,
+            foreseen: 0,
             delay: 10,
         }
     }
@@ -144,24 +147,16 @@ impl Conversation {
         });
     }
 
-    /// What a table makes of it.
-    pub(super) fn play(&self) -> Played {
-        self.play_with(&Limits::default())
-    }
-
-    pub(super) fn play_with(&self, limits: &Limits) -> Played {
-        let mut table = FlowTable::new(limits);
-        let mut flows = Vec::new();
-        let mut opened = Vec::new();
+    /// The segments with their times.
+    fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
         let mut now = 0;
-        let mut most_lingering = 0;
-        for (index, sent) in self.sent.iter().enumerate() {
+        self.sent.iter().enumerate().map(move |(index, sent)| {
             now += sent.delay;
             let a = Endpoint { ip: [10, 0, 0, 1].into(), port: sent.port };
             let b = Endpoint { ip: [10, 0, 0, 2].into(), port: 80 };
             let (source, destination) = if sent.from == A { (a, b) } else { (b, a) };
             let time = self.timed.then(|| Timestamp::from_nanos((now * 1_000_000).cast_signed()));
-            let segment = Segment {
+            Segment {
                 origin: Origin { packet: PacketNumber::new(index as u64 + 1).expect("from 1"), time },
                 interface: sent.interface,
                 tunnel: sent.tunnel,
@@ -177,12 +172,30 @@ impl Conversation {
                 options: TcpOptions::default(),
                 payload: &sent.data,
                 payload_cut: sent.cut,
-            };
+            }
+        })
+    }
+
+    /// What a table makes of it.
+    pub(super) fn play(&self) -> Played {
+        self.play_with(&Limits::default())
+    }
+
+    pub(super) fn play_with(&self, limits: &Limits) -> Played {
+        let mut table = FlowTable::new(limits);
+        let mut flows = Vec::new();
+        let mut opened = Vec::new();
+        let mut most_lingering = 0;
+        let segments: Vec<Segment<'_>> = self.segments().collect();
+        for (index, segment) in segments.iter().enumerate() {
+            if self.foreseen > 0 && index.is_multiple_of(self.foreseen) {
+                table.foresee(&segments[index..segments.len().min(index + self.foreseen)]);
+            }
             table.tick(segment.origin, &mut ());
             if self.unsettled {
                 table.unsettle();
             }
-            table.push(&segment, &mut (), |start| {
+            table.push(segment, &mut (), |start| {
                 opened.push(start.origin.packet.value());
                 Recorder::default()
             });

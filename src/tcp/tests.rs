@@ -1088,7 +1088,8 @@ proptest! {
         prop_assert_eq!(format!("{:?}", talk.play().flows), format!("{:?}", long.play().flows));
     }
 
-    /// Nonsense neither panics nor breaks the rules of the sink (which the recorder checks).
+    /// Nonsense neither panics nor breaks the rules of the sink (which the recorder checks), and is the same nonsense when its
+    /// flows are found beforehand.
     #[test]
     fn nonsense_is_survived(
         segments in prop::collection::vec(
@@ -1096,7 +1097,7 @@ proptest! {
              prop_oneof![3 => Just(0x10u8), 1 => 0u8..32], 0usize..20, prop_oneof![5 => Just(0u32), 1 => 0u32..20, 1 => any::<u32>()], 0u64..3000),
             1..120,
         ),
-        tight in any::<bool>(), timed in any::<bool>(),
+        tight in any::<bool>(), timed in any::<bool>(), foreseen in 1usize..40,
     ) {
         let mut talk = Conversation::silent();
         talk.timed = timed;
@@ -1117,5 +1118,7 @@ proptest! {
         };
         let played = talk.play_with(&limits);
         prop_assert_eq!(played.flows.len(), played.opened.len());
+        talk.foreseen = foreseen;
+        prop_assert_eq!(format!("{:?}", talk.play_with(&limits)), format!("{played:?}"));
     }
 }
