@@ -143,13 +143,15 @@ impl WebSocketStage {
     }
 
     /// Notes a silence that is over, unless the connection is ending.
+    #[inline]
     fn note_silence(&mut self, side: Side, since: Option<Origin>, chunk: &Chunk<'_>) {
-        if !self.connection.is_ending() {
-            let end = chunk.offset.plus(chunk.bytes.len() as u64);
+        let end = chunk.offset.plus(chunk.bytes.len() as u64);
+        if let Some(broken) = Broken::between(since, chunk.origin, side, end)
+            && !self.connection.is_ending()
+        {
             let longest = self.connection.longest_silence.as_ref().map_or(0.0, |longest| longest.seconds);
-            let broken = Broken::between(since, chunk.origin, side, end);
             // Shorter ones tell nothing new.
-            if let Some(broken) = broken.filter(|broken| broken.seconds() > longest) {
+            if broken.seconds() > longest {
                 match &mut self.broken {
                     Some(earlier) => **earlier = broken,
                     none => *none = Some(Box::new(broken)),
@@ -293,7 +295,17 @@ impl WebSocketStage {
     }
 
     /// Says of an HTTP response in the place of a frame what its status line says, as soon as that is there.
+    #[inline]
     fn note_http_status(&mut self, side: Side, chunk: &Chunk<'_>) {
+        let may_be_http = self.decoders[side].may_be_inside_http();
+        if may_be_http || self.cut.is_some() || !self.connection.violations_mut().is_empty() {
+            self.read_http_status(side, chunk, may_be_http);
+        }
+    }
+
+    /// `may_be_http`: what comes next may belong to an HTTP message.
+    #[cold]
+    fn read_http_status(&mut self, side: Side, chunk: &Chunk<'_>, may_be_http: bool) {
         let is_unread = |violation: &&mut Violation| {
             violation.rule == ViolationRule::HttpInWebsocket
                 && violation.side == side
@@ -306,7 +318,7 @@ impl WebSocketStage {
         {
             violation.detail = Detail::HttpStatus(status);
         }
-        if self.decoders[side].may_be_inside_http() {
+        if may_be_http {
             self.cut.get_or_insert_default().recent[side].get_or_insert(Recent::NOTHING).keep(chunk);
         } else if let Some(cut) = &mut self.cut {
             cut.recent[side] = None;
