@@ -339,7 +339,7 @@ impl<S: StreamSink> OpenFlow<S> {
     }
 
     /// Other bytes than those delivered make a segment no copy, however equal the rest of it is.
-    fn contradicts_delivered(&self, from: End, segment: &Segment<'_>, budget: &Budget) -> bool {
+    fn contradicts_delivered(&self, from: End, segment: &Segment<'_>, budget: &mut Budget) -> bool {
         let Some(offset) = self.halves[from].offset_of(segment.seq) else { return false };
         let span = Span { start: offset.0, bytes: segment.payload, cut: 0, origin: segment.origin };
         budget.delivered.contradicted_by(Direction { flow: self.number, from }, &span).is_some()
