@@ -198,9 +198,7 @@ impl WebSocketStage {
     /// Reads a little of what the next bytes will need.
     #[inline]
     pub(super) fn touch(&self) -> u64 {
-        let Connection { last_payload_of, longest_silence, last, .. } = &*self.connection;
-        let origins = [last_payload_of.client, last_payload_of.server, Some(*last)].into_iter().flatten();
-        origins.fold(u64::from(longest_silence.is_some()), |all, origin| all ^ origin.packet.value())
+        self.connection.touch()
     }
 
     pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
@@ -489,7 +487,7 @@ impl EventSink for Recorder<'_> {
 mod tests {
     use super::*;
     use crate::application::{Applications, Form, PathPattern, Protocol, Shape, Test};
-    use crate::connection::{ConnectionId, MessageNote, Observation, Timeline, Traffic, Visibility};
+    use crate::connection::{ConnectionId, MessageNote, Timeline, Traffic, Visibility};
     use crate::stack::Payload;
     use crate::units::{Endpoint, PacketNumber, Timestamp};
     use crate::websocket::DecoderConfig;
@@ -551,10 +549,9 @@ mod tests {
             ("decoder", size_of::<Decoder>(), 48),
             ("inside", size_of::<Inside>(), 112),
             ("connection", size_of::<Connection>(), 320),
-            ("traffic", size_of::<Traffic>(), 352),
+            ("traffic", size_of::<Traffic>(), 320),
             ("visibility", size_of::<Visibility>(), 16),
             ("timeline", size_of::<Timeline>(), 48),
-            ("observation", size_of::<Observation>(), 40),
             ("note", size_of::<MessageNote>(), 80),
         ];
         let too_large: Vec<_> = sizes.iter().filter(|(_, size, most)| size > most).collect();
