@@ -132,7 +132,7 @@ impl Analyzer {
         self.tell_keys();
         let due = self.note(packet);
         self.work.due(due);
-        self.take(packet);
+        self.take(packet, |_| {});
     }
 
     /// Takes in packets that follow each other: the same as [`packet`](Self::packet) for each of them, and faster where many
@@ -152,24 +152,26 @@ impl Analyzer {
                 self.summary.analysed += 1;
                 batch.push(segment);
             } else {
-                self.work.play(&mut batch);
-                self.take(&packet);
+                self.take(&packet, |work| work.play(&mut batch));
             }
         }
         self.work.play(&mut batch);
     }
 
-    /// Takes in a packet before which nothing is due any more.
-    fn take(&mut self, packet: &Packet<'_>) {
+    /// Takes in a packet before which nothing is due any more. `before` is what comes first if it concerns a connection; most
+    /// of what is no TCP does not.
+    fn take(&mut self, packet: &Packet<'_>, before: impl FnOnce(&mut Work)) {
         let skip = match self.decoder.decode(packet) {
             Ok(segment) => {
                 self.summary.analysed += 1;
+                before(&mut self.work);
                 self.work.segment(&segment);
                 None
             }
             Err(skip) => {
                 self.summary.skipped.add(skip);
                 if let Some(error) = self.decoder.icmp_error() {
+                    before(&mut self.work);
                     self.work.icmp(error);
                 }
                 Some(skip)

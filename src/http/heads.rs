@@ -49,13 +49,13 @@ impl Heads {
     /// The form of the request at the start of `bytes`, if it is like one before.
     pub(super) fn known_request<'h>(&self, bytes: &'h [u8]) -> Option<(Arc<RequestForm>, Framing, Fit<'h>)> {
         let ((form, framing), fit) = self.request_patterns.find(bytes)?;
-        (fit.len <= self.limits.http_head_bytes).then(|| (Arc::clone(form), *framing, fit))
+        (fit.len <= self.limits.http_head_bytes).then(|| (Arc::clone(form), framing.with_length(fit.body), fit))
     }
 
     /// The form of the response at the start of `bytes`, if it is like one before.
     pub(super) fn known_response<'h>(&self, bytes: &'h [u8]) -> Option<(Arc<ResponseForm>, Framing, Fit<'h>)> {
         let ((form, framing), fit) = self.response_patterns.find(bytes)?;
-        (fit.len <= self.limits.http_head_bytes).then(|| (Arc::clone(form), *framing, fit))
+        (fit.len <= self.limits.http_head_bytes).then(|| (Arc::clone(form), framing.with_length(fit.body), fit))
     }
 
     /// Remembers what a request looks like that was read from `bytes`.
@@ -243,19 +243,17 @@ impl Value {
     }
 }
 
-/// How much of a field's value counts for the form and for the length of the body.
+/// How much of a field's value counts for the form and for the length of the body, [`Framing::of`].
 fn counts(field: &httparse::Header<'_>, values: &[(&str, Value)], own: &str) -> Counts {
     let is = |name: &str| field.name.eq_ignore_ascii_case(name);
     match values.iter().find(|(name, _)| is(name)) {
         Some((_, value)) => value.counts(field.value),
         None if is(own) => Counts::Own,
-        None if FRAMING_FIELDS.iter().any(|name| is(name)) => Counts::Whole,
+        None if is("content-length") => Counts::Length,
+        None if is("transfer-encoding") => Counts::Whole,
         None => Counts::First(0),
     }
 }
-
-/// The fields that [`Framing::of`] reads.
-const FRAMING_FIELDS: &[&str] = &["content-length", "transfer-encoding"];
 
 /// No value holds either of these two.
 const LINE_END: u8 = b'\n';
@@ -456,6 +454,32 @@ mod tests {
             let _: Request = read_with(&mut heads, &format!("GET / HTTP/1.1\r\n{line}\r\n\r\n"));
         }
         assert_eq!(heads.request_patterns.fixed().1, 1);
+    }
+
+    #[test]
+    fn heads_that_differ_in_the_length_of_the_body_fit_one_pattern() {
+        let head = |length: &str| format!("HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: {length}\r\n\r\n");
+        let mut heads = Heads::default();
+        let first: Response = read_with(&mut heads, &head("5"));
+        for (length, body) in [("0", 0), ("7", 7), ("0012", 12), ("1000", 1000)] {
+            assert!(heads.known_response(head(length).as_bytes()).is_some(), "{length}");
+            let next = "HTTP/1.1 404 No\r\n\r\n";
+            let bytes = [head(length), "b".repeat(body), next.to_owned()].concat();
+            let mut reader = HeadReader::<Response>::new();
+            let origin = Origin { packet: PacketNumber::FIRST, time: None };
+            let (step, len) = reader.push(&mut heads, StreamOffset(0), origin, bytes.as_bytes());
+            assert!(matches!(step, Step::Head(head) if Arc::ptr_eq(head.form(), first.form())), "{length}");
+            let (step, len) = reader.push(&mut heads, StreamOffset(len as u64), origin, &bytes.as_bytes()[len..]);
+            assert!(matches!(step, Step::Head(head) if head.status == 404), "{length}");
+            assert_eq!(len, body + next.len());
+        }
+        for other in ["5, 5", "+5", "5 ", "", "99999999999999999999"] {
+            assert!(heads.known_response(head(other).as_bytes()).is_none(), "{other}");
+        }
+        let twice = head("5\r\nContent-Length: 5");
+        let _: Response = read_with(&mut heads, &twice);
+        assert!(heads.known_response(twice.as_bytes()).is_none(), "which of them counts is for a parser to say");
+        assert!(heads.known_response(head("5").replace("x", "y").as_bytes()).is_none());
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Heads as patterns: what a program sends again and again is compared, and need not be read.
 //!
 //! A pattern is drawn from a head that was read. It has the bytes on which the head's form and the length of its body
-//! depend, as sent, and holes for the rest: the target, the value of the one field that each head has for itself, and values of
-//! which only the name counts. A head that fits differs in its holes alone, so that reading it would come to the same form.
+//! depend, as sent, and holes for the rest: the target, the value of the one field that each head has for itself, the length of the
+//! body, and values of which only the name counts. A head that fits differs in its holes alone, so that reading it would come to
+//! the same form.
 //! What must stay private is in holes, or no pattern is drawn.
 //!
 //! All patterns form one tree: what some of them begin with in common is compared once, whichever of them it is.
@@ -47,6 +48,8 @@ enum Hole {
     Value,
     /// The value of the field that each head has for itself.
     Own,
+    /// A number.
+    Length,
 }
 
 /// A head that fits.
@@ -58,6 +61,8 @@ pub(super) struct Fit<'h> {
     pub(super) target: &'h [u8],
     /// The value of its own field, if it has one; white space may stand around it.
     pub(super) own: Option<&'h [u8]>,
+    /// The length of the body, if it has a field for it.
+    pub(super) body: Option<u64>,
 }
 
 /// How much of a field's value a form depends on.
@@ -68,6 +73,8 @@ pub(super) enum Counts {
     First(usize),
     /// Each head has its own.
     Own,
+    /// It is the length of the body.
+    Length,
     /// That cannot be said with a hole.
     Otherwise,
 }
@@ -88,7 +95,7 @@ impl<T> Patterns<T> {
     /// Draws the pattern of a head whose parts lie in `head`: the target of a request, and all fields. `read` came of it.
     ///
     /// There is none when the head is an unusual one: too long, with a target in another form, with lines that are no fields,
-    /// with two own fields, or with a value that counts in part.
+    /// with two own fields or lengths, or with a value that counts in part.
     pub(super) fn add(
         &mut self,
         head: &[u8],
@@ -112,7 +119,7 @@ impl<T> Patterns<T> {
 
     /// What came of the heads that differ from the one at the start of `bytes` in the holes alone.
     pub(super) fn find<'h>(&self, bytes: &'h [u8]) -> Option<(&T, Fit<'h>)> {
-        let mut fit = Fit { len: 0, target: &[], own: None };
+        let mut fit = Fit { len: 0, target: &[], own: None, body: None };
         let (mut node, mut rest) = (self.start.as_ref()?, bytes);
         loop {
             rest = rest.strip_prefix(&*node.fixed)?;
@@ -127,6 +134,7 @@ impl<T> Patterns<T> {
                         Hole::Target => fit.target = held,
                         Hole::Value => {}
                         Hole::Own => fit.own = Some(held),
+                        Hole::Length => fit.body = Some(number(held)),
                     }
                     rest = after;
                     next
@@ -201,8 +209,20 @@ impl Hole {
                 let len = first(next, |bytes| (below(bytes, b' ') & !equal(bytes, b'\t')) | equal(bytes, DELETE))?;
                 matches!(next[len], b'\r' | b'\n').then_some(len)
             }
+            Self::Length => {
+                let len = next.iter().take(MOST_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
+                let is_number = (1..=MOST_DIGITS).contains(&len) && matches!(next.get(len), Some(b'\r' | b'\n'));
+                is_number.then_some(len)
+            }
         }
     }
+}
+
+/// Whatever these digits are, they fit into a number.
+const MOST_DIGITS: usize = 18;
+
+fn number(digits: &[u8]) -> u64 {
+    digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
 }
 
 const DELETE: u8 = 127;
@@ -268,7 +288,7 @@ impl<'h> Drawing<'h> {
             self.hole(Hole::Target, target.len())?;
         }
         self.end_line(|_| true)?;
-        let mut has_own = false;
+        let (mut has_own, mut has_length) = (false, false);
         for field in fields {
             let (name, value) = (place_of(self.head, field.name.as_bytes())?, place_of(self.head, field.value)?);
             let between = self.head.get(name.end..value.start)?;
@@ -286,7 +306,11 @@ impl<'h> Drawing<'h> {
                     has_own = true;
                     self.hole(Hole::Own, field.value.len())?;
                 }
-                Counts::Own | Counts::Otherwise => return None,
+                Counts::Length if !has_length => {
+                    has_length = true;
+                    self.hole(Hole::Length, field.value.len())?;
+                }
+                Counts::Own | Counts::Length | Counts::Otherwise => return None,
             }
             self.end_line(|byte| matches!(byte, b' ' | b'\t' | b'\r'))?;
         }
@@ -351,21 +375,27 @@ mod tests {
         let is_good = |hole: Hole, byte: u8| match hole {
             Hole::Target => matches!(byte, b'!'..=b'~'),
             Hole::Value | Hole::Own => matches!(byte, b'\t' | b' '..=b'~' | 128..),
+            Hole::Length => byte.is_ascii_digit(),
         };
         let ends = |hole: Hole, byte: u8| match hole {
             Hole::Target => byte == b' ',
-            Hole::Value | Hole::Own => matches!(byte, b'\r' | b'\n'),
+            Hole::Value | Hole::Own | Hole::Length => matches!(byte, b'\r' | b'\n'),
         };
-        for hole in [Hole::Target, Hole::Value] {
-            for len in 1..20 {
+        for hole in [Hole::Target, Hole::Value, Hole::Length] {
+            for len in 1..22 {
                 for (at, byte) in (0..len).flat_map(|at| (0..=255).map(move |byte| (at, byte))) {
-                    for others in [*b"/!", *b"/~", *b"/z"] {
+                    for others in [*b"/!", *b"/~", *b"/z", *b"12"] {
                         let mut bytes = vec![others[1]; len];
                         bytes[0] = others[0];
                         bytes[at] = byte;
                         let stop =
                             bytes.iter().position(|byte| !is_good(hole, *byte)).filter(|stop| ends(hole, bytes[*stop]));
-                        let expected = stop.filter(|_| hole == Hole::Value || bytes[0] == b'/');
+                        let expected = stop.filter(|stop| match hole {
+                            Hole::Target => bytes[0] == b'/',
+                            Hole::Value | Hole::Own => true,
+                            // What has more digits may be more than there can be.
+                            Hole::Length => (1..=18).contains(stop),
+                        });
                         assert_eq!(hole.len(&bytes), expected, "{hole:?} {bytes:?}");
                     }
                 }

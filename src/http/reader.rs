@@ -398,6 +398,11 @@ impl Framing {
         Self { is_chunked: fields.is_chunked(), length: fields.content_length() }
     }
 
+    /// The same with another length.
+    pub(super) fn with_length(self, length: Option<u64>) -> Self {
+        Self { length, ..self }
+    }
+
     fn of_request(self, method: &Method) -> Body {
         match (self.is_chunked, self.length) {
             _ if *method == Method::Connect => Body::None,

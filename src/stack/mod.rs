@@ -337,7 +337,12 @@ impl Stack {
         }
         match &mut self.stage {
             Stage::Probing { .. } | Stage::Opaque(_) | Stage::WebSocket(_) => {}
-            Stage::Tls(stage) => stage.chunk(start, shared, chunk),
+            Stage::Tls(stage) => {
+                stage.chunk(start, shared, chunk);
+                if stage.is_ordinary(shared) {
+                    self.stage = Stage::Opaque(Traffic::Tls);
+                }
+            }
             Stage::Late(stage) => {
                 if let late::Next::Leave(joined) = stage.chunk(shared, chunk) {
                     self.leave_late(start, shared, joined);

@@ -148,6 +148,11 @@ impl TlsStage {
         });
     }
 
+    /// Whether nothing that is still to come can make this a connection to report: nobody can read it or will be able to.
+    pub(super) fn is_ordinary(&self, shared: &Shared) -> bool {
+        self.inside.is_none() && !shared.keys.any() && self.observer.is_ordinary()
+    }
+
     pub(super) fn gap(&mut self, shared: &mut Shared, gap: Gap) {
         let side = side_of(gap.from, self.client);
         record_gap(&mut self.connection, gap, side);

@@ -19,8 +19,7 @@ impl<S: StreamSink> OpenFlow<S> {
     /// Both streams have begun, neither has ended, and nothing is missing or out of the ordinary.
     pub(super) fn is_steady(&self) -> bool {
         let flows_on = |half: &Half| half.is_fixed() && half.aside.as_deref().is_none_or(Aside::is_calm);
-        !self.is_tombstone
-            && self.over.is_none()
+        self.over.is_none()
             && self.rare.is_none()
             && self.bases.are_known()
             && flows_on(&self.halves.a)
@@ -60,6 +59,10 @@ impl<S: StreamSink> OpenFlow<S> {
         copies.add(direction, segment, edges);
         let before = std::mem::replace(&mut self.last, origin);
         self.recently_used = true;
+        if self.is_tombstone {
+            half.follow(segment);
+            return true;
+        }
         half.segments += 1;
         half.last = Some(origin);
         let acked = peer.bytes.saturating_add_signed(ahead.into());

@@ -405,14 +405,20 @@ impl Half {
         self.next = self.next.wrapping_add(len as u32);
     }
 
-    /// Takes note of a segment that ends before `next`, of a flow of which only the numbers are followed.
-    pub(super) fn follow(&mut self, next: SeqNumber, ack: Option<SeqNumber>) {
+    /// Takes note of a segment of a flow of which only the numbers are followed, and when it ends.
+    #[inline]
+    pub(super) fn follow(&mut self, segment: &Segment<'_>) {
         self.segments += 1;
+        let len = segment.sequence_len();
+        if len > 0 || segment.flags.rst() {
+            self.last_data = Some(segment.origin);
+        }
+        let next = segment.seq.plus(len);
         if self.anchor != Anchor::Fixed || next.distance_from(SeqNumber(self.next)) > 0 {
             self.next = next.0;
             self.anchor = Anchor::Fixed;
         }
-        if let Some(ack) = ack {
+        if let Some(ack) = segment.ack {
             self.sent_ack(ack);
         }
     }

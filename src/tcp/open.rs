@@ -193,12 +193,9 @@ impl<S: StreamSink> OpenFlow<S> {
 
     /// A segment of a flow whose consumer wants no more.
     fn pass_by(&mut self, from: End, segment: &Segment<'_>) {
-        self.halves[from].follow(segment.seq.plus(segment.sequence_len()), segment.ack);
+        self.halves[from].follow(segment);
         if segment.flags.rst() {
             self.over.get_or_insert(FlowEnd::Reset);
-        }
-        if segment.flags.rst() || segment.sequence_len() > 0 {
-            self.halves[from].last_data = Some(segment.origin);
         }
         if segment.flags.fin() {
             self.halves[from].aside_mut().fin.get_or_insert(segment.origin);
@@ -226,7 +223,7 @@ impl<S: StreamSink> OpenFlow<S> {
 
     /// Lets go of what nobody asks for once its consumer wants no more bytes.
     fn become_tombstone(&mut self, budget: &mut Budget) {
-        (self.is_tombstone, self.steady) = (true, false);
+        self.is_tombstone = true;
         for end in End::BOTH {
             self.halves[end].let_go_of_waiting(budget);
         }

@@ -151,6 +151,9 @@ enum Stage {
 impl Signs {
     /// The next record of application data, behind the TLS handshake.
     pub(super) fn record(&mut self, record: Sized) {
+        if self.are_refuted() {
+            return;
+        }
         let previous = self.recent.back().copied();
         self.stage = match self.stage {
             Stage::Request => match record.side {
@@ -191,6 +194,16 @@ impl Signs {
         }
         self.recent.clear();
         self.asked = None;
+    }
+
+    /// It is something else, as is known from elsewhere.
+    pub(super) fn refute(&mut self) {
+        self.stage = Stage::Refuted;
+    }
+
+    /// Whether it is something else, whatever comes.
+    pub(super) fn are_refuted(&self) -> bool {
+        self.stage == Stage::Refuted
     }
 
     fn compare(&mut self, record: Sized, previous: Option<Sized>) {

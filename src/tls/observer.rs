@@ -182,18 +182,7 @@ impl Observer {
     /// Whether what could not be read looks like a WebSocket, when TCP ended so: the first FIN or RST of each side.
     #[must_use]
     pub fn websocket(&self, ends: PerSide<Option<Origin>>) -> Option<WebSocketGuess> {
-        let hello = self.facts.client_hello.as_ref()?;
-        let names = |list: &[Box<str>]| match list {
-            [] => Offer::Unnamed,
-            [one] if &**one == HTTP_1_1 => Offer::Http1,
-            _ => Offer::Other,
-        };
-        let chosen = self.facts.server_hello.as_ref().and_then(|hello| hello.alpn.as_deref());
-        let offer = match chosen {
-            Some(HTTP_1_1) => Offer::Http1,
-            Some(_) => Offer::Other,
-            None => names(&hello.alpn),
-        };
+        let offer = self.offer()?;
         let in_tls_1_3 = self.facts.version() == Some(TlsVersion::TLS_1_3);
         let alert = |side: Side| {
             let alert = self.facts.closing_alert(side, ends[side]).filter(|_| in_tls_1_3);
@@ -202,6 +191,29 @@ impl Observer {
         let alerts = PerSide { client: alert(Side::Client), server: alert(Side::Server) };
         let end = [ends.client, ends.server].into_iter().flatten().min_by_key(|end| end.packet);
         self.signs.judge(offer, alerts, end)
+    }
+
+    /// What the hellos say about the protocol inside; `None` before the client's.
+    fn offer(&self) -> Option<Offer> {
+        let hello = self.facts.client_hello.as_ref()?;
+        let names = |list: &[Box<str>]| match list {
+            [] => Offer::Unnamed,
+            [one] if &**one == HTTP_1_1 => Offer::Http1,
+            _ => Offer::Other,
+        };
+        let chosen = self.facts.server_hello.as_ref().and_then(|hello| hello.alpn.as_deref());
+        Some(match chosen {
+            Some(HTTP_1_1) => Offer::Http1,
+            Some(_) => Offer::Other,
+            None => names(&hello.alpn),
+        })
+    }
+
+    /// Whether, to a listener without keys, this is anybody's traffic whatever is still to come: its handshake went well, and
+    /// what is inside is no WebSocket.
+    #[must_use]
+    pub fn is_ordinary(&self) -> bool {
+        self.signs.are_refuted() && self.facts.went_well()
     }
 
     /// Bytes kept of hellos that are not complete.
@@ -281,7 +293,7 @@ impl Observer {
                     self.facts.client_finished.get_or_insert(origin);
                 }
                 if self.sides[side.other()].sent_finished {
-                    self.facts.finished_handshake = HandshakeState::Yes;
+                    self.reached(HandshakeState::Yes);
                 }
             }
             ContentType::Alert => self.alert(side, origin, len, start),
@@ -395,7 +407,19 @@ impl Observer {
             Some(_) => HandshakeState::No,
             None => HandshakeState::Probably,
         };
-        self.facts.finished_handshake = self.facts.finished_handshake.max(reached);
+        self.reached(reached);
+    }
+
+    /// The handshake came at least so far.
+    fn reached(&mut self, state: HandshakeState) {
+        if state <= self.facts.finished_handshake {
+            return;
+        }
+        self.facts.finished_handshake = state;
+        // Now both hellos have been seen.
+        if state == HandshakeState::Yes && self.offer() == Some(Offer::Other) {
+            self.signs.refute();
+        }
     }
 
     /// Whether records of type 23 are no handshake messages any more: in TLS 1.3 those are encrypted and look the same

@@ -33,6 +33,7 @@ mod probe;
 mod resync;
 mod rules;
 mod scratch;
+mod starts;
 mod utf8;
 
 #[cfg(test)]

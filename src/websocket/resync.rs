@@ -36,10 +36,10 @@ use super::mask::MaskedBytes;
 use super::nesting::{Nesting, carries_frames};
 use super::opcode::Opcode;
 use super::rules::CONTROL_PAYLOAD_MAX;
+use super::starts::Starts;
 use crate::limits::Limits;
 use crate::units::{Origin, Side, StreamOffset};
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 /// Chains followed at once; the ones with the least evidence are dropped.
 const CHAINS: usize = 128;
@@ -127,6 +127,7 @@ pub(super) struct Hunt {
 #[derive(Debug, Clone, Copy)]
 struct Rules {
     sender: Side,
+    starts: Starts,
     /// Whether RSV1 may be set on the first frame of a message.
     rsv1: bool,
     /// Its messages carry frames themselves.
@@ -184,14 +185,6 @@ struct Bits {
 /// What stands here is no frame that may follow.
 struct NoFrame;
 
-/// Bytes that a frame may begin with, without RSV1 and with.
-static FIRST_BYTES: LazyLock<[[bool; 256]; 2]> = LazyLock::new(|| {
-    [false, true].map(|rsv1| {
-        let rules = Rules { sender: Side::Server, rsv1, nested: false };
-        std::array::from_fn(|byte| rules.allow_first(byte as u8))
-    })
-});
-
 /// What became of a chain.
 #[derive(Debug, PartialEq, Eq)]
 enum Fate {
@@ -202,7 +195,7 @@ enum Fate {
 
 impl Hunt {
     pub(super) fn new(sender: Side, rsv1: bool, enough: Thresholds, nesting: Nesting) -> Self {
-        let rules = Rules { sender, rsv1, nested: nesting.is_likely() };
+        let rules = Rules { sender, starts: Starts::new(sender, rsv1), rsv1, nested: nesting.is_likely() };
         Self { rules, enough, chains: Vec::new(), tried: 0, start: None, exhausted: BTreeSet::new() }
     }
 
@@ -229,7 +222,7 @@ impl Hunt {
                 continue;
             }
             // Most bytes begin no frame; the quick look is all they get.
-            let skipped = rules.first_candidate(run);
+            let skipped = rules.starts.first(run);
             self.tried += skipped as u64;
             let (at, run) = (self.tried, &run[skipped..]);
             if run.is_empty() {
@@ -514,27 +507,6 @@ impl Rules {
         }
     }
 
-    /// The place of the first byte that may begin a frame, as far as the one behind it tells.
-    fn first_candidate(self, bytes: &[u8]) -> usize {
-        let allowed = &FIRST_BYTES[usize::from(self.rsv1)];
-        let is_masked = self.sender == Side::Client;
-        let begins = |pair: &[u8]| allowed[usize::from(pair[0])] && (pair[1] & 0x80 != 0) == is_masked;
-        bytes.windows(2).position(begins).unwrap_or_else(|| match bytes.split_last() {
-            Some((last, before)) if allowed[usize::from(*last)] => before.len(),
-            _ => bytes.len(),
-        })
-    }
-
-    fn unmasked(self) -> Self {
-        Self { sender: Side::Server, ..self }
-    }
-
-    /// Whether a frame of the side may begin with such a byte.
-    fn allow_first(self, byte: u8) -> bool {
-        let header = FrameHeader::parse(&[byte, 0]);
-        header.is_some_and(|header| self.unmasked().allow(&header, Fragment::Unknown))
-    }
-
     /// Whether the side may send such a header.
     fn allow(self, header: &FrameHeader, fragment: Fragment) -> bool {
         let rsv1 = self.rsv1 && matches!(header.opcode, Opcode::Text | Opcode::Binary);
@@ -580,7 +552,7 @@ pub fn begins_with_frame(sender: Side, bytes: &[u8]) -> bool {
 
 /// Whether `sender` may send such a header first.
 pub(super) fn may_be_first(sender: Side, header: &FrameHeader) -> bool {
-    let rules = Rules { sender, rsv1: true, nested: false };
+    let rules = Rules { sender, starts: Starts::new(sender, true), rsv1: true, nested: false };
     rules.allow(header, Fragment::Unknown)
 }
 
@@ -588,7 +560,7 @@ pub(super) fn may_be_first(sender: Side, header: &FrameHeader) -> bool {
 fn could_begin(held: &Held, at: u64, rules: Rules) -> bool {
     let mut room = [0; 2];
     match held.read(at, &mut room) {
-        Found::Here([first]) => rules.allow_first(*first),
+        Found::Here([first]) => rules.starts.allow(*first),
         Found::Here([first, second]) => {
             // The length does not matter as long as it is not there: 126 and 127 become a legal 2.
             let second = if second & 0x7F > 125 && first & 0x08 == 0 { second & 0x80 | 2 } else { *second };
