@@ -38,7 +38,10 @@ impl<T: Keyed> Lately<T> {
         let place = self.next;
         match self.ring.get_mut(place) {
             Some(oldest) => *oldest = value,
-            None => self.grow(value),
+            None => {
+                self.make_room();
+                self.ring.push(value);
+            }
         }
         self.next = (place + 1) % Self::KEPT;
         self.unindexed = (self.unindexed + 1).min(Self::KEPT);
@@ -46,11 +49,10 @@ impl<T: Keyed> Lately<T> {
     }
 
     #[cold]
-    fn grow(&mut self, value: T) {
+    fn make_room(&mut self) {
         if self.ring.is_empty() {
             self.ring.reserve_exact(Self::KEPT);
         }
-        self.ring.push(value);
     }
 
     /// The place of the last value with this key, unless it was pushed out, or hidden by one with nearly the same key.
