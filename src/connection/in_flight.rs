@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 #[derive(Debug, Clone, Default)]
 pub struct InFlight {
     /// Takes memory from the first message on that is not acknowledged when it is noted.
+    #[expect(clippy::box_collection, reason = "most sides have none, and many sides are kept")]
     ends: Option<Box<VecDeque<StreamOffset>>>,
 }
 

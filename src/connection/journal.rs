@@ -37,10 +37,7 @@ pub(super) struct Journal(Vec<Line>);
 
 impl Journal {
     /// Lines written down before they are taken in.
-    const LINES: usize = 8;
-
-    /// Lines that there is room for at first.
-    const FEW: usize = 2;
+    const LINES: usize = 16;
 
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
@@ -56,7 +53,7 @@ impl Journal {
     pub(super) fn write(&mut self, line: Line) {
         if self.0.len() == self.0.capacity() {
             // Most connections of which there are many say little.
-            self.0.reserve_exact(if self.0.is_empty() { Self::FEW } else { Self::LINES - self.0.len() });
+            self.0.reserve_exact(self.0.len().max(2));
         }
         self.0.push(line);
     }
