@@ -3,6 +3,7 @@
 //! Nothing here knows a protocol. Newtypes keep the four kinds of counting apart that a capture mixes: packets of the
 //! file, bytes of a stream, nanoseconds of the clock, and TCP sequence numbers (which stay in `packet` and `tcp`).
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroU64};
@@ -143,12 +144,28 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 ///
 /// For a fact that spans packets this is the packet that completed it. The time is missing only for pcapng Simple
 /// Packet Blocks, which carry none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// The time lies first, because the 12 bytes are copied as eight and four: eight that were not written as one have to wait
+/// until they are in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(C)]
 pub struct Origin {
+    /// The packet's recorded time.
+    pub time: Option<Timestamp>,
     /// The packet.
     pub packet: PacketNumber,
-    /// Its recorded time.
-    pub time: Option<Timestamp>,
+}
+
+impl Ord for Origin {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.packet, self.time).cmp(&(other.packet, other.time))
+    }
+}
+
+impl PartialOrd for Origin {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Origin {

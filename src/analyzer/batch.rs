@@ -12,9 +12,11 @@ pub(super) struct Batch<'p> {
 }
 
 impl<'p> Batch<'p> {
-    /// An empty one for so many lanes, with room for about so many segments.
+    /// An empty one for so many lanes, with room for about so many segments: for half as many more as each lane's share,
+    /// since shares are never even.
     pub(super) fn new(lanes: usize, segments: usize) -> Self {
-        Self { lanes: (0..lanes).map(|_| Vec::with_capacity(segments / lanes)).collect() }
+        let share = segments / lanes;
+        Self { lanes: (0..lanes).map(|_| Vec::with_capacity(share + share / 2)).collect() }
     }
 
     #[inline]

@@ -239,8 +239,10 @@ impl Lane {
         let upto = Moment::end(of, FlowEnd::CaptureEnded);
         match ending {
             Ending::Over => {
-                self.flows.finish_over(&mut self.shared);
-                self.finished(last, Moment::end);
+                self.flows.capture_is_over();
+                while self.flows.finish_next_over(&mut self.shared) {
+                    self.finished(last, Moment::end);
+                }
                 in_order(&mut self.told);
             }
             // The one that is too many tells of it when it is its turn.

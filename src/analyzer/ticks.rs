@@ -12,23 +12,32 @@ const NANOS: i64 = 250_000_000;
 const PACKETS: u32 = 2000;
 
 /// The ticks of one capture.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ticks {
-    last: Option<Origin>,
-    packets: u32,
+    /// It ticks when this time has come, in nanoseconds,
+    due: i64,
+    /// or after so many packets.
+    left: u32,
+}
+
+impl Default for Ticks {
+    /// It ticks before the first packet.
+    fn default() -> Self {
+        Self { due: i64::MAX, left: 1 }
+    }
 }
 
 impl Ticks {
     /// Whether it ticks just before this packet.
+    #[inline]
     pub(super) fn is_due(&mut self, at: Origin) -> bool {
-        self.packets += 1;
-        let times = at.time.zip(self.last.and_then(|last| last.time));
-        let passed = times.is_some_and(|(now, last)| now.nanos().saturating_sub(last.nanos()) >= NANOS);
-        let due = passed || self.packets >= PACKETS || self.last.is_none();
-        if due {
-            *self = Self { last: Some(at), packets: 0 };
+        self.left -= 1;
+        let is_due = self.left == 0 || at.time.is_some_and(|now| now.nanos() >= self.due);
+        if is_due {
+            let due = at.time.map_or(i64::MAX, |now| now.nanos().saturating_add(NANOS));
+            *self = Self { due, left: PACKETS };
         }
-        due
+        is_due
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) struct Pcap {
     row_end: u64,
     /// Every record is checked against the one behind it.
     look_ahead: bool,
+    /// The header of the next record, if it was looked at with the one before it and is good.
+    foreseen: Option<Head>,
     /// Places tried so far to tell odd records from damage.
     tries: u64,
 }
@@ -100,6 +102,7 @@ impl Pcap {
             now: None,
             row_end: 0,
             look_ahead: false,
+            foreseen: None,
             tries: 0,
         };
         Some((pcap, interface))
@@ -119,25 +122,52 @@ impl Pcap {
         }
     }
 
-    /// The next record, if that can be had without reading more and nothing about it is out of the ordinary.
-    #[inline]
-    pub(super) fn ready<R: Read>(&mut self, window: &mut Window<R>, limits: &CaptureLimits) -> Option<Record> {
-        let head = self.everyday(window.unread(), limits)?;
-        Some(self.take(window, &head))
+    /// Adds the next records to `records`, up to so many in all: as many as [are ready](Self::ready).
+    pub(super) fn all_ready<R: Read>(
+        &mut self,
+        window: &mut Window<R>,
+        limits: &CaptureLimits,
+        most: usize,
+        records: &mut Vec<Record>,
+    ) {
+        while records.len() < most
+            && let Some(record) = self.ready(window, limits)
+        {
+            records.push(record);
+        }
     }
 
-    /// The header of the next record, if it is what nearly all are: whole in the window, its numbers as they should be, and
-    /// those of the one behind it too if that has to be looked at. [`Self::any`] comes to the same for it.
-    #[inline]
-    fn everyday(&self, unread: &[u8], limits: &CaptureLimits) -> Option<Head> {
-        let head = self.head_at(unread, 0)?;
-        let end = self.record_header + head.captured as usize;
-        let is_followed = || {
-            let next = self.head_at(unread, end);
-            next.is_some_and(|next| self.is_good(&next, Some(head.seconds), limits))
+    /// The next record, if that can be had without reading more and it is what nearly all are: whole in the window, its
+    /// numbers as they should be, and those of the one behind it too if that has to be looked at. [`Self::any`] comes to the
+    /// same for it.
+    #[inline(always)]
+    fn ready<R: Read>(&mut self, window: &mut Window<R>, limits: &CaptureLimits) -> Option<Record> {
+        let (unread, foreseen) = (window.unread(), self.foreseen.take());
+        let (head, is_plausible) = match foreseen {
+            Some(head) => (head, true),
+            None => {
+                let head = self.head_at(unread, 0)?;
+                (head, self.is_plausible(&head, self.now))
+            }
         };
-        let is_whole = if self.look_ahead { is_followed() } else { end <= unread.len() };
-        (is_whole && head.captured > 0 && head.captured <= limits.packet_bytes && self.is_plain(&head)).then_some(head)
+        let end = self.record_header + head.captured as usize;
+        let is_whole = if self.look_ahead {
+            let next = self.head_at(unread, end);
+            self.foreseen = next.filter(|next| self.is_good(next, Some(head.seconds), limits));
+            self.foreseen.is_some()
+        } else {
+            end <= unread.len()
+        };
+        let is_everyday = is_whole
+            && is_plausible
+            && head.captured > 0
+            && head.captured <= limits.packet_bytes
+            && self.is_as_long_as_it_may(&head);
+        if !is_everyday {
+            self.foreseen = None;
+            return None;
+        }
+        Some(self.take(window, &head))
     }
 
     /// Any record, and all that may be wrong with one.
@@ -233,7 +263,13 @@ impl Pcap {
     /// Whether a capturing program that is in order writes such a header here.
     #[inline]
     fn is_plain(&self, head: &Head) -> bool {
-        head.captured == head.original.min(self.snaplen) && self.is_plausible(head, self.now)
+        self.is_as_long_as_it_may(head) && self.is_plausible(head, self.now)
+    }
+
+    /// Whether no more of the packet is missing than the file header says.
+    #[inline]
+    fn is_as_long_as_it_may(&self, head: &Head) -> bool {
+        head.captured == head.original.min(self.snaplen)
     }
 
     /// Whether a good record may begin with this, behind one of this time.

@@ -123,10 +123,8 @@ impl<R: Read> Reader<R> {
         };
         self.records.extend(first);
         let most = most.min(usize::try_from(PacketNumber::LAST.value() - self.next.value()).unwrap_or(usize::MAX));
-        while (1..most).contains(&self.records.len())
-            && let Some(record) = self.ready()
-        {
-            self.records.push(record);
+        if !self.records.is_empty() {
+            self.add_ready(most);
         }
         self.count();
         let packets = Packets::new(self.window.buffer(), &self.records, self.next);
@@ -230,12 +228,12 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// The next record, if that can be had without reading more and nothing about it is out of the ordinary.
-    #[inline]
-    fn ready(&mut self) -> Option<Record> {
-        match &mut self.container {
-            State::Pcap(pcap) => pcap.ready(&mut self.window, &self.limits),
-            State::PcapNg(pcapng) => pcapng.ready(&mut self.window, &self.limits, &mut self.summary),
+    /// Adds the records that can be had without reading more, up to so many in all, until something is out of the ordinary.
+    fn add_ready(&mut self, most: usize) {
+        let Self { container, window, limits, summary, records, .. } = self;
+        match container {
+            State::Pcap(pcap) => pcap.all_ready(window, limits, most, records),
+            State::PcapNg(pcapng) => pcapng.all_ready(window, limits, summary, most, records),
         }
     }
 

@@ -63,7 +63,7 @@ impl LastWord {
         Self {
             largest_before: traffic.largest_before(message.as_ref()),
             other_kind_before: other > 0,
-            messages: traffic.text_messages + traffic.binary_messages,
+            messages: traffic.messages(),
             message,
         }
     }

@@ -251,9 +251,7 @@ impl Heartbeats {
             return;
         }
         if self.rhythms.len() < Self::RHYTHMS {
-            // One, or several.
-            let more = if self.rhythms.is_empty() { 1 } else { Self::RHYTHMS - self.rhythms.len() };
-            self.rhythms.reserve_exact(more);
+            self.rhythms.reserve_exact(Self::RHYTHMS - self.rhythms.len());
         } else if let Some(weakest) = (0..self.rhythms.len()).min_by_key(|&index| self.rhythms[index].weight()) {
             self.rhythms.remove(weakest);
         }

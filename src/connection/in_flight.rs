@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 /// an acknowledgement by itself costs nothing.
 #[derive(Debug, Clone, Default)]
 pub struct InFlight {
-    ends: VecDeque<StreamOffset>,
+    /// Takes memory from the first message on that is not acknowledged when it is noted.
+    ends: Option<Box<VecDeque<StreamOffset>>>,
 }
 
 impl InFlight {
@@ -18,21 +19,24 @@ impl InFlight {
 
     /// A message ends before `end`, and the receiver has everything before `acked`.
     pub(super) fn sent(&mut self, end: StreamOffset, acked: StreamOffset) {
-        while self.ends.front().is_some_and(|end| *end <= acked) {
-            self.ends.pop_front();
+        if let Some(ends) = &mut self.ends {
+            while ends.front().is_some_and(|end| *end <= acked) {
+                ends.pop_front();
+            }
         }
         if end <= acked {
             return;
         }
-        if self.ends.len() == Self::MAX {
-            self.ends.pop_front();
+        let ends = self.ends.get_or_insert_default();
+        if ends.len() == Self::MAX {
+            ends.pop_front();
         }
-        self.ends.push_back(end);
+        ends.push_back(end);
     }
 
     /// Messages of which some byte lies at or after `acked`.
     pub(super) fn beyond(&self, acked: StreamOffset) -> u64 {
-        self.ends.iter().filter(|end| **end > acked).count() as u64
+        self.ends.iter().flat_map(|ends| ends.iter()).filter(|end| **end > acked).count() as u64
     }
 }
 
@@ -50,7 +54,7 @@ mod tests {
         assert_eq!(messages.beyond(StreamOffset(20)), 1);
         assert_eq!(messages.beyond(StreamOffset(30)), 0);
         messages.sent(StreamOffset(40), StreamOffset(30));
-        assert_eq!((messages.beyond(StreamOffset(0)), messages.ends.len()), (1, 1));
+        assert_eq!((messages.beyond(StreamOffset(0)), messages.ends.map(|ends| ends.len())), (1, Some(1)));
     }
 
     #[test]

@@ -39,6 +39,9 @@ impl Journal {
     /// Lines written down before they are taken in.
     const LINES: usize = 8;
 
+    /// Lines that there is room for at first.
+    const FEW: usize = 2;
+
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -52,8 +55,8 @@ impl Journal {
     #[inline]
     pub(super) fn write(&mut self, line: Line) {
         if self.0.len() == self.0.capacity() {
-            // 2, 4, 8: most connections of which there are many say little.
-            self.0.reserve_exact(self.0.len().max(2));
+            // Most connections of which there are many say little.
+            self.0.reserve_exact(if self.0.is_empty() { Self::FEW } else { Self::LINES - self.0.len() });
         }
         self.0.push(line);
     }

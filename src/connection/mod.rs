@@ -6,6 +6,7 @@
 mod api_view;
 mod closing;
 mod ending;
+mod entry;
 mod epilogue;
 mod handshake;
 mod heartbeat;
@@ -57,6 +58,7 @@ pub use crate::tcp::{CopyKinds, Point, PointFacts as PointSeen};
 use crate::units::{Endpoint, Origin, PacketNumber, PerSide, Side, StreamOffset};
 use crate::violation::Violation;
 use crate::websocket::{self, Event, WholeControl, WholeMessage};
+use entry::Entry;
 use journal::{Journal, Line, What};
 use std::ops::{Deref, DerefMut};
 
@@ -106,48 +108,50 @@ pub enum Basis {
 
 /// Everything known about one connection. What comes with its end is the [`Epilogue`], whose fields read as if they were its
 /// own.
+///
+/// In this order, because every packet with payload touches the first fields and hardly any of the others.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub struct Connection {
-    /// Its number.
-    pub id: ConnectionId,
-    /// Addresses and ports.
-    pub endpoints: PerSide<Endpoint>,
-    /// What carries it.
-    pub transport: Transport,
-    /// Why we believe that the client is the client.
-    pub basis: Basis,
-    /// First packet of its TCP connection.
-    pub first: Origin,
-    /// Last packet of its TCP connection.
-    pub last: Origin,
-    /// The opening handshake.
-    pub handshake: Handshake,
-    /// What TLS showed; `None` without TLS.
-    pub tls: Option<Box<TlsFacts>>,
-    /// What each side sent. While it is open, what is still [in the journal](Self::catch_up) comes on top.
-    pub traffic: Rare<PerSide<Traffic>>,
-    /// Whether all of each side's first messages are JSON; `None` when none of them could be looked at.
-    pub json: PerSide<Option<bool>>,
-    /// Which application protocol its messages are of; `None` when that is not known.
-    pub application: Option<Box<Application>>,
-    /// The beginnings of messages; `None` unless the user asked for them.
-    pub previews: Option<Box<Previews>>,
-    /// The closing handshake.
-    pub closing: ClosingHandshake,
-    /// The first and last observations.
-    pub timeline: Timeline,
-    // What every packet with payload touches lies together.
     /// What the capture shows of each side's bytes.
     pub visibility: PerSide<Visibility>,
     /// The last packet that carried a payload byte of each side.
     pub last_payload_of: PerSide<Option<Origin>>,
-    journal: Journal,
-    /// Of each side, the other's TCP has everything before this.
-    acked: PerSide<StreamOffset>,
     /// The longest silence that it survived: neither side sent a payload byte, then one did before the first sign of the
     /// end, and it was acknowledged. `None` below [`Silence::LEAST_SECONDS`].
     pub longest_silence: Option<Box<Silence>>,
+    journal: Journal,
+    /// Of each side, the other's TCP has everything before this.
+    acked: PerSide<StreamOffset>,
     epilogue: Option<Box<Epilogue>>,
+    /// What each side sent. While it is open, what is still [in the journal](Self::catch_up) comes on top.
+    pub traffic: Rare<PerSide<Traffic>>,
+    /// What TLS showed; `None` without TLS.
+    pub tls: Option<Box<TlsFacts>>,
+    /// The first and last observations.
+    pub timeline: Timeline,
+    /// The opening handshake.
+    pub handshake: Handshake,
+    /// Its number.
+    pub id: ConnectionId,
+    /// Which application protocol its messages are of; `None` when that is not known.
+    pub application: Option<Box<Application>>,
+    /// The beginnings of messages; `None` unless the user asked for them.
+    pub previews: Option<Box<Previews>>,
+    /// First packet of its TCP connection.
+    pub first: Origin,
+    /// Last packet of its TCP connection.
+    pub last: Origin,
+    /// Addresses and ports.
+    pub endpoints: PerSide<Endpoint>,
+    /// The closing handshake.
+    pub closing: ClosingHandshake,
+    /// What carries it.
+    pub transport: Transport,
+    /// Why we believe that the client is the client.
+    pub basis: Basis,
+    /// Whether all of each side's first messages are JSON; `None` when none of them could be looked at.
+    pub json: PerSide<Option<bool>>,
 }
 
 impl Deref for Connection {
@@ -200,6 +204,13 @@ impl Connection {
             journal: Journal::default(),
             acked: PerSide::default(),
         }
+    }
+
+    /// Reads a little of what the next payload will need.
+    #[must_use]
+    #[inline]
+    pub fn touch(&self) -> u64 {
+        u64::from(self.longest_silence.is_some()) ^ self.acked.client.0 ^ u64::from(self.journal.is_empty())
     }
 
     /// Notes that a packet carried payload of `side`.
@@ -322,16 +333,21 @@ impl Connection {
         self.timeline.expect(lines.len());
         for line in &lines {
             let &Line { at, side, .. } = line;
-            let observed = match line.what {
+            match line.what {
                 What::Message(kind) => {
-                    let (note, answers) = self.traffic[side].whole_message(kind, line, self.acked[side]);
+                    let traffic = &mut self.traffic[side];
+                    let (note, answers) = traffic.whole_message(kind, line, self.acked[side]);
+                    let entry = Entry::message(at, side, kind, line.len, note.number);
+                    self.timeline.push_overdue(entry, || observed_message(note));
                     self.answered(side, answers);
-                    observed_message(&note)
                 }
-                What::Ping | What::Pong => self.whole_control_frame(line),
-            };
+                What::Ping | What::Pong => {
+                    let observed = self.whole_control_frame(line);
+                    let entry = Entry::of(&Observation { at, side: Some(side), observed });
+                    self.timeline.push_overdue(entry, || observed);
+                }
+            }
             self.payload(side, at);
-            self.timeline.push_overdue(Observation { at, side: Some(side), observed });
         }
         self.journal.give_back(lines);
     }
@@ -429,7 +445,8 @@ impl Connection {
         let place = ending.partition_point(|signal| signal.at.packet <= at.packet);
         let signal = EndSignal { kind, by, at, quiet_since, quiet_since_of, peer };
         if ending.len() == ending.capacity() {
-            ending.reserve_exact(2);
+            // A Close frame and a FIN of each side.
+            ending.reserve_exact(4);
         }
         ending.insert(place, signal);
     }

@@ -36,6 +36,7 @@ impl Broken {
 
     /// The silence between two packets with payload, if it was one; the second is of `by` and reaches up to `end`.
     #[must_use]
+    #[inline]
     pub fn between(since: Option<Origin>, until: Origin, by: Side, end: StreamOffset) -> Option<Self> {
         let since = since?;
         let seconds = until.seconds_since(&since).filter(|seconds| *seconds >= Silence::LEAST_SECONDS)?;

@@ -11,45 +11,46 @@ use crate::units::{Origin, PacketNumber, PerSide, StreamOffset};
 use crate::websocket::{self, CloseFrame, Content, Frame, Message, MessageKind, Opcode, OpenFrame, Utf8State};
 use std::sync::LazyLock;
 
-/// The traffic of one side.
+/// The traffic of one side. In this order, because a message touches nearly all of the first fields and none of the last.
 #[derive(Debug, Clone, Default)]
+#[repr(C)]
 pub struct Traffic {
     /// Frames whose header was seen, by opcode; all reserved opcodes together.
     pub frames: FrameCounts,
-    /// What its last complete message calls itself, and the packet with its last byte; `None` unless its messages are JSON.
-    pub label: Option<Box<(Label, Origin)>>,
+    /// What it sent after its first Close frame; takes memory only when there is something.
+    after_close: Option<Box<AfterClose>>,
     /// Complete text messages.
     pub text_messages: u64,
     /// Complete binary messages.
     pub binary_messages: u64,
     /// Payload bytes on the wire of all frames, as their headers claim.
     pub payload_bytes: u64,
-    /// How large its complete messages were.
-    pub sizes: MessageSizes,
-    /// The last complete message.
-    pub last_message: Option<MessageNote>,
-    /// Payload bytes of the largest message before the last one.
-    largest_before_last: Option<u64>,
-    /// The message that has begun and is not complete.
-    pub open_message: UnderWay,
-    /// Complete data messages that may still wait for an acknowledgement of TCP.
-    in_flight: InFlight,
     /// The offset after its last complete frame.
     pub(super) frame_end: StreamOffset,
-    /// Its Pings and their answers.
-    pub pings: Rare<Pings>,
+    /// Complete data messages that may still wait for an acknowledgement of TCP.
+    in_flight: InFlight,
     /// The rhythms in its small messages; takes memory from the first of them on.
     pub(super) heartbeats: Option<Box<Heartbeats>>,
+    /// The message that has begun and is not complete.
+    pub open_message: UnderWay,
+    /// How large its complete messages were.
+    pub sizes: MessageSizes,
+    /// Payload bytes of the largest message before the last one, if there was one.
+    largest_before_last: u64,
+    /// The last complete message.
+    pub last_message: Option<MessageNote>,
+    /// Its Pings and their answers.
+    pub pings: Rare<Pings>,
     /// Its first Close frame.
     pub close: Option<Box<CloseFrame>>,
-    /// What it sent after that; takes memory only when there is something.
-    after_close: Option<Box<AfterClose>>,
+    /// What its last complete message calls itself, and the packet with its last byte; `None` unless its messages are JSON.
+    pub label: Option<Box<(Label, Origin)>>,
+    /// The frame it began and never finished.
+    pub unfinished: Option<Box<OpenFrame>>,
     /// Complete messages whose content could not be read to its end.
     pub unread_messages: u64,
     /// Why the last of them that a fault may hide in could not.
     pub unread: Option<Content>,
-    /// The frame it began and never finished.
-    pub unfinished: Option<Box<OpenFrame>>,
 }
 
 /// What a side sent after its own Close frame: its peer ignores it (RFC 6455 §1.4, §5.5.1).
@@ -198,7 +199,7 @@ impl Traffic {
             Opcode::Text | Opcode::Binary => {
                 self.open_message.begin(MessageNote {
                     kind: header.opcode,
-                    number: self.text_messages + self.binary_messages + 1,
+                    number: self.messages() + 1,
                     size: header.payload_len,
                     wire_len: header.payload_len,
                     compressed: header.rsv.rsv1(),
@@ -223,7 +224,7 @@ impl Traffic {
     pub(super) fn message(&mut self, message: &Message, acked: StreamOffset) -> MessageNote {
         let note = MessageNote {
             kind: opcode_of(message.kind),
-            number: self.text_messages + self.binary_messages + 1,
+            number: self.messages() + 1,
             size: message.inflated_len.unwrap_or(message.wire_len),
             wire_len: message.wire_len,
             compressed: message.compressed,
@@ -243,13 +244,13 @@ impl Traffic {
         text_or_binary: MessageKind,
         line: &Line,
         acked: StreamOffset,
-    ) -> (MessageNote, Option<HeartbeatName>) {
+    ) -> (&MessageNote, Option<HeartbeatName>) {
         let (kind, size) = (opcode_of(text_or_binary), line.len.into());
         self.count(kind, size, line.at);
         self.frame_end = StreamOffset(line.word);
         let note = MessageNote {
             kind,
-            number: self.text_messages + self.binary_messages + 1,
+            number: self.messages() + 1,
             size,
             wire_len: size,
             compressed: false,
@@ -259,14 +260,14 @@ impl Traffic {
             first: line.at,
             last: Some(line.at),
         };
-        self.take(note, line.at, acked);
         let is_small = size <= SMALL;
         let answers =
             is_small.then(|| self.heartbeats.get_or_insert_default().note(text_or_binary, size, line.at, line.beat));
-        (note, answers.flatten())
+        (self.take(note, line.at, acked), answers.flatten())
     }
 
-    fn take(&mut self, note: MessageNote, last: Origin, acked: StreamOffset) {
+    /// A complete message, of which this stays.
+    fn take(&mut self, note: MessageNote, last: Origin, acked: StreamOffset) -> &MessageNote {
         self.unread_messages += u64::from(note.content != Content::Whole);
         if note.content != Content::Whole && (note.kind == Opcode::Text || note.compressed) {
             self.unread = Some(note.content);
@@ -278,11 +279,13 @@ impl Traffic {
         if let Some(ignored) = &mut self.after_close {
             ignored.messages = ignored.messages.saturating_add(1);
         }
-        self.largest_before_last = self.largest_before_last.max(self.last_message.map(|last| last.size));
-        self.last_message = Some(note);
+        if let Some(last) = &self.last_message {
+            self.largest_before_last = self.largest_before_last.max(last.size);
+        }
         self.sizes.count(note.size, last);
         self.in_flight.sent(self.frame_end, acked);
         self.open_message.end();
+        self.last_message.insert(note)
     }
 
     pub(super) fn unfinished(&mut self, unfinished: &websocket::Unfinished) {
@@ -316,11 +319,16 @@ impl Traffic {
         self.open_message.get().copied().or(self.last_message)
     }
 
+    /// Complete data messages.
+    pub(super) fn messages(&self) -> u64 {
+        self.text_messages + self.binary_messages
+    }
+
     /// Payload bytes of the largest complete message before `message`.
     pub(super) fn largest_before(&self, message: Option<&MessageNote>) -> Option<u64> {
         match message {
-            Some(note) if note.complete => self.largest_before_last,
-            _ => self.largest_before_last.max(self.last_message.map(|last| last.size)),
+            Some(note) if note.complete => (self.messages() > 1).then_some(self.largest_before_last),
+            _ => self.last_message.map(|last| last.size.max(self.largest_before_last)),
         }
     }
 

@@ -609,7 +609,8 @@ impl<'a> TextReport<'a> {
     /// The last observations and the filter that shows them in Wireshark.
     fn moments(&self, out: &mut String, report: &ConnectionReport, most: usize) {
         let connection = &report.connection;
-        let all: Vec<&Observation> = connection.timeline.first().iter().chain(connection.timeline.last()).collect();
+        let (first_count, skipped) = (connection.timeline.first().len(), connection.timeline.skipped());
+        let all: Vec<Observation> = connection.timeline.first().chain(connection.timeline.last()).collect();
         let end = connection.first_end().map(|end| end.at.packet);
         let until = match end {
             // What follows the first sign of the end tells little: two lines of it suffice.
@@ -631,15 +632,10 @@ impl<'a> TextReport<'a> {
         );
         self.labelled(out, self.speaker.say("label.see"), &head);
         let mut before: Option<Origin> = None;
-        for observation in shown {
-            if most == usize::MAX && connection.timeline.skipped() > 0 {
-                let is_first_of_last =
-                    connection.timeline.last().next().is_some_and(|last| std::ptr::eq(last, *observation));
-                if is_first_of_last {
-                    let count = self.speaker.number(connection.timeline.skipped());
-                    let text = self.speaker.say_with("label.skipped", &[("count", &count)]);
-                    let _ = writeln!(out, "{}{}", " ".repeat(INDENT + 6), styled(DIM, &text));
-                }
+        for (index, observation) in shown.iter().enumerate() {
+            if most == usize::MAX && skipped > 0 && index == first_count {
+                let text = self.speaker.say_with("label.skipped", &[("count", &self.speaker.number(skipped))]);
+                let _ = writeln!(out, "{}{}", " ".repeat(INDENT + 6), styled(DIM, &text));
             }
             self.moment(out, observation, before, end == Some(observation.at.packet), connection);
             before = Some(observation.at);
@@ -649,7 +645,7 @@ impl<'a> TextReport<'a> {
 
     /// What shows the connection in Wireshark from `first` on: in the one file, or in those of several that hold what was
     /// `shown`.
-    fn filters(&self, out: &mut String, connection: &Connection, shown: &[&Observation], first: Origin) {
+    fn filters(&self, out: &mut String, connection: &Connection, shown: &[Observation], first: Origin) {
         let mut line = |label: &str, filter: &str| {
             let _ = writeln!(out, "{}{}", " ".repeat(INDENT + 6), styled(DIM, &self.labelled_text(label, filter)));
         };

@@ -143,13 +143,15 @@ impl WebSocketStage {
     }
 
     /// Notes a silence that is over, unless the connection is ending.
+    #[inline]
     fn note_silence(&mut self, side: Side, since: Option<Origin>, chunk: &Chunk<'_>) {
-        if !self.connection.is_ending() {
-            let end = chunk.offset.plus(chunk.bytes.len() as u64);
+        let end = chunk.offset.plus(chunk.bytes.len() as u64);
+        if let Some(broken) = Broken::between(since, chunk.origin, side, end)
+            && !self.connection.is_ending()
+        {
             let longest = self.connection.longest_silence.as_ref().map_or(0.0, |longest| longest.seconds);
-            let broken = Broken::between(since, chunk.origin, side, end);
             // Shorter ones tell nothing new.
-            if let Some(broken) = broken.filter(|broken| broken.seconds() > longest) {
+            if broken.seconds() > longest {
                 match &mut self.broken {
                     Some(earlier) => **earlier = broken,
                     none => *none = Some(Box::new(broken)),
@@ -196,9 +198,7 @@ impl WebSocketStage {
     /// Reads a little of what the next bytes will need.
     #[inline]
     pub(super) fn touch(&self) -> u64 {
-        let Connection { last_payload_of, longest_silence, last, .. } = &*self.connection;
-        let origins = [last_payload_of.client, last_payload_of.server, Some(*last)].into_iter().flatten();
-        origins.fold(u64::from(longest_silence.is_some()), |all, origin| all ^ origin.packet.value())
+        self.connection.touch()
     }
 
     pub(super) fn acknowledged(&mut self, from: End, upto: StreamOffset) {
@@ -293,7 +293,17 @@ impl WebSocketStage {
     }
 
     /// Says of an HTTP response in the place of a frame what its status line says, as soon as that is there.
+    #[inline]
     fn note_http_status(&mut self, side: Side, chunk: &Chunk<'_>) {
+        let may_be_http = self.decoders[side].may_be_inside_http();
+        if may_be_http || self.cut.is_some() || !self.connection.violations_mut().is_empty() {
+            self.read_http_status(side, chunk, may_be_http);
+        }
+    }
+
+    /// `may_be_http`: what comes next may belong to an HTTP message.
+    #[cold]
+    fn read_http_status(&mut self, side: Side, chunk: &Chunk<'_>, may_be_http: bool) {
         let is_unread = |violation: &&mut Violation| {
             violation.rule == ViolationRule::HttpInWebsocket
                 && violation.side == side
@@ -306,7 +316,7 @@ impl WebSocketStage {
         {
             violation.detail = Detail::HttpStatus(status);
         }
-        if self.decoders[side].may_be_inside_http() {
+        if may_be_http {
             self.cut.get_or_insert_default().recent[side].get_or_insert(Recent::NOTHING).keep(chunk);
         } else if let Some(cut) = &mut self.cut {
             cut.recent[side] = None;
@@ -477,7 +487,7 @@ impl EventSink for Recorder<'_> {
 mod tests {
     use super::*;
     use crate::application::{Applications, Form, PathPattern, Protocol, Shape, Test};
-    use crate::connection::{ConnectionId, MessageNote, Observation, Timeline, Traffic, Visibility};
+    use crate::connection::{ConnectionId, MessageNote, Timeline, Traffic, Visibility};
     use crate::stack::Payload;
     use crate::units::{Endpoint, PacketNumber, Timestamp};
     use crate::websocket::DecoderConfig;
@@ -539,10 +549,9 @@ mod tests {
             ("decoder", size_of::<Decoder>(), 48),
             ("inside", size_of::<Inside>(), 112),
             ("connection", size_of::<Connection>(), 320),
-            ("traffic", size_of::<Traffic>(), 352),
+            ("traffic", size_of::<Traffic>(), 320),
             ("visibility", size_of::<Visibility>(), 16),
             ("timeline", size_of::<Timeline>(), 48),
-            ("observation", size_of::<Observation>(), 40),
             ("note", size_of::<MessageNote>(), 80),
         ];
         let too_large: Vec<_> = sizes.iter().filter(|(_, size, most)| size > most).collect();

@@ -10,15 +10,16 @@
 //! - without either, time: what follows within [`TWICE_SECONDS`] is a copy. A SYN is not repeated within
 //!   [`ELSEWHERE_SECONDS`] (RFC 6298 §2 has 1 s), so where one was recorded twice, every other segment is too.
 //!
-//! One ring of the last [`REMEMBERED`] segments serves all flows: what is further apart is not recognised. That bounds the
-//! memory and loses nothing but a count. Most segments bring what cannot have been there before; those are added and not
-//! looked for, and the ring is indexed only as far as somebody looks into it.
+//! [The last](Lately) segments of all flows are remembered: what is further apart is not recognised. That bounds the memory
+//! (24 bytes each and 4 for the index, 224 KiB; 20 more each where there are copies) and loses nothing but a count. Most
+//! segments bring what cannot have been there before; those are added and not looked for.
 //!
 //! Not recognised: copies of another segmentation (before and after offload or a merging network card). They count as
 //! retransmissions.
 
 use super::delivered::Direction;
 use super::edges::Edges;
+use super::lately::{Keyed, Lately};
 use crate::packet::{Segment, Tunnel};
 use crate::stream::{End, PerEnd};
 use crate::units::Timestamp;
@@ -35,9 +36,6 @@ const ELSEWHERE_SECONDS: f64 = 0.05;
 /// The same of different places when the identification is equal too; the clocks of two recording hosts may differ by more
 /// than what is between them takes.
 const SAME_PACKET_SECONDS: f64 = 1.0;
-
-/// Segments that are remembered; a power of two. At 24 bytes each and 4 for the index, 224 KiB; 20 more where there are copies.
-const REMEMBERED: usize = 1 << 13;
 
 /// Places of which one entry keeps count; copies at further ones are copies.
 const PLACES: usize = 4;
@@ -148,16 +146,9 @@ pub(super) enum Known {
 /// Nearly all segments are seen once, by one place. Only where that is not so it is kept apart who saw them how often.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
-    /// The last segments; a ring, as soon as it is full.
-    ring: Vec<Recent>,
-    /// Where the next one goes.
-    next: usize,
-    /// By place in the ring, how often each segment was seen. Empty until one was seen again.
+    recent: Lately<Recent>,
+    /// How often each of those was seen. Empty until one was seen again.
     seen: Vec<Seen>,
-    /// Those before `next` that the index lacks.
-    unindexed: usize,
-    /// By key, places in the ring. What stands there may have another key by now. Empty until needed.
-    index: Vec<u32>,
     /// Not seeded: which segments share an entry must not differ from run to run, and harms nothing but a count.
     hasher: FixedState,
 }
@@ -179,6 +170,12 @@ struct Recent {
 struct Seen {
     places: [u32; PLACES],
     sightings: [u8; PLACES],
+}
+
+impl Keyed for Recent {
+    fn key(&self) -> u64 {
+        self.key
+    }
 }
 
 impl Seen {
@@ -209,36 +206,31 @@ impl Copies {
         copy
     }
 
-    #[inline]
+    #[inline(always)]
     fn remember(&mut self, recent: Recent) {
-        if self.ring.is_empty() {
-            self.ring.reserve_exact(REMEMBERED);
-        }
-        put(&mut self.ring, self.next, recent);
+        let place = self.recent.push(recent);
         if !self.seen.is_empty() {
-            put(&mut self.seen, self.next, Seen::once(&recent));
+            self.seen_once(place);
         }
-        self.next = (self.next + 1) % REMEMBERED;
-        self.unindexed = (self.unindexed + 1).min(REMEMBERED);
+    }
+
+    #[cold]
+    fn seen_once(&mut self, place: usize) {
+        let once = Seen::once(&self.recent[place]);
+        match self.seen.get_mut(place) {
+            Some(oldest) => *oldest = once,
+            None => self.seen.push(once),
+        }
     }
 
     /// The last segment with this key, and how often it was seen.
     fn find(&mut self, key: u64) -> Option<(&mut Recent, &mut Seen)> {
-        if self.index.is_empty() {
-            self.index = vec![0; REMEMBERED];
-        }
-        for behind in (1..=self.unindexed).rev() {
-            let at = (self.next + REMEMBERED - behind) % REMEMBERED;
-            self.index[self.ring[at].key as usize % REMEMBERED] = at as u32;
-        }
-        self.unindexed = 0;
-        let at = self.index[key as usize % REMEMBERED] as usize;
-        self.ring.get(at).filter(|recent| recent.key == key)?;
+        let place = self.recent.find(key)?;
         if self.seen.is_empty() {
-            self.seen.reserve_exact(REMEMBERED);
-            self.seen.extend(self.ring.iter().map(Seen::once));
+            self.seen.reserve_exact(Lately::<Recent>::KEPT);
+            self.seen.extend(self.recent.values().iter().map(Seen::once));
         }
-        Some((self.ring.get_mut(at)?, self.seen.get_mut(at)?))
+        Some((&mut self.recent[place], self.seen.get_mut(place)?))
     }
 
     fn seen_before(&mut self, segment: &Segment<'_>, recent: Recent, known: &mut Known) -> bool {
@@ -311,15 +303,6 @@ impl Copies {
             tunnel.hash(&mut hasher);
         }
         hasher.finish() as u32
-    }
-}
-
-/// Puts a value where an older one is, or at the end.
-#[inline]
-fn put<T>(ring: &mut Vec<T>, at: usize, value: T) {
-    match ring.get_mut(at) {
-        Some(oldest) => *oldest = value,
-        None => ring.push(value),
     }
 }
 

@@ -1,24 +1,22 @@
 //! What was delivered lately, so that a retransmission with other bytes is noticed.
 //!
 //! Bytes in order are passed on and gone. What stays of them is one short hash for each run that was delivered at once,
-//! which is a segment in most captures. One table of fixed size serves all flows: a new run takes the place of an older
-//! one, so that nothing grows and an idle flow costs nothing.
+//! which is a segment in most captures. [The last](Lately) of all flows are remembered, so that nothing grows and an idle
+//! flow costs nothing.
 //!
 //! Noticed: other bytes in a segment that starts where a remembered run started and reaches to its end, and in the runs
 //! that follow it in the same segment. Not noticed: what differs beyond the [`Edges`] of a run, segments cut
-//! elsewhere, and runs whose place was taken. The hashes are the same in every run of the program, and so
+//! elsewhere, and runs that are too long ago. The hashes are the same in every run of the program, and so
 //! are its findings.
 
 use super::FlowNumber;
 use super::edges::Edges;
+use super::lately::{Keyed, Lately};
 use super::reorder::Span;
 use crate::stream::End;
 use crate::units::PacketNumber;
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
-
-/// Runs remembered over all flows; a power of two. At 24 bytes each, 192 KiB.
-const ENTRIES: usize = 1 << 13;
 
 /// One direction of a flow.
 #[derive(Debug, Clone, Copy)]
@@ -38,26 +36,27 @@ impl Direction {
 /// The remembered runs.
 #[derive(Debug)]
 pub(super) struct Delivered {
-    /// Empty until needed.
-    runs: Vec<Run>,
+    runs: Lately<Run>,
     hasher: FixedState,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Run {
     key: u64,
-    packet: Option<PacketNumber>,
+    packet: PacketNumber,
     len: u32,
     edges: Edges,
 }
 
-impl Run {
-    const NONE: Self = Self { key: 0, packet: None, len: 0, edges: Edges(0) };
+impl Keyed for Run {
+    fn key(&self) -> u64 {
+        self.key
+    }
 }
 
 impl Delivered {
     pub(super) fn new() -> Self {
-        Self { runs: Vec::new(), hasher: FixedState::with_seed(0) }
+        Self { runs: Lately::default(), hasher: FixedState::with_seed(0) }
     }
 
     /// Remembers `len` bytes with these edges, which `packet` brought to this place of a stream.
@@ -69,23 +68,21 @@ impl Delivered {
         (len, edges): (u32, Edges),
         packet: PacketNumber,
     ) {
-        if self.runs.is_empty() {
-            self.runs = vec![Run::NONE; ENTRIES];
-        }
         let key = self.key(direction, offset);
-        self.runs[place(key)] = Run { key, packet: Some(packet), len, edges };
+        self.runs.push(Run { key, packet, len, edges });
     }
 
     /// The packet whose bytes `span`, all of which were delivered before, contradicts; and where those bytes end.
-    pub(super) fn contradicted_by(&self, direction: Direction, span: &Span<'_>) -> Option<(PacketNumber, u64)> {
+    pub(super) fn contradicted_by(&mut self, direction: Direction, span: &Span<'_>) -> Option<(PacketNumber, u64)> {
         let (mut at, mut rest) = (span.start, span.bytes);
         while !rest.is_empty() {
             let key = self.key(direction, at);
-            let run = self.runs.get(place(key)).filter(|run| run.key == key)?;
+            let place = self.runs.find(key)?;
+            let run = self.runs[place];
             let (bytes, behind) = rest.split_at_checked(run.len as usize)?;
             at += u64::from(run.len);
             if Edges::of(bytes) != run.edges {
-                return run.packet.map(|packet| (packet, at));
+                return Some((run.packet, at));
             }
             rest = behind;
         }
@@ -96,8 +93,4 @@ impl Delivered {
     fn key(&self, direction: Direction, offset: u64) -> u64 {
         self.hasher.hash_one((direction.number(), offset))
     }
-}
-
-fn place(key: u64) -> usize {
-    key as usize % ENTRIES
 }

@@ -38,6 +38,7 @@ mod facts;
 mod flow;
 mod half;
 mod index;
+mod lately;
 mod open;
 mod passages;
 mod reassembly;

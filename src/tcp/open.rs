@@ -15,38 +15,41 @@ use crate::stream::{End, PerEnd, StreamEndKind, StreamSink};
 use crate::units::Origin;
 
 /// A flow that is open, or over and lingering.
+///
+/// In this order, and beginning with a cache line, because every segment touches the first fields and hardly any of the others.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct OpenFlow<S> {
     pub(super) number: FlowNumber,
     pub(super) bases: Bases,
+    pub(super) last: Origin,
+    /// Bytes that its consumer kept after the last segment.
+    kept: u32,
     /// [`Self::is_steady`].
     steady: bool,
     /// Ends that acknowledged something of which its consumer has not been told.
     pub(super) untold: PerEnd<bool>,
     /// Used again since the hand of the table last passed; the first segment does not count.
     pub(super) recently_used: bool,
+    /// Its consumer wants no more: only what its number takes is followed.
+    pub(super) is_tombstone: bool,
     /// How it ended, once it did.
     pub(super) over: Option<FlowEnd>,
     /// In the table's queue of flows that are over.
     pub(super) queued: bool,
     /// Which of several flows between its endpoints it is, see [`FlowIndex::others`](super::index::FlowIndex::others).
     pub(super) network: Network,
-    first: Origin,
-    pub(super) last: Origin,
+    pub(super) sink: S,
     /// Where its first segment was recorded.
     pub(super) point: Point,
-    copies_known: Known,
-    /// Its consumer wants no more: only what its number takes is followed.
-    pub(super) is_tombstone: bool,
-    /// Bytes that its consumer kept after the last segment.
-    kept: u32,
-    /// The first SYN without and with ACK, and who sent them.
-    syn: Option<Origin>,
-    syn_ack: Option<Origin>,
-    syn_from: [End; 2],
     pub(super) halves: PerEnd<Half>,
     pub(super) rare: Option<Box<Rare>>,
-    pub(super) sink: S,
+    first: Origin,
+    copies_known: Known,
+    /// The first SYN without and with ACK, and who sent them.
+    syn_from: [End; 2],
+    syn: Option<Origin>,
+    syn_ack: Option<Origin>,
 }
 
 /// What few flows need.
@@ -250,9 +253,8 @@ impl<S: StreamSink> OpenFlow<S> {
     /// Reads a little of all that the next segment will need.
     #[inline]
     pub(super) fn touch(&self) -> u64 {
-        let Self { number, last, kept, halves, .. } = self;
-        let own = number.0 ^ last.packet.value() ^ u64::from(*kept);
-        own ^ halves.a.touch() ^ halves.b.touch()
+        let Self { number, point, halves, .. } = self;
+        number.0 ^ u64::from(point.interface) ^ halves.a.touch() ^ halves.b.touch()
     }
 
     /// Asks its consumer, which has been told something, what it keeps and whether it wants more.
@@ -336,7 +338,7 @@ impl<S: StreamSink> OpenFlow<S> {
     }
 
     /// Other bytes than those delivered make a segment no copy, however equal the rest of it is.
-    fn contradicts_delivered(&self, from: End, segment: &Segment<'_>, budget: &Budget) -> bool {
+    fn contradicts_delivered(&self, from: End, segment: &Segment<'_>, budget: &mut Budget) -> bool {
         let Some(offset) = self.halves[from].offset_of(segment.seq) else { return false };
         let span = Span { start: offset.0, bytes: segment.payload, cut: 0, origin: segment.origin };
         budget.delivered.contradicted_by(Direction { flow: self.number, from }, &span).is_some()

@@ -140,21 +140,31 @@ impl<S: StreamSink> FlowTable<S> {
 
     /// Ends every flow that is still there: first those that linger, then the open ones in order of their number.
     pub fn finish(&mut self, context: &mut S::Context) {
-        self.finish_over(context);
+        self.capture_is_over();
+        while self.finish_next_over(context) {}
         while self.finish_next(context) {}
     }
 
-    /// The capture is over: ends the flows that linger.
-    pub fn finish_over(&mut self, context: &mut S::Context) {
-        while let Some((slot, number, _)) = self.lingering.pop_front() {
-            if self.flows.get_mut(slot).is_some_and(|flow| flow.number == number && flow.over.is_some()) {
-                self.close(slot, FlowEnd::CaptureEnded, context);
-            }
-        }
+    /// The capture is over: nobody asks any more which flow a segment belongs to, or whether it came before.
+    pub fn capture_is_over(&mut self) {
+        self.index = FlowIndex::new(self.budget.limits.flows);
+        self.copies = Copies::default();
+        self.foreseen.clear();
     }
 
-    /// Ends the next of the open flows, in order of their number, so that it can be taken and let go before the one after it;
-    /// `false` when there is none.
+    /// Ends the next of the flows that linger, so that it can be taken and let go before the one after it; `false` when there
+    /// is none.
+    pub fn finish_next_over(&mut self, context: &mut S::Context) -> bool {
+        while let Some((slot, number, _)) = self.lingering.pop_front() {
+            if self.flows.get_mut(slot).is_some_and(|flow| flow.number == number && flow.over.is_some()) {
+                self.retire(slot, context);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The same of the open flows, in order of their number, when none lingers.
     pub fn finish_next(&mut self, context: &mut S::Context) -> bool {
         if self.last_open.is_empty() {
             let mut open: Vec<(FlowNumber, u32)> = self.flows.iter().map(|(slot, flow)| (flow.number, slot)).collect();
@@ -162,7 +172,7 @@ impl<S: StreamSink> FlowTable<S> {
             self.last_open = open.into_iter().map(|(_, slot)| slot).collect();
         }
         let next = self.last_open.pop_front();
-        next.inspect(|slot| self.close(*slot, FlowEnd::CaptureEnded, context)).is_some()
+        next.inspect(|slot| self.retire(*slot, context)).is_some()
     }
 
     /// The next segment of every flow goes the long way.
@@ -363,8 +373,19 @@ impl<S: StreamSink> FlowTable<S> {
         self.foreseen.clear();
         if let Some(flow) = self.flows.remove(slot) {
             self.index.bury(&flow.bases, flow.network);
-            self.budget.kept = self.budget.kept.saturating_sub(flow.kept());
-            self.finished.push_back(flow.finish(why, &mut self.budget, context));
+            self.hand_out(flow, why, context);
         }
+    }
+
+    /// The same when the capture is over.
+    fn retire(&mut self, slot: u32, context: &mut S::Context) {
+        if let Some(flow) = self.flows.retire(slot) {
+            self.hand_out(flow, FlowEnd::CaptureEnded, context);
+        }
+    }
+
+    fn hand_out(&mut self, flow: OpenFlow<S>, why: FlowEnd, context: &mut S::Context) {
+        self.budget.kept = self.budget.kept.saturating_sub(flow.kept());
+        self.finished.push_back(flow.finish(why, &mut self.budget, context));
     }
 }

@@ -181,6 +181,18 @@ impl Assembly {
         }
     }
 
+    /// Counts the next bytes of the message, if [`payload`](Self::payload) would do no more.
+    #[inline]
+    pub(super) fn passes_over(&mut self, len: u64, sink: &impl EventSink) -> bool {
+        let Some(open) = &mut self.open else { return false };
+        let is_looked_at =
+            open.kind == MessageKind::Text || open.compressed || (open.peek_left() > 0 && sink.wants_payload());
+        if !is_looked_at {
+            open.wire_len = open.wire_len.saturating_add(len);
+        }
+        !is_looked_at
+    }
+
     /// `len` bytes of the message are missing.
     pub(super) fn gap(&mut self, len: u64) {
         if let Some(open) = &mut self.open {

@@ -174,6 +174,9 @@ impl Decoder {
         bytes: &[u8],
         sink: &mut impl EventSink,
     ) {
+        if self.passes_over(bytes.len(), sink) {
+            return;
+        }
         let mut rest = bytes;
         let mut at = offset;
         while !rest.is_empty() {
@@ -417,6 +420,19 @@ impl Decoder {
         if header.payload_len == 0 {
             self.end_frame(Some(&ControlPayload::EMPTY), feed);
         }
+    }
+
+    /// Steps over so many bytes in the middle of a frame, if that is where they lie and nobody looks at them.
+    #[inline]
+    fn passes_over(&mut self, len: usize, sink: &impl EventSink) -> bool {
+        let State::Payload(frame) = &mut self.state else { return false };
+        let len = len as u64;
+        let passes = matches!(frame.role, Role::Data)
+            && frame.position > 0
+            && len < frame.remaining()
+            && self.assembly.passes_over(len, sink);
+        frame.position += if passes { len } else { 0 };
+        passes
     }
 
     /// Takes payload from the start of `rest` and returns how many bytes.
