@@ -224,7 +224,8 @@ impl Analyzer {
     }
 
     /// Tells whether there will be more secrets while packets are read, as in pcapng files with secrets between the packets:
-    /// then the beginning of connections that cannot be read yet is kept for them.
+    /// then the beginning of connections that cannot be read yet is kept for them. As long as there are none and none are
+    /// expected, connections that do not look like a WebSocket are let go, and secrets that come later do not open them.
     pub fn expect_secrets(&mut self, may_come: bool) {
         self.work.expect_keys(may_come);
     }

@@ -210,10 +210,14 @@ impl Observer {
     }
 
     /// Whether, to a listener without keys, this is anybody's traffic whatever is still to come: its handshake went well, and
-    /// what is inside is no WebSocket.
+    /// what is inside is no WebSocket, or cannot be told because the server's hello could not be read and will not come again.
     #[must_use]
     pub fn is_ordinary(&self) -> bool {
-        self.signs.are_refuted() && self.facts.went_well()
+        let is_certain = match self.facts.server_hello {
+            Some(_) => self.signs.are_refuted() && self.facts.finished_handshake == HandshakeState::Yes,
+            None => self.sides.server.changed_cipher,
+        };
+        is_certain && self.facts.went_on()
     }
 
     /// Bytes kept of hellos that are not complete.
@@ -484,7 +488,7 @@ const INNER_TYPE_LEN: u16 = 1;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::PacketNumber;
+    use crate::units::{PacketNumber, Timestamp};
 
     /// Segments of handshakes recorded on loopback: `c` or `s`, then hex. The server is OpenSSL 3.0.22, as is the
     /// client unless the name says otherwise.
@@ -730,6 +734,100 @@ mod tests {
             observer.push(&Limits::default(), *side, StreamOffset(0), packet(index + 1), bytes);
         }
         assert_eq!(observer.facts().finished_handshake, HandshakeState::Probably);
+    }
+
+    /// Whether the connection is ordinary after each of these records of application data, given by their lengths. They
+    /// follow the first `handshake` of the recorded segments, packet by packet, 10 ms apart.
+    fn ordinary_since(observer: &mut Observer, recorded: &str, handshake: usize, said: &[(Side, usize)]) -> Vec<bool> {
+        let at = |number: u64| Origin {
+            packet: PacketNumber::new(number).expect("counted from 1"),
+            time: Some(Timestamp::from_nanos(i64::try_from(number).expect("few") * 10_000_000)),
+        };
+        let mut packets = 1..;
+        let mut push = |side: Side, bytes: &[u8]| {
+            observer.push(&Limits::default(), side, StreamOffset(0), at(packets.next().expect("endless")), bytes);
+            observer.is_ordinary()
+        };
+        for (side, bytes) in segments(recorded).iter().take(handshake) {
+            assert!(!push(*side, bytes), "the handshake alone says nothing");
+        }
+        said.iter().map(|(side, len)| push(*side, &record(23, &vec![7; *len]))).collect()
+    }
+
+    const C: Side = Side::Client;
+    const S: Side = Side::Server;
+
+    #[test]
+    fn what_cannot_become_a_websocket_any_more_is_ordinary() {
+        for (recorded, handshake, said, expected) in [
+            // In TLS 1.3 a record is 17 bytes longer than what it holds. A request and an answer as of an upgrade.
+            (TLS_1_3, 3, &[(S, 266), (C, 317), (S, 217), (C, 40), (S, 36)][..], &[false; 5][..]),
+            // A large answer, and the next request.
+            (TLS_1_3, 3, &[(S, 266), (C, 317), (S, 5000), (S, 5000), (C, 317)], &[false, false, false, false, true]),
+            // Too little for an upgrade request.
+            (TLS_1_3, 3, &[(C, 100), (S, 217), (C, 40)], &[false, true, true]),
+            // ALPN offers HTTP/2. The server's first record behind the client's Finished shows that it agrees.
+            (HELLO_RETRY_1_3, 5, &[(S, 234), (C, 317)], &[true, true]),
+            // It may be a refusal of HTTP/2's.
+            (HELLO_RETRY_1_3, 5, &[(S, 40), (S, 40), (C, 317)], &[false, false, true]),
+        ] {
+            assert_eq!(ordinary_since(&mut Observer::new(), recorded, handshake, said), expected, "{said:?}");
+        }
+        let mut alerted = Observer::new();
+        alerted.push(&Limits::default(), S, StreamOffset(0), packet(1), &record(21, &[2, 40]));
+        let said = [(C, 100), (S, 217), (C, 40)];
+        assert_eq!(ordinary_since(&mut alerted, TLS_1_3, 3, &said), [false; 3], "an alert may be reported");
+    }
+
+    #[test]
+    fn without_the_hello_of_the_server_nothing_inside_can_be_told() {
+        let unread = |server: &[u8]| {
+            let mut observer = Observer::new();
+            observer.push(&Limits::default(), C, StreamOffset(0), packet(1), &segments(TLS_1_3)[0].1);
+            observer.push(&Limits::default(), S, StreamOffset(0), packet(2), server);
+            [(C, 69), (S, 266), (C, 317)].map(|(side, len)| {
+                observer.push(&Limits::default(), side, StreamOffset(0), packet(3), &record(23, &vec![7; len]));
+                observer.is_ordinary()
+            })
+        };
+        let malformed = record(22, &[2, 0, 0, 4, 3, 3, 9, 9]);
+        assert_eq!(unread(&[malformed.clone(), record(20, &[1])].concat()), [false, false, true]);
+        assert_eq!(unread(&malformed), [false; 3], "another may follow");
+    }
+
+    #[test]
+    fn whatever_follows_what_is_ordinary_is_no_reason_to_report_it() {
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = |below: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % below
+        };
+        let mut followed = 0;
+        for round in 0..2000 {
+            let (recorded, handshake) = [(TLS_1_3, 3), (HELLO_RETRY_1_3, 5), (TLS_1_2, 4)][round % 3];
+            let said: Vec<(Side, usize)> = (0..40)
+                .map(|_| (if next(2) == 0 { C } else { S }, [20, 23, 25, 40, 200, 400, 5000][next(7) as usize]))
+                .collect();
+            let mut observer = Observer::new();
+            let since = ordinary_since(&mut observer, recorded, handshake, &said);
+            let Some(first) = since.iter().position(|is_ordinary| *is_ordinary) else { continue };
+            followed += 1;
+            assert!(since[first..].iter().all(|is_ordinary| *is_ordinary), "{said:?}");
+            for ends in [(Some(50), None), (None, Some(50)), (Some(50), Some(51)), (Some(51), Some(50)), (None, None)] {
+                let end = |number: Option<u64>| {
+                    let time = Some(Timestamp::from_nanos(500_000_000));
+                    Some(Origin { packet: PacketNumber::new(number?).expect("from 1"), time })
+                };
+                let ends = PerSide { client: end(ends.0), server: end(ends.1) };
+                assert_eq!(observer.websocket(ends), None);
+                let facts = observer.facts();
+                assert!(!facts.failed(true) && !facts.unanswered() && !facts.left_after_handshake(ends));
+                assert!(!facts.answered_as_http2(ends) && !facts.finished_refused(ends));
+            }
+        }
+        assert!(followed > 500, "{followed}");
     }
 
     #[test]

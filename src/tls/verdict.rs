@@ -79,11 +79,10 @@ impl TlsFacts {
                 || (tcp_ended && self.finished_handshake == HandshakeState::No))
     }
 
-    /// Whether the handshake went through and was answered with more than a refusal, and all of it could be read. Nothing that a
-    /// listener without keys sees later changes that: an alert in clear would not be its peer's.
-    pub(super) fn went_well(&self) -> bool {
-        self.finished_handshake == HandshakeState::Yes
-            && (self.application_records.client > 1 || self.server_bytes >= LEAST_RESPONSE)
+    /// Whether more was said than where a side refuses the other's handshake, and all that was read of that is in order. Nothing
+    /// that a listener without keys sees later changes it: an alert in clear would not be the peer's.
+    pub(super) fn went_on(&self) -> bool {
+        (self.application_records.client > 1 || self.server_bytes >= LEAST_RESPONSE)
             && self.fatal_alert().is_none()
             && self.hellos_too_long == 0
     }
