@@ -23,6 +23,7 @@ use crate::packet::{Segment, Tunnel};
 use crate::stream::{End, PerEnd};
 use crate::units::Timestamp;
 use foldhash::fast::FixedState;
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
 
 /// Equal segments of one place within this many seconds were recorded twice; no sender repeats itself that soon
@@ -36,7 +37,7 @@ const ELSEWHERE_SECONDS: f64 = 0.05;
 /// than what is between them takes.
 const SAME_PACKET_SECONDS: f64 = 1.0;
 
-/// Segments that are remembered; a power of two. At 24 bytes each and 4 for the index, 224 KiB; 20 more where there are copies.
+/// Segments that are remembered; a power of two. At 24 bytes each and 4 for the index, 224 KiB.
 const REMEMBERED: usize = 1 << 13;
 
 /// Places of which one entry keeps count; copies at further ones are copies.
@@ -152,8 +153,8 @@ pub(super) struct Copies {
     ring: Vec<Recent>,
     /// Where the next one goes.
     next: usize,
-    /// By place in the ring, how often each segment was seen. Empty until one was seen again.
-    seen: Vec<Seen>,
+    /// By place in the ring, how often a segment was seen that was [asked about](Recent::was_asked_about).
+    seen: HashMap<u32, Seen, FixedState>,
     /// Those before `next` that the index lacks.
     unindexed: usize,
     /// By key, places in the ring. What stands there may have another key by now. Empty until needed.
@@ -172,6 +173,8 @@ struct Recent {
     place: u32,
     /// Its IPv4 identification.
     identification: u16,
+    /// It may have been seen again. Others were seen once.
+    was_asked_about: bool,
 }
 
 /// How often each place saw a segment.
@@ -214,9 +217,13 @@ impl Copies {
         if self.ring.is_empty() {
             self.ring.reserve_exact(REMEMBERED);
         }
-        put(&mut self.ring, self.next, recent);
-        if !self.seen.is_empty() {
-            put(&mut self.seen, self.next, Seen::once(&recent));
+        match self.ring.get_mut(self.next) {
+            Some(oldest) => {
+                if std::mem::replace(oldest, recent).was_asked_about {
+                    self.seen.remove(&(self.next as u32));
+                }
+            }
+            None => self.ring.push(recent),
         }
         self.next = (self.next + 1) % REMEMBERED;
         self.unindexed = (self.unindexed + 1).min(REMEMBERED);
@@ -232,17 +239,15 @@ impl Copies {
             self.index[self.ring[at].key as usize % REMEMBERED] = at as u32;
         }
         self.unindexed = 0;
-        let at = self.index[key as usize % REMEMBERED] as usize;
-        self.ring.get(at).filter(|recent| recent.key == key)?;
-        if self.seen.is_empty() {
-            self.seen.reserve_exact(REMEMBERED);
-            self.seen.extend(self.ring.iter().map(Seen::once));
-        }
-        Some((self.ring.get_mut(at)?, self.seen.get_mut(at)?))
+        let at = self.index[key as usize % REMEMBERED];
+        let recent = self.ring.get_mut(at as usize).filter(|recent| recent.key == key)?;
+        let seen = self.seen.entry(at).or_insert_with(|| Seen::once(recent));
+        recent.was_asked_about = true;
+        Some((recent, seen))
     }
 
     fn seen_before(&mut self, segment: &Segment<'_>, recent: Recent, known: &mut Known) -> bool {
-        let Recent { key, time, place, identification } = recent;
+        let Recent { key, time, place, identification, .. } = recent;
         let Some((entry, seen)) = self.find(key) else {
             self.remember(recent);
             return false;
@@ -251,7 +256,7 @@ impl Copies {
         let identified = identification != 0 && entry.identification != 0;
         let same_packet = identified && identification == entry.identification && since < SAME_PACKET_SECONDS;
         if since >= ELSEWHERE_SECONDS && !same_packet {
-            (*entry, *seen) = (recent, Seen::once(&recent));
+            (*entry, *seen) = (Recent { was_asked_about: true, ..recent }, Seen::once(&recent));
             return false;
         }
         let here = (0..PLACES).find(|&at| seen.sightings[at] == 0 || seen.places[at] == place);
@@ -286,7 +291,7 @@ impl Copies {
     fn sighting(&self, direction: Direction, segment: &Segment<'_>, edges: Edges) -> Option<Recent> {
         let (time, place) = (segment.origin.time?, self.place(segment));
         let (key, identification) = (self.key(direction, segment, edges), segment.identification);
-        Some(Recent { key, time, place, identification })
+        Some(Recent { key, time, place, identification, was_asked_about: false })
     }
 
     /// Everything that is equal in copies.
@@ -311,15 +316,6 @@ impl Copies {
             tunnel.hash(&mut hasher);
         }
         hasher.finish() as u32
-    }
-}
-
-/// Puts a value where an older one is, or at the end.
-#[inline]
-fn put<T>(ring: &mut Vec<T>, at: usize, value: T) {
-    match ring.get_mut(at) {
-        Some(oldest) => *oldest = value,
-        None => ring.push(value),
     }
 }
 
