@@ -434,6 +434,8 @@ impl Connection {
     /// Notes a sign that the connection is ending, with the last word of the other side at that moment.
     pub fn end_signal(&mut self, kind: EndSignalKind, by: Side, at: Origin) {
         self.catch_up();
+        // Little follows, and many wait for the rest of it.
+        self.journal = Journal::default();
         let peer = LastWord::of(&self.traffic[by.other()]);
         let (quiet_since, quiet_since_of) = (self.last_payload(), self.last_payload_of);
         let ending = &mut self.ending;

@@ -8,12 +8,13 @@ use super::Blind;
 use super::company::{CLUSTER, Company, Moment, SETTLED_NANOS, TOGETHER_NANOS};
 use super::company::{compared, is_silent, same_lifetime, same_silence, together, tolerance_of_age};
 use super::ends::{COMPARED, Ends};
+use super::opened::Opened;
 use super::survived::Survived;
 use crate::connection::{ClosePayload, Connection, EndSignalKind, Silence};
 use crate::limits::Limits;
 use crate::units::{Origin, PacketNumber, Side, Timestamp};
 use foldhash::fast::RandomState;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 /// Hosts remembered; of further ones nothing is known.
@@ -140,7 +141,8 @@ pub(super) fn nanos_between(earlier: Timestamp, later: Timestamp) -> i64 {
 /// The hosts of one kind.
 #[derive(Debug)]
 pub(super) struct Groups<K> {
-    hosts: HashMap<K, Group, RandomState>,
+    /// Boxed, so that a table that has just grown is not mostly room for more.
+    hosts: HashMap<K, Box<Group>, RandomState>,
     /// Ends remembered in one list.
     ends: usize,
     kept: usize,
@@ -150,14 +152,15 @@ pub(super) struct Groups<K> {
 
 #[derive(Debug, Default)]
 struct Group {
-    open: BTreeSet<(Timestamp, u64)>,
+    open: Opened,
     ends: Vec<(Place, Ends)>,
     /// When the last end happened that is in none of the lists any more, or never was.
     forgotten: Option<Timestamp>,
     /// When the last end happened that gave way to others: nothing is known of moments up to then.
     let_go: Option<Timestamp>,
     survived: Option<Box<Survived>>,
-    refused: VecDeque<Origin>,
+    /// Attempts to connect that were refused; few hosts refuse any.
+    refused: Option<Box<VecDeque<Origin>>>,
 }
 
 impl<K: Hash + Eq> Groups<K> {
@@ -168,13 +171,13 @@ impl<K: Hash + Eq> Groups<K> {
 
     pub(super) fn opened(&mut self, host: K, since: Timestamp, flow: u64) {
         if self.hosts.len() < HOSTS || self.hosts.contains_key(&host) {
-            self.hosts.entry(host).or_default().open.insert((since, flow));
+            self.hosts.entry(host).or_default().open.insert(since, flow);
         }
     }
 
     pub(super) fn left(&mut self, host: &K, since: Timestamp, flow: u64) {
         if let Some(group) = self.hosts.get_mut(host) {
-            group.close(since, flow);
+            group.open.remove(since, flow);
         }
     }
 
@@ -186,17 +189,18 @@ impl<K: Hash + Eq> Groups<K> {
 
     pub(super) fn refused(&mut self, host: &K, at: Origin) {
         if let Some(group) = self.hosts.get_mut(host) {
-            if group.refused.len() == REFUSED {
-                group.refused.pop_front();
+            let refused = group.refused.get_or_insert_default();
+            if refused.len() == REFUSED {
+                refused.pop_front();
             }
-            group.refused.push_back(at);
+            refused.push_back(at);
         }
     }
 
     /// Notes an end; gives how many others are open at that moment.
     pub(super) fn ended(&mut self, host: K, place: Place, ended: Ended) -> Option<u64> {
         let group = self.hosts.get_mut(&host)?;
-        group.close(ended.opened, ended.flow);
+        group.open.remove(ended.opened, ended.flow);
         let others = group.open.len() as u64;
         let known = group.ends.iter().position(|(known, _)| *known == place);
         let list = match known {
@@ -300,13 +304,6 @@ impl<K: Hash + Eq> Groups<K> {
 }
 
 impl Group {
-    fn close(&mut self, since: Timestamp, flow: u64) {
-        if self.open.remove(&(since, flow)) && self.open.is_empty() {
-            // An empty tree would keep the room for its first eleven.
-            self.open = BTreeSet::new();
-        }
-    }
-
     /// The ends of one kind.
     fn list(&self, place: Place) -> Option<&Ends> {
         self.ends.iter().find(|(known, _)| *known == place).map(|(_, list)| list)
@@ -383,7 +380,7 @@ impl Group {
     fn refused_after(&self, time: Timestamp) -> Option<Origin> {
         let after =
             |refused: &&Origin| refused.time.is_some_and(|at| (0..=REFUSED_NANOS).contains(&nanos_between(time, at)));
-        self.refused.iter().find(after).copied()
+        self.refused.as_ref()?.iter().find(after).copied()
     }
 }
 

@@ -12,6 +12,7 @@ mod ends;
 mod groups;
 mod legs;
 mod notice;
+mod opened;
 mod requests;
 mod survived;
 

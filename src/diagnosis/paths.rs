@@ -110,6 +110,9 @@ impl Paths {
             Some(next) => *next = Next::Step(added as u32),
             None => {}
         }
+        if added == self.steps.capacity() {
+            self.steps.reserve_exact(added / 4 + 64);
+        }
         self.steps.push(new());
         added
     }

@@ -146,14 +146,14 @@ pub(super) struct Returns {
 #[derive(Debug, Clone, Default)]
 struct Client {
     attempts: Vec<Attempt>,
-    /// Also those that are not kept.
-    total: u64,
-    failed: u64,
+    /// Also those that are not kept. No more than there are packets.
+    total: u32,
+    failed: u32,
     path: Common,
     agent: Common,
     rules: Tally<RuleId>,
-    /// Of attempts that failed.
-    failures: Tally<RuleId>,
+    /// Of attempts that failed; few clients have any.
+    failures: Option<Box<Tally<RuleId>>>,
 }
 
 /// What all attempts have in common.
@@ -240,7 +240,7 @@ impl Returns {
         client.total += 1;
         if how == How::Failed {
             client.failed += 1;
-            client.failures.add(&report.diagnosis.rule);
+            client.failures.get_or_insert_default().add(&report.diagnosis.rule);
         }
         let attempt = Attempt { start, end, who, how, stream: connection.id.flow };
         if client.attempts.len() >= Self::ATTEMPTS {
@@ -351,7 +351,7 @@ impl Client {
         }
         let mut found: Vec<Series> = whos.iter().filter_map(|who| self.rhythm(client, server, &of(*who))).collect();
         if let ([_], [one]) = (&whos[..], &mut found[..]) {
-            (one.attempts, one.failed) = (self.total, self.failed);
+            (one.attempts, one.failed) = (self.total.into(), self.failed.into());
         }
         found
     }
@@ -373,7 +373,8 @@ impl Client {
             return None;
         }
         // Who fails in another way each time tries something out, as a test program does.
-        let alike = self.failures.most().is_some_and(|(_, count)| count * 2 >= self.failures.total());
+        let mostly = |failures: &Tally<RuleId>| failures.most().is_some_and(|(_, count)| count * 2 >= failures.total());
+        let alike = self.failures.as_deref().is_some_and(mostly);
         let (pauses, backoff) = if failed.len() >= LEAST_PAUSES && failed.len() >= meant.len() {
             if !alike {
                 return None;

@@ -15,7 +15,7 @@ pub(super) struct Bases {
 
 /// The numbers alone, of a flow that is gone: those who know its endpoints know their order. They lie close together, because
 /// there are many.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gone {
     seqs: [SeqNumber; 2],
     known: [bool; 2],
@@ -84,6 +84,12 @@ impl Gone {
     pub(super) fn new(bases: &Bases) -> Self {
         let ([one, other], Seqs([a, b])) = (bases.endpoints(), bases.seqs);
         Self::of(Seqs(if one <= other { [a, b] } else { [b, a] }))
+    }
+
+    /// One whose ends both began with this number.
+    #[cfg(test)]
+    pub(super) fn both(seq: SeqNumber) -> Self {
+        Self::of(Seqs([Some(seq); 2]))
     }
 
     fn of(Seqs(seqs): Seqs) -> Self {

@@ -11,7 +11,7 @@
 //!   [`ELSEWHERE_SECONDS`] (RFC 6298 §2 has 1 s), so where one was recorded twice, every other segment is too.
 //!
 //! [The last](Lately) segments of all flows are remembered: what is further apart is not recognised. That bounds the memory
-//! (24 bytes each and 4 for the index, 224 KiB; 20 more each where there are copies) and loses nothing but a count. Most
+//! (24 bytes each and 4 for the index, 224 KiB) and loses nothing but a count. Most
 //! segments bring what cannot have been there before; those are added and not looked for.
 //!
 //! Not recognised: copies of another segmentation (before and after offload or a merging network card). They count as
@@ -24,6 +24,7 @@ use crate::packet::{Segment, Tunnel};
 use crate::stream::{End, PerEnd};
 use crate::units::Timestamp;
 use foldhash::fast::FixedState;
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};
 
 /// Equal segments of one place within this many seconds were recorded twice; no sender repeats itself that soon
@@ -147,8 +148,8 @@ pub(super) enum Known {
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     recent: Lately<Recent>,
-    /// How often each of those was seen. Empty until one was seen again.
-    seen: Vec<Seen>,
+    /// By their places, how often a segment was seen that was [asked about](Recent::was_asked_about).
+    seen: HashMap<usize, Seen, FixedState>,
     /// Not seeded: which segments share an entry must not differ from run to run, and harms nothing but a count.
     hasher: FixedState,
 }
@@ -163,6 +164,8 @@ struct Recent {
     place: u32,
     /// Its IPv4 identification.
     identification: u16,
+    /// It may have been seen again. Others were seen once.
+    was_asked_about: bool,
 }
 
 /// How often each place saw a segment.
@@ -208,33 +211,23 @@ impl Copies {
 
     #[inline(always)]
     fn remember(&mut self, recent: Recent) {
-        let place = self.recent.push(recent);
-        if !self.seen.is_empty() {
-            self.seen_once(place);
+        if self.recent.oldest().is_some_and(|oldest| oldest.was_asked_about) {
+            self.seen.remove(&self.recent.next());
         }
-    }
-
-    #[cold]
-    fn seen_once(&mut self, place: usize) {
-        let once = Seen::once(&self.recent[place]);
-        match self.seen.get_mut(place) {
-            Some(oldest) => *oldest = once,
-            None => self.seen.push(once),
-        }
+        self.recent.push(recent);
     }
 
     /// The last segment with this key, and how often it was seen.
     fn find(&mut self, key: u64) -> Option<(&mut Recent, &mut Seen)> {
         let place = self.recent.find(key)?;
-        if self.seen.is_empty() {
-            self.seen.reserve_exact(Lately::<Recent>::KEPT);
-            self.seen.extend(self.recent.values().iter().map(Seen::once));
-        }
-        Some((&mut self.recent[place], self.seen.get_mut(place)?))
+        let recent = &mut self.recent[place];
+        let seen = self.seen.entry(place).or_insert_with(|| Seen::once(recent));
+        recent.was_asked_about = true;
+        Some((recent, seen))
     }
 
     fn seen_before(&mut self, segment: &Segment<'_>, recent: Recent, known: &mut Known) -> bool {
-        let Recent { key, time, place, identification } = recent;
+        let Recent { key, time, place, identification, .. } = recent;
         let Some((entry, seen)) = self.find(key) else {
             self.remember(recent);
             return false;
@@ -243,7 +236,7 @@ impl Copies {
         let identified = identification != 0 && entry.identification != 0;
         let same_packet = identified && identification == entry.identification && since < SAME_PACKET_SECONDS;
         if since >= ELSEWHERE_SECONDS && !same_packet {
-            (*entry, *seen) = (recent, Seen::once(&recent));
+            (*entry, *seen) = (Recent { was_asked_about: true, ..recent }, Seen::once(&recent));
             return false;
         }
         let here = (0..PLACES).find(|&at| seen.sightings[at] == 0 || seen.places[at] == place);
@@ -278,7 +271,7 @@ impl Copies {
     fn sighting(&self, direction: Direction, segment: &Segment<'_>, edges: Edges) -> Option<Recent> {
         let (time, place) = (segment.origin.time?, self.place(segment));
         let (key, identification) = (self.key(direction, segment, edges), segment.identification);
-        Some(Recent { key, time, place, identification })
+        Some(Recent { key, time, place, identification, was_asked_about: false })
     }
 
     /// Everything that is equal in copies.

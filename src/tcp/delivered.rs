@@ -42,7 +42,8 @@ pub(super) struct Delivered {
 
 #[derive(Debug, Clone, Copy)]
 struct Run {
-    key: u64,
+    /// The hash of its place, in halves: so a run needs no alignment.
+    key: [u32; 2],
     packet: PacketNumber,
     len: u32,
     edges: Edges,
@@ -50,7 +51,8 @@ struct Run {
 
 impl Keyed for Run {
     fn key(&self) -> u64 {
-        self.key
+        let [high, low] = self.key;
+        u64::from(high) << 32 | u64::from(low)
     }
 }
 
@@ -69,7 +71,7 @@ impl Delivered {
         packet: PacketNumber,
     ) {
         let key = self.key(direction, offset);
-        self.runs.push(Run { key, packet, len, edges });
+        self.runs.push(Run { key: [(key >> 32) as u32, key as u32], packet, len, edges });
     }
 
     /// The packet whose bytes `span`, all of which were delivered before, contradicts; and where those bytes end.

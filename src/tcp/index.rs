@@ -1,22 +1,18 @@
 //! From a pair of endpoints to its latest flow, open or gone.
 //!
-//! Flows that are gone are remembered, so that their late packets open no new flow: in two generations of
-//! [`GENERATION`] each, of which the older one is forgotten when the younger one is full. They have maps of their own: that of the
-//! open ones is asked for every packet and stays small, and theirs know endpoints by a hash of 64 bits alone, which another of some
-//! ten thousand shares once in 10¹⁴ flows.
+//! Flows that are gone are remembered [apart](Graveyard), so that their late packets open no new flow: the map of the open ones is
+//! asked for every packet and stays small.
 //!
 //! Tunnels may carry several networks that use the same addresses. Flows between the same endpoints whose numbers show
 //! that they cannot be one have a [`Network`] each; all but the first are kept aside and forgotten when they end. The hash is seeded: captures may be made by an enemy.
 
 use super::bases::{Bases, Gone};
+use super::graveyard::{Graveyard, Print};
 use crate::units::Endpoint;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// Flows of one generation: as many as a table of 8192 places takes.
-const GENERATION: usize = 7168;
 
 /// Both endpoints of a flow, the same for both directions.
 ///
@@ -82,20 +78,16 @@ pub(super) enum Latest<'i> {
     Gone(&'i mut Gone),
 }
 
-/// The hash of a key, in halves: a table of them is closely packed.
-type Print = [u32; 2];
-
 /// The index.
 pub(super) struct FlowIndex {
     /// Slots of open flows.
     open: Open,
-    /// Flows that are gone: of the younger generation, and of the older one.
-    gone: [HashMap<Print, Gone, RandomState>; 2],
+    /// Flows that are gone.
+    gone: Graveyard,
     /// Makes prints.
     hasher: RandomState,
     /// Open flows of other networks than the first.
     others: HashMap<(FlowKey, Network), u32, RandomState>,
-    generation: usize,
 }
 
 impl FlowIndex {
@@ -103,10 +95,9 @@ impl FlowIndex {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             open: Open::default(),
-            gone: [HashMap::default(), HashMap::default()],
+            gone: Graveyard::new(limit),
             hasher: RandomState::default(),
             others: HashMap::default(),
-            generation: (limit / 2).clamp(1, GENERATION),
         }
     }
 
@@ -116,7 +107,7 @@ impl FlowIndex {
             Some(slot) => Some(Latest::Open(slot)),
             None => {
                 let print = self.print(key);
-                self.gone.iter_mut().find_map(|gone| gone.get_mut(&print)).map(Latest::Gone)
+                self.gone.get_mut(print).map(Latest::Gone)
             }
         }
     }
@@ -134,10 +125,7 @@ impl FlowIndex {
 
     /// The latest flow of these endpoints is in `slot`.
     pub(super) fn open(&mut self, key: &FlowKey, slot: u32) {
-        let print = self.print(key);
-        for gone in &mut self.gone {
-            gone.remove(&print);
-        }
+        self.gone.remove(self.print(key));
         self.open.insert(key, slot);
     }
 
@@ -172,11 +160,7 @@ impl FlowIndex {
             return;
         }
         self.open.remove(&key);
-        if self.gone[0].len() >= self.generation {
-            self.gone.swap(0, 1);
-            self.gone[0].clear();
-        }
-        self.gone[0].insert(self.print(&key), Gone::new(bases));
+        self.gone.insert(self.print(&key), Gone::new(bases));
     }
 }
 

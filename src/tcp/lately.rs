@@ -32,20 +32,29 @@ impl<T: Keyed> Lately<T> {
     /// Values kept; a power of two.
     pub(super) const KEPT: usize = 1 << 13;
 
-    /// Keeps a value, perhaps instead of the oldest one; gives its place.
+    /// Where the next value goes.
+    pub(super) fn next(&self) -> usize {
+        self.next
+    }
+
+    /// The value that the next one takes the place of.
+    #[inline]
+    pub(super) fn oldest(&self) -> Option<&T> {
+        self.ring.get(self.next)
+    }
+
+    /// Keeps a value, perhaps instead of the oldest one.
     #[inline(always)]
-    pub(super) fn push(&mut self, value: T) -> usize {
-        let place = self.next;
-        match self.ring.get_mut(place) {
+    pub(super) fn push(&mut self, value: T) {
+        match self.ring.get_mut(self.next) {
             Some(oldest) => *oldest = value,
             None => {
                 self.make_room();
                 self.ring.push(value);
             }
         }
-        self.next = (place + 1) % Self::KEPT;
+        self.next = (self.next + 1) % Self::KEPT;
         self.unindexed = (self.unindexed + 1).min(Self::KEPT);
-        place
     }
 
     #[cold]
@@ -68,11 +77,6 @@ impl<T: Keyed> Lately<T> {
         self.unindexed = 0;
         let place = self.index[key as usize % Self::KEPT] as usize;
         self.ring.get(place).filter(|value| value.key() == key).map(|_| place)
-    }
-
-    /// All values, by place.
-    pub(super) fn values(&self) -> &[T] {
-        &self.ring
     }
 }
 
@@ -125,7 +129,7 @@ mod tests {
         assert!((0..2 * KEPT).all(|at| lately.find(key(at)).is_none()));
         let found = (2 * KEPT..3 * KEPT).filter(|&at| lately.find(key(at)).is_some()).count();
         assert!(found > KEPT / 2, "{found}");
-        assert_eq!(lately.values().len(), KEPT);
+        assert_eq!((lately.ring.len(), lately.oldest().map(|value| value.at)), (KEPT, Some(2 * KEPT)));
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod edges;
 mod everyday;
 mod facts;
 mod flow;
+mod graveyard;
 mod half;
 mod index;
 mod lately;
