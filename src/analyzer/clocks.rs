@@ -78,11 +78,6 @@ impl Steps {
         self.steps.push_back(at);
     }
 
-    /// Whether there was any.
-    pub(super) fn is_empty(&self) -> bool {
-        self.steps.is_empty()
-    }
-
     /// The steps after the packet `first`, up to and with `last`; [`KEPT`] of them when there may have been more.
     pub(super) fn between(&self, first: PacketNumber, last: PacketNumber) -> Vec<Origin> {
         self.steps.iter().filter(|step| first < step.packet && step.packet <= last).copied().collect()

@@ -9,7 +9,7 @@ use super::clocks::Steps;
 use super::lane::{News, Told};
 use super::numbers::Numbers;
 use super::patience::{Patience, Patient};
-use crate::connection::{Connection, Recorder};
+use crate::connection::{Connection, Path, Recorder};
 use crate::crowd::{Crowd, Moment};
 use crate::fleet::Summary;
 use crate::limits::Limits;
@@ -138,13 +138,13 @@ impl Concluder {
             Finished::Connection(mut connection) => {
                 self.settle(number, &mut connection);
                 self.attempts.websocket_at(connection.endpoints.server);
-                match &mut connection.path {
-                    Some(path) if path.asks_for_recorders() && self.held.len() < Self::HELD => {
-                        return self.held.push_back(connection);
-                    }
+                let asks = connection.path.as_ref().is_some_and(Path::asks_for_recorders);
+                if asks && self.held.len() < Self::HELD {
+                    return self.held.push_back(connection);
+                }
+                if asks && let Some(path) = &mut connection.path {
                     // What cannot wait concludes nothing.
-                    Some(path) => path.facts.incomplete |= path.asks_for_recorders(),
-                    None => {}
+                    path.facts.incomplete = true;
                 }
                 self.report(connection, |_| Recorder::default());
             }
@@ -173,10 +173,11 @@ impl Concluder {
 
     fn report(&mut self, mut connection: Box<Connection>, recorder: impl Fn(u32) -> Recorder) {
         let last = connection.open_until.unwrap_or(connection.last);
-        if !self.steps.is_empty() {
-            connection.clock_steps = self.steps.between(connection.first.packet, last.packet);
+        let clock_steps = self.steps.between(connection.first.packet, last.packet);
+        if !clock_steps.is_empty() {
+            connection.clock_steps = clock_steps;
         }
-        if let Some(path) = connection.path.take() {
+        if let Some(path) = connection.take_path() {
             connection.hops = Some(Box::new(path.interpret(recorder, !connection.clock_steps.is_empty())));
         }
         self.counts.connections += 1;

@@ -27,7 +27,7 @@ mod visibility;
 pub use api_view::ApiView;
 pub use closing::{ClosingEvent, ClosingHandshake, ClosingState, ClosingTimes, TRANSITIONS, Transition};
 pub use ending::{EndSignal, EndSignalKind, LastWord};
-pub use epilogue::{Copies, Epilogue};
+pub use epilogue::{Copies, Epilogue, Oddities};
 pub use handshake::{Handshake, Leg, Outcome};
 pub use heartbeat::{Heartbeat, HeartbeatName, HeartbeatRole, Heartbeats};
 pub use hops::{HopDoubt, HopLoss, HopPoint, HopReset, Hops, Path, Recorder, ResetSource, WhyDoubt};
@@ -397,7 +397,7 @@ impl Connection {
     /// Notes a broken rule.
     pub fn violation(&mut self, violation: Violation, limits: &Limits) {
         self.observe(violation.at, Some(violation.side), Observed::Violation(violation.rule));
-        let Epilogue { violations: kept, violations_dropped, .. } = &mut **self;
+        let Oddities { violations: kept, violations_dropped, .. } = &mut ***self;
         if kept.len() < limits.violations {
             kept.push(violation);
             return;
@@ -415,7 +415,16 @@ impl Connection {
 
     /// Rules that were broken, of which more may come to be known. Takes no memory where there are none.
     pub fn violations_mut(&mut self) -> &mut [Violation] {
-        self.epilogue.as_mut().map_or(&mut [], |epilogue| &mut epilogue.violations)
+        self.known_oddities().map_or(&mut [], |oddities| &mut oddities.violations)
+    }
+
+    /// What each of several points of capture saw, for whoever interprets it. Takes no memory where there was one.
+    pub fn take_path(&mut self) -> Option<Path> {
+        self.known_oddities()?.path.take()
+    }
+
+    fn known_oddities(&mut self) -> Option<&mut Oddities> {
+        self.epilogue.as_mut()?.known_oddities()
     }
 
     /// Whether there was a sign of the end.

@@ -19,6 +19,13 @@ impl<T> Default for Rare<T> {
     }
 }
 
+impl<T> Rare<T> {
+    /// What there is, if it was ever changed.
+    pub fn known(&mut self) -> Option<&mut T> {
+        self.0.as_deref_mut()
+    }
+}
+
 impl<T: Blank> Deref for Rare<T> {
     type Target = T;
 

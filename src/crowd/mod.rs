@@ -141,7 +141,9 @@ impl Crowd {
     pub fn settle(&mut self, flow: u64, connection: Option<&mut Connection>) {
         let Some(Found { front, behind, others_open }) = self.found.remove(&flow) else { return };
         let Some(connection) = connection else { return };
-        (connection.front, connection.behind) = (front.map(Box::new), behind.map(Box::new));
+        if front.is_some() || behind.is_some() {
+            (connection.front, connection.behind) = (front.map(Box::new), behind.map(Box::new));
+        }
         connection.others_open = others_open;
     }
 

@@ -204,7 +204,7 @@ impl Shared {
         let silent = report.facts.text(SILENT_SIDE);
         let Some(silent) = Side::BOTH.into_iter().find(|side| silent == Some(side.name())) else { return };
         let heard = connection.tcp[silent].last.and_then(|last| last.time);
-        let unanswered = connection.tcp[silent.other()].pending.and_then(|pending| pending.since.time);
+        let unanswered = connection.tcp[silent.other()].pending.as_ref().and_then(|pending| pending.since.time);
         if let (Some(heard), Some(unanswered)) = (heard, unanswered) {
             let (latest, earliest) = self.heard.unwrap_or((heard, unanswered));
             self.heard = Some((latest.max(heard), earliest.min(unanswered)));

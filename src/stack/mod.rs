@@ -557,7 +557,9 @@ fn add_conflict(connection: &mut Connection, side: Side, facts: &EndFacts) {
 /// Adds what TCP knows, now that it is complete.
 fn add_tcp(connection: &mut Connection, client: End, basis: Basis, mut tcp: TcpFacts, last: Origin) {
     connection.basis = basis;
-    connection.path = Path::new(tcp.path.take(), client);
+    if let Some(path) = Path::new(tcp.path.take(), client) {
+        connection.path = Some(path);
+    }
     connection.last = last;
     for (opening, observed) in [(tcp.syn_ack, Observed::SynAck), (tcp.syn, Observed::Syn)] {
         if let Some((end, at)) = opening {
@@ -565,21 +567,22 @@ fn add_tcp(connection: &mut Connection, client: End, basis: Basis, mut tcp: TcpF
         }
     }
     let joined_late = tcp.syn.is_none() && tcp.syn_ack.is_none() && connection.handshake.request.is_none();
-    connection.copies = tcp.copies.clone().map(|seen| Copies { segments: tcp.duplicates, seen });
+    if let Some(seen) = tcp.copies.take() {
+        connection.copies = Some(Copies { segments: tcp.duplicates, seen });
+    }
     connection.syn = tcp.syn.map(|(_, at)| at);
     connection.syn_ack = tcp.syn_ack.map(|(_, at)| at);
     if !tcp.icmp.is_empty() {
         connection.catch_up();
+        connection.icmp = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
     }
-    let icmp: Vec<_> = tcp.icmp.iter().map(|&(end, error)| (side_of(end, client), error)).collect();
-    for &(side, error) in &icmp {
+    for &(end, error) in &tcp.icmp {
         connection.timeline.insert_late(Observation {
             at: error.origin,
-            side: Some(side),
+            side: Some(side_of(end, client)),
             observed: Observed::Icmp(error.kind),
         });
     }
-    connection.icmp = icmp;
     let unacknowledged = |end: End| tcp.unacknowledged(end).unwrap_or(0);
     let unacknowledged = PerSide { client: unacknowledged(client), server: unacknowledged(client.other()) };
     let PerEnd { a, b } = tcp.ends;

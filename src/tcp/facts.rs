@@ -65,7 +65,7 @@ pub struct EndFacts {
     /// The last segment that is no RST.
     pub last: Option<Origin>,
     /// What the peer has not acknowledged; `None` when it has everything.
-    pub pending: Option<Pending>,
+    pub pending: Option<Box<Pending>>,
     /// Largest data segment, in bytes, that the peer may have acknowledged.
     pub largest_acked: u32,
     /// The last segment with which this end acknowledged something new.

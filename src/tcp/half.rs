@@ -199,7 +199,7 @@ impl Half {
             reset: aside.reset,
             rst_without_ack: aside.rst_without_ack,
             last: self.last,
-            pending,
+            pending: pending.map(Box::new),
             largest_acked: self.largest_acked,
             last_ack: self.last_ack,
             acked: self.acked.get(),

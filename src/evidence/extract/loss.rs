@@ -37,7 +37,7 @@ fn unacknowledged(view: &View<'_>, sender: Side) -> Result<Option<Unacknowledged
     if bytes == 0 {
         return Ok(None);
     }
-    let since = facts.pending.map(|pending| pending.since).or(facts.last_data);
+    let since = facts.pending.as_ref().map(|pending| pending.since).or(facts.last_data);
     if let Some(since) = since {
         // A hole of the peer may be the acknowledgement, and so may its FIN.
         if view.has_hole_after(sender.other(), since) || view.tail_lost(sender.other()).is_some() {
@@ -48,7 +48,7 @@ fn unacknowledged(view: &View<'_>, sender: Side) -> Result<Option<Unacknowledged
     // Inside TLS messages have places of their own, to which acknowledgements were translated as they came.
     let acked = if view.connection.tls.is_some() { StreamOffset(0) } else { acked };
     let messages = view.connection.messages_beyond(sender, acked);
-    Ok(Some(Unacknowledged { bytes, messages, pending: facts.pending }))
+    Ok(Some(Unacknowledged { bytes, messages, pending: facts.pending.as_deref().copied() }))
 }
 
 /// Whether an acknowledgement of bytes sent at `since` would be in the capture by now.
@@ -172,7 +172,7 @@ fn resent<'a>(view: &View<'a>) -> Result<Option<&'a Resent>, WhyUnknown> {
 
 fn resent_by<'a>(view: &View<'a>, sender: Side) -> Result<Option<&'a Resent>, WhyUnknown> {
     let facts = &view.connection.tcp[sender];
-    let since = facts.pending.map_or(view.connection.first, |pending| pending.since);
+    let since = facts.pending.as_ref().map_or(view.connection.first, |pending| pending.since);
     // While bytes wait behind a hole, nobody looks how often they come; and a hole of the peer may be what acknowledged
     // the oldest of them.
     let hidden = Side::BOTH.into_iter().find(|&side| view.has_hole_after(side, since));
