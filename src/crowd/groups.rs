@@ -160,6 +160,7 @@ struct Group {
     let_go: Option<Timestamp>,
     survived: Option<Box<Survived>>,
     /// Attempts to connect that were refused; few hosts refuse any.
+    #[expect(clippy::box_collection, reason = "there are many hosts")]
     refused: Option<Box<VecDeque<Origin>>>,
 }
 

@@ -115,6 +115,7 @@ mod tests {
         assert_eq!((slab.len(), slab.slots(), slab.get_mut(300)), (600, 600, Some(&mut -1)));
         assert_eq!(slab.iter().map(|(slot, _)| slot).collect::<Vec<u32>>(), slots);
     }
+
     #[test]
     fn pages_of_which_all_are_gone_are_given_back() {
         let mut slab = Slab::new();
