@@ -159,7 +159,8 @@ struct Group {
     /// When the last end happened that gave way to others: nothing is known of moments up to then.
     let_go: Option<Timestamp>,
     survived: Option<Box<Survived>>,
-    /// Attempts to connect that were refused; few hosts refuse any.
+    /// Attempts to connect that were refused.
+    #[expect(clippy::box_collection, reason = "few hosts refuse any, and there are many hosts")]
     refused: Option<Box<VecDeque<Origin>>>,
 }
 
