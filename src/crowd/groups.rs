@@ -159,8 +159,8 @@ struct Group {
     /// When the last end happened that gave way to others: nothing is known of moments up to then.
     let_go: Option<Timestamp>,
     survived: Option<Box<Survived>>,
-    /// Attempts to connect that were refused; few hosts refuse any.
-    #[expect(clippy::box_collection, reason = "there are many hosts")]
+    /// Attempts to connect that were refused.
+    #[expect(clippy::box_collection, reason = "few hosts refuse any, and there are many hosts")]
     refused: Option<Box<VecDeque<Origin>>>,
 }
 
