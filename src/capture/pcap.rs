@@ -122,26 +122,11 @@ impl Pcap {
         }
     }
 
-    /// Adds the next records to `records`, up to so many in all: as many as [are ready](Self::ready).
-    pub(super) fn all_ready<R: Read>(
-        &mut self,
-        window: &mut Window<R>,
-        limits: &CaptureLimits,
-        most: usize,
-        records: &mut Vec<Record>,
-    ) {
-        while records.len() < most
-            && let Some(record) = self.ready(window, limits)
-        {
-            records.push(record);
-        }
-    }
-
     /// The next record, if that can be had without reading more and it is what nearly all are: whole in the window, its
     /// numbers as they should be, and those of the one behind it too if that has to be looked at. [`Self::any`] comes to the
     /// same for it.
     #[inline(always)]
-    fn ready<R: Read>(&mut self, window: &mut Window<R>, limits: &CaptureLimits) -> Option<Record> {
+    pub(super) fn ready<R: Read>(&mut self, window: &mut Window<R>, limits: &CaptureLimits) -> Option<Record> {
         let (unread, foreseen) = (window.unread(), self.foreseen.take());
         let (head, is_plausible) = match foreseen {
             Some(head) => (head, true),

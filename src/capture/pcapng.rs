@@ -96,22 +96,6 @@ impl PcapNg {
         }
     }
 
-    /// Adds the next records to `records`, up to so many in all: as many as [are ready](Self::ready).
-    pub(super) fn all_ready<R: Read>(
-        &self,
-        window: &mut Window<R>,
-        limits: &CaptureLimits,
-        summary: &mut CaptureSummary,
-        most: usize,
-        records: &mut Vec<Record>,
-    ) {
-        while records.len() < most
-            && let Some(record) = self.ready(window, limits, summary)
-        {
-            records.push(record);
-        }
-    }
-
     /// The next record, if it is what nearly all are, an Enhanced Packet Block that lies whole in the window and is as it
     /// should be. If not, nothing has changed.
     #[inline]

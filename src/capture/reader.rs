@@ -232,8 +232,8 @@ impl<R: Read> Reader<R> {
     fn add_ready(&mut self, most: usize) {
         let Self { container, window, limits, summary, records, .. } = self;
         match container {
-            State::Pcap(pcap) => pcap.all_ready(window, limits, most, records),
-            State::PcapNg(pcapng) => pcapng.all_ready(window, limits, summary, most, records),
+            State::Pcap(pcap) => fill(records, most, || pcap.ready(window, limits)),
+            State::PcapNg(pcapng) => fill(records, most, || pcapng.ready(window, limits, summary)),
         }
     }
 
@@ -314,6 +314,15 @@ impl From<Stop> for Refusal {
 impl From<DamageKind> for Refusal {
     fn from(kind: DamageKind) -> Self {
         Self::Stop(kind.into())
+    }
+}
+
+/// Adds records while there are more, up to `most` in all.
+fn fill(records: &mut Vec<Record>, most: usize, mut next: impl FnMut() -> Option<Record>) {
+    while records.len() < most
+        && let Some(record) = next()
+    {
+        records.push(record);
     }
 }
 
