@@ -11,8 +11,8 @@
 //!   [`ELSEWHERE_SECONDS`] (RFC 6298 §2 has 1 s), so where one was recorded twice, every other segment is too.
 //!
 //! [The last](Lately) segments of all flows are remembered: what is further apart is not recognised. That bounds the memory
-//! (24 bytes each and 4 for the index, 224 KiB) and loses nothing but a count. Most
-//! segments bring what cannot have been there before; those are added and not looked for.
+//! (24 bytes each and 4 for the index, 224 KiB) and loses nothing but a count. Most segments bring what cannot have been there
+//! before; those are added and not looked for.
 //!
 //! Not recognised: copies of another segmentation (before and after offload or a merging network card). They count as
 //! retransmissions.
